@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: registry_digest
+short_description: Digests of images in registries
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Returns the digest of each image, or the image pinned to its digest, one result a term, in order. Terms are resolved in parallel and share
+    connections and tokens.
+  - Runs on the controller, with the controller's auth files and environment.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._registry.lookup
+options:
+  _terms:
+    description:
+      - The images, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
+      - A name that breaks the naming rules fails before any request.
+    type: list
+    elements: str
+    required: true
+  result:
+    description:
+      - What to return, V(digest) alone or V(reference), the image with its digest, C(quay.io/org/app@sha256:...).
+    type: str
+    choices: [digest, reference]
+    default: digest
+  platform:
+    description:
+      - Return the digest of the image for this platform, C(os/arch[/variant]), of an index instead of that of the index.
+      - A platform that the index lacks counts as missing.
+    type: str
+  missing:
+    description:
+      - What an absent image is. V(fail) fails, V(empty) returns an empty string for it.
+      - Denied access and faults of the registry always fail.
+    type: str
+    choices: [fail, empty]
+    default: fail
+seealso:
+  - module: ocitools.registry.registry_image_info
+"""
+
+EXAMPLES = r"""
+- name: Pin an image in a template or variable
+  ansible.builtin.set_fact:
+    app_image: "{{ lookup('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', result='reference') }}"
+
+- name: Digests of several images by one lookup
+  ansible.builtin.debug:
+    msg: "{{ query('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', 'quay.io/org/db:16', missing='empty') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: One digest or reference for each term, in order.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from ..module_utils._connection import ConnectionOptions, Connections, Listeners
+from ..module_utils._errors import NotFound, RegistryError
+from ..module_utils._fanout import fan_out
+from ..module_utils._platform import Platform
+from ..module_utils._reference import Reference
+from ..module_utils._scrub import Scrubber
+from ..module_utils._secrets import register_secret
+
+_CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
+
+
+class LookupModule(LookupBase):
+    """Digests of images."""
+
+    def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
+        """Return one digest or reference for each term."""
+        self.set_options(var_options=variables, direct=kwargs)
+        scrubber = Scrubber()
+        display = Display()
+
+        def add_secret(secret: str) -> None:
+            scrubber.add(secret)
+            register_secret(secret)
+
+        listeners = Listeners(add_secret, lambda text: display.warning(scrubber.text(text)), lambda text: None)
+        try:
+            return self._resolve(terms, listeners)
+        except RegistryError as error:
+            facts = ", ".join(f"{name} {value}" for name, value in error.facts().items() if name in ("kind", "status", "code") and value)
+            failure = scrubber.text(f"{error.message} ({facts})")
+        raise AnsibleLookupError(failure)
+
+    def _option(self, name: str) -> t.Any:
+        """Return an option; text that came out of a variable is templated, as a variable of a task would be."""
+        value = self.get_option(name)
+        return self._templar.template(value) if isinstance(value, (str, list)) and self._templar is not None else value
+
+    def _resolve(self, terms: t.Sequence[t.Any], listeners: Listeners) -> list[str]:
+        options = {name: self._option(name) for name in _CONNECTION}
+        for secret in ("password", "identity_token", "registry_token"):
+            listeners.on_secret(options[secret] or "")
+        images = [_parse(term, options["registry"]) for term in terms]
+        wanted = self._option("platform")
+        platform = Platform.parse(wanted) if wanted else None
+        connections = Connections(ConnectionOptions.parse(options), images, listeners)
+
+        def resolve(image: Reference) -> str:
+            try:
+                digest = connections.client(image).get_digest(image.identifier, platform)
+            except NotFound:
+                if self.get_option("missing") == "empty":
+                    return ""
+                raise
+            return f"{image.name}@{digest}" if self.get_option("result") == "reference" else str(digest)
+
+        try:
+            return fan_out(resolve, images, connections.concurrency)
+        finally:
+            connections.close()
+
+
+def _parse(term: t.Any, registry: str | None) -> Reference:
+    if not isinstance(term, str):
+        raise RegistryError(f"The term {term!a:.100} is not a string: a term is the name of an image.", "invalid_reference")
+    return Reference.parse(term, registry)

@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The endpoints of the distribution specification, one method each: values in, values out."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ._auth import Scopes
+from ._errors import NotFound, RegistryError
+from ._exchange import Body, Exchange
+from ._json import load_object
+from ._manifest import ACCEPT, MAX_MANIFEST, Descriptor, Manifest
+from ._origin import Target
+from ._reference import Digest, check_repository, check_tag, is_digest
+from ._transport import Answer
+
+MAX_PAGE = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a HEAD of a manifest tells; ``digest`` is None where the registry does not say it."""
+
+    digest: Digest | None
+    media_type: str
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the registry confirms of a manifest it took: its digest, and whether it handles the subject itself."""
+
+    digest: Digest | None
+    knows_subject: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list, and where the next one is."""
+
+    names: tuple[str, ...]
+    following: Target | None
+
+
+class RepositoryApi:
+    """The endpoints of one repository; ``scopes`` are asked for with the first token."""
+
+    def __init__(self, exchange: Exchange, repository: str, scopes: Scopes) -> None:
+        self.exchange = exchange
+        self.repository = repository
+        self.scopes = scopes
+        self.name = f"{exchange.registry}/{repository}"
+
+    def display(self, identifier: str) -> str:
+        """Return how messages name a tag or digest of this repository."""
+        return f"{self.name}{'@' if is_digest(identifier) else ':'}{identifier}"
+
+    def url(self, path: str) -> Target:
+        """Return an address below this repository."""
+        return self.exchange.base.join(f"/v2/{self.repository}/{path}", "The address")
+
+    def send(self, method: str, target: Target, reference: str | None = None, **options: t.Any) -> Answer:
+        """Send a request about this repository."""
+        return self.exchange.send(method, target, self.scopes, self.repository, reference=reference or self.name, **options)
+
+    # Manifests (end-2, end-3, end-7, end-9)
+
+    def _manifest_url(self, identifier: str) -> Target:
+        checked = str(Digest.parse(identifier)) if is_digest(identifier) else check_tag(identifier)
+        return self.url(f"manifests/{checked}")
+
+    def head_manifest(self, identifier: str) -> Head | None:
+        """Return what HEAD tells of a manifest; None where the registry refuses HEAD (405) or its 404 is no registry's."""
+        shown = self.display(identifier)
+        answer = self.send("HEAD", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
+        if answer.status == 200:
+            answer.finish()
+            return _head(answer)
+        if answer.status == 405 or (answer.status == 404 and answer.content_type == "text/html"):
+            answer.finish()
+            return None
+        raise self.exchange.failure(answer, f"Reading {shown}", shown)
+
+    def get_manifest(self, identifier: str) -> Manifest:
+        """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
+        shown = self.display(identifier)
+        answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
+        if answer.status != 200:
+            raise self.exchange.failure(answer, f"Reading {shown}", shown)
+        raw = answer.read_all(MAX_MANIFEST, f"The manifest of {shown}")
+        announced = _digest_header(answer)
+        wanted = Digest.parse(identifier) if is_digest(identifier) else announced
+        try:
+            manifest = Manifest.parse(raw, answer.content_type, wanted, f"The manifest of {shown}")
+            if announced and wanted and announced.algorithm == wanted.algorithm and announced != wanted:
+                raise RegistryError(f"The registry says that {shown} has the digest {announced}.", "digest_mismatch")
+        except RegistryError as error:
+            error.status, error.registry, error.reference = answer.status, self.exchange.registry, shown
+            raise
+        return manifest
+
+    def put_manifest(self, identifier: str, manifest: Manifest) -> Stored:
+        """Store the manifest's bytes under a tag or its digest; raises ``digest_mismatch`` where another is confirmed."""
+        shown = self.display(identifier)
+        answer = self.send("PUT", self._manifest_url(identifier), shown, headers={"Content-Type": manifest.media_type}, body=manifest.raw)
+        if answer.status not in (200, 201, 202):
+            raise self.exchange.failure(answer, f"Writing {shown}", shown)
+        answer.finish()
+        confirmed = _digest_header(answer)
+        if confirmed and confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest:
+            raise RegistryError(
+                f"Writing {shown} went wrong: the registry stored the digest {confirmed} instead of {manifest.digest}.",
+                "digest_mismatch",
+                answer.status,
+                None,
+                self.exchange.registry,
+                shown,
+            )
+        return Stored(confirmed, "OCI-Subject" in answer.headers)
+
+    def delete_manifest(self, identifier: str) -> Answer:
+        """Ask to delete a manifest by digest or a tag by name; the caller reads the status."""
+        return self.send("DELETE", self._manifest_url(identifier), self.display(identifier))
+
+    # Blobs (end-2, end-10)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Tell whether the repository holds the blob."""
+        answer = self.send("HEAD", self.url(f"blobs/{descriptor.digest}"))
+        if answer.status == 200:
+            answer.finish()
+            return answer.length is None or answer.length == descriptor.size
+        failure = self.exchange.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}", self.name)
+        if isinstance(failure, NotFound):
+            return False
+        raise failure
+
+    def get_blob(self, digest: Digest, start: int = 0) -> Answer:
+        """Return the answer to a GET of a blob, from byte ``start`` on where that is not 0; its body is unread."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        answer = self.send("GET", self.url(f"blobs/{digest}"), headers=headers)
+        if answer.status not in (200, 206):
+            raise self.exchange.failure(answer, f"Reading the blob {digest} of {self.name}", self.name)
+        return answer
+
+    # Uploads (end-4 to end-6, end-11, end-13, end-14)
+
+    def start_upload(self, mount: Digest | None = None, source: str | None = None, scopes: Scopes = ()) -> Answer:
+        """Open an upload session, or have a blob of the repository ``source`` mounted; the caller reads the status."""
+        query = f"?mount={quote(str(mount), safe=':')}" + (f"&from={quote(source, safe='/')}" if source else "") if mount else ""
+        target = self.url(f"blobs/uploads/{query}")
+        return self.exchange.send("POST", target, self.scopes + scopes, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
+
+    def upload_target(self, answer: Answer) -> Target:
+        """Return where an upload goes on, as its last answer says; foreign hosts must be as safe as the registry itself."""
+        shown = f"The upload address that {self.exchange.registry} gave"
+        target = answer.target.join(answer.headers.get("Location", ""), shown)
+        self.exchange.transport.trust.check_scheme(target.origin, shown)
+        return target
+
+    def send_upload(self, method: str, target: Target, body: Body = None, headers: t.Mapping[str, str] | None = None) -> Answer:
+        """Send a part of an upload (PATCH, PUT), or ask for (GET) or end (DELETE) its session; nothing is retried."""
+        return self.send(method, target, headers=headers, body=body, retried=False)
+
+    # Lists (end-8, end-12)
+
+    def list_page(self, target: Target, key: str, scopes: Scopes | None = None) -> Page:
+        """Return one page of tags or repositories; names that break the grammar are refused, null is an empty list."""
+        answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name)
+        if answer.status != 200:
+            raise self.exchange.failure(answer, f"Listing the {key} of {self.name}", self.name)
+        what = f"A page of the {key} of {self.name}"
+        names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key) or []
+        if not isinstance(names, list):
+            raise RegistryError(f"{what} is no list.", "invalid_response")
+        check = check_tag if key == "tags" else check_repository
+        checked = tuple(check(name) for name in names if isinstance(name, str))
+        return Page(checked, self._following(answer))
+
+    def get_referrers(self, target: Target) -> tuple[Manifest | None, Target | None]:
+        """Return one page of referrers; None where the registry has no referrers API."""
+        answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT})
+        if answer.status in (400, 404, 405):
+            answer.finish()
+            return None, None
+        if answer.status != 200:
+            raise self.exchange.failure(answer, f"Listing the referrers in {self.name}", self.name)
+        what = f"The referrers in {self.name}"
+        page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
+        return page, self._following(answer)
+
+    def _following(self, answer: Answer) -> Target | None:
+        for part in re.findall(r"<([^>]*)>([^<]*)", answer.headers.get("Link", "")):
+            link, parameters = part
+            if link and re.search(r';\s*rel\s*=\s*"?next"?(?:\s*[;,]|\s*$)', parameters, re.ASCII | re.IGNORECASE):
+                target = answer.target.join(link, f"The next page that {self.exchange.registry} names")
+                if target.origin != self.exchange.origin:
+                    raise RegistryError(
+                        f"The registry {self.exchange.registry} names a next page on {target.origin.authority}: another host is refused.",
+                        "untrusted_target",
+                        None,
+                        None,
+                        self.exchange.registry,
+                        self.name,
+                    )
+                return target
+        return None
+
+
+def _digest_header(answer: Answer) -> Digest | None:
+    text = answer.headers.get("Docker-Content-Digest", "").strip()
+    try:
+        return Digest.parse(text) if text else None
+    except RegistryError as error:
+        raise RegistryError(f"The registry sent a digest header that is none: {error.message}", "invalid_response") from None
+
+
+def _head(answer: Answer) -> Head:
+    return Head(_digest_header(answer), answer.content_type, answer.length)

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a credential helper (docker-credential-NAME get): without a shell, from PATH, in time, its output never shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import typing as t
+
+from ._errors import RegistryError
+from ._json import load_object
+
+SECONDS = 10
+MAX_OUTPUT = 64 * 1024
+_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_NONE = b"credentials not found in native keychain"
+
+RunHelper = t.Callable[[str, bytes], tuple[int, bytes]]
+
+
+def run_helper(program: str, server: bytes, seconds: float = SECONDS) -> tuple[int, bytes]:
+    """Run ``program get`` with ``server`` on its standard input; return its exit code and what it printed."""
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
+    path = shutil.which(program, path=os.pathsep.join(folders))
+    if path is None:
+        raise FileNotFoundError(program)
+    with subprocess.Popen(
+        [path, "get"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            output, _errors = process.communicate(server, timeout=seconds)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, output
+
+
+def ask_helper(name: str, server: str, run: RunHelper = run_helper) -> tuple[str, str] | None:
+    """Return user name and secret that the helper ``name`` has for ``server``, None where it has none.
+
+    Errors: ``credentials``, which never show what the helper printed.
+    """
+    what = f"The credential helper {name!a:.60} for {server}"
+    if not _NAME.fullmatch(name) or name.startswith("."):
+        raise RegistryError(f"{what} has a name that no helper can have: it is not run.", "credentials")
+    try:
+        code, output = run(f"docker-credential-{name}", f"{server}\n".encode())
+    except FileNotFoundError:
+        raise RegistryError(
+            f"{what} is not on the PATH: install docker-credential-{name}, or remove it from the auth file.", "credentials"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise RegistryError(f"{what} did not answer within {SECONDS} seconds.", "credentials") from None
+    except OSError:
+        raise RegistryError(f"{what} cannot be run.", "credentials") from None
+    if output.strip().startswith(_NONE):
+        return None
+    if code != 0:
+        raise RegistryError(f"{what} failed with exit code {code}.", "credentials")
+    document = load_object(output, MAX_OUTPUT, f"The answer of the credential helper {name}", "credentials")
+    username, secret = document.get("Username"), document.get("Secret")
+    if not isinstance(username, str) or not isinstance(secret, str) or not secret:
+        raise RegistryError(f"{what} gave no user name and secret.", "credentials")
+    return username, secret

@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception of the collection: a sentence for the user and the facts behind it."""
+
+from __future__ import annotations
+
+import typing as t
+
+KINDS = (
+    "invalid_reference",
+    "invalid_option",
+    "not_found",
+    "unauthorized",
+    "denied",
+    "credentials",
+    "untrusted_target",
+    "unsupported",
+    "conflict",
+    "precondition",
+    "rate_limited",
+    "timeout",
+    "tls",
+    "network",
+    "digest_mismatch",
+    "invalid_source",
+    "invalid_response",
+    "limit",
+    "local_io",
+    "missing_library",
+    "server",
+)
+
+
+class RegistryError(Exception):
+    """What went wrong, as one sentence, with its ``kind`` (one of ``KINDS``) and what the registry said.
+
+    ``passing`` is True where another attempt may succeed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        kind: str,
+        status: int | None = None,
+        code: str | None = None,
+        registry: str | None = None,
+        reference: str | None = None,
+        passing: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.status = status
+        self.code = code
+        self.registry = registry
+        self.reference = reference
+        self.passing = passing
+
+    def facts(self) -> dict[str, t.Any]:
+        """Return the ``error`` dictionary of a failed task; unknown facts are None."""
+        return {
+            "kind": self.kind,
+            "status": self.status,
+            "code": self.code,
+            "registry": self.registry,
+            "reference": self.reference,
+        }
+
+
+class NotFound(RegistryError):
+    """The registry said that the manifest, tag, blob or repository does not exist."""
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        code: str | None = None,
+        registry: str | None = None,
+        reference: str | None = None,
+    ) -> None:
+        super().__init__(message, "not_found", status, code, registry, reference)

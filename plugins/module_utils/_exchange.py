@@ -1,0 +1,237 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests to one registry as the layers above see them: authorized, redirected, retried, and errors put into words."""
+
+from __future__ import annotations
+
+import re
+import threading
+import typing as t
+
+from ._auth import Authenticator, Scopes
+from ._credentials import Credentials
+from ._errors import NotFound, RegistryError
+from ._json import load_object
+from ._origin import Target
+from ._retry import Retry
+from ._scrub import clean
+from ._transport import MAX_ERROR_BODY, Answer, Transport
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_HOPS = 5
+_WARNING = re.compile(r'299 [^ ]+ "((?:[^"\\]|\\.){0,4096})"')
+_MOST_WARNINGS = 4096
+_ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND"})
+_DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
+
+Body = t.Union[bytes, t.Callable[[], t.Any], None]
+FindCredentials = t.Callable[[str], t.Optional[Credentials]]
+
+
+class Exchange:
+    """One registry: ``send`` carries a request through authorization, redirects and retries to its final answer."""
+
+    def __init__(
+        self,
+        registry: str,
+        transport: Transport,
+        authenticator: Authenticator,
+        find_credentials: FindCredentials,
+        retries: int = 4,
+        on_warning: t.Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.registry = registry
+        self.transport = transport
+        self.origin = transport.trust.registry
+        self.base = Target.parse(f"{self.origin}/v2/")
+        self._authenticator = authenticator
+        self._find_credentials = find_credentials
+        self._retries = retries
+        self._on_warning = on_warning
+        self._warned: set[str] = set()
+        self._first_contact = threading.Lock()
+        self._met = False
+
+    def send(
+        self,
+        method: str,
+        target: Target,
+        scopes: Scopes,
+        repository: str = "",
+        headers: t.Mapping[str, str] | None = None,
+        body: Body = None,
+        reference: str | None = None,
+        retried: bool = True,
+    ) -> Answer:
+        """Return the final answer to a request; ``body`` is bytes, or called for a fresh body at each attempt.
+
+        With ``retried`` false only authorization is repeated: the caller knows better how to go on.
+        """
+        credentials = self._find_credentials(repository)
+
+        def attempt() -> Answer:
+            with self._gate():
+                return self._authorized(method, target, scopes, credentials, headers or {}, body)
+
+        try:
+            return Retry(self._retries if retried else 0).run(attempt)
+        except RegistryError as error:
+            error.registry = error.registry or self.registry
+            error.reference = error.reference or reference
+            raise
+
+    def _gate(self) -> t.ContextManager[t.Any]:
+        """Let the very first request go alone: its answer tells all others how to authorize themselves."""
+        return _Opened() if self._met else _FirstContact(self)
+
+    def _authorized(
+        self,
+        method: str,
+        target: Target,
+        scopes: Scopes,
+        credentials: Credentials | None,
+        headers: t.Mapping[str, str],
+        body: Body,
+    ) -> Answer:
+        if target.origin != self.origin:
+            return self._follow(method, target, headers, body, None)
+        sent = self._authenticator.header(scopes, credentials)
+        answer = self._follow(method, target, headers, body, sent)
+        if answer.status != 401 or answer.target.origin != self.origin:
+            return answer
+        challenge = answer.headers.get("WWW-Authenticate") or self._ask_for_challenge(credentials)
+        header = self._authenticator.answer_challenge(challenge, scopes, credentials, sent) if challenge else None
+        if header is None:
+            return answer
+        answer.finish()
+        return self._follow(method, target, headers, body, header)
+
+    def _ask_for_challenge(self, credentials: Credentials | None) -> str:
+        """Return the challenge of the registry's root, for those that send a 401 without one."""
+        answer = self._follow("GET", self.base, {}, None, None)
+        answer.finish()
+        return answer.headers.get("WWW-Authenticate", "")
+
+    def _follow(self, method: str, target: Target, headers: t.Mapping[str, str], body: Body, authorization: str | None) -> Answer:
+        trust = self.transport.trust
+        for _hop in range(_MOST_HOPS + 1):
+            own = target.origin == self.origin
+            sent = {**headers, "Authorization": authorization} if own and authorization else headers
+            content = body() if callable(body) else body
+            answer = self.transport.attempt(method, target, sent, content, not own and not trust.is_named(target.origin))
+            if own:
+                self._pass_warnings(answer.headers.get("Warning", ""))
+            location = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            answer.close()
+            following = target.join(location, f"The redirect from {target.origin.authority}")
+            trust.check_scheme(following.origin, f"The redirect from {target.origin.authority}")
+            if method not in ("GET", "HEAD") and (answer.status not in (307, 308) or following.origin != target.origin):
+                raise RegistryError(
+                    f"{target.origin.authority} redirects a {method} to {following.origin.authority}: content is not sent after it.",
+                    "untrusted_target",
+                    answer.status,
+                )
+            target = following
+        raise RegistryError(f"{self.origin.authority} redirects more than {_MOST_HOPS} times.", "invalid_response")
+
+    def _pass_warnings(self, header: str) -> None:
+        for text in _WARNING.findall(header[: 4 * _MOST_WARNINGS]):
+            shown = clean(re.sub(r"\\(.)", r"\1", text), _MOST_WARNINGS)
+            if shown not in self._warned:
+                self._warned.add(shown)
+                self._on_warning(f"The registry {self.registry} warns: {shown}")
+
+    def failure(self, answer: Answer, action: str, reference: str | None = None, anonymous_hint: bool = True) -> RegistryError:
+        """Return the error that ``answer`` means; ``action`` begins its sentence ("Reading reg/app:1"). The body is read."""
+        raw = answer.read_error()
+        code, said = _read_error(raw)
+        status = answer.status
+        facts = (status, code, self.registry, reference)
+        told = f" ({status}{f' {code}' if code else ''}{f': {said}' if said else ''})"
+        page = answer.content_type == "text/html" or raw.lstrip()[:1] == b"<"
+        if answer.target.origin != self.origin:
+            return RegistryError(
+                f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.", "server", *facts
+            )
+        if code in _DENIED or status in (401, 403):
+            return self._refusal(action, told, *facts)
+        if code in _ABSENT or (status == 404 and not page and code is None):
+            return NotFound(f"{action} failed: the registry has no such content{told}.", *facts)
+        if page and status < 500:
+            return RegistryError(
+                f"{action} failed: {self.origin.authority} answered with a web page{told}; is this the registry, or a proxy before it?",
+                "invalid_response",
+                *facts,
+            )
+        kind, reason = _explain(status, code)
+        return RegistryError(f"{action} failed: {reason}{told}.", kind, *facts)
+
+    def _refusal(self, action: str, told: str, status: int, code: str | None, registry: str, reference: str | None) -> RegistryError:
+        if status == 401 and self._find_credentials("") is None:
+            reason = f"the registry wants credentials; set username and password, or an auth_file that knows {self.registry}"
+        elif status == 401:
+            reason = "the registry does not accept the credentials, or they lack permission"
+        else:
+            reason = "the registry denies it; the credentials may lack permission"
+        return RegistryError(
+            f"{action} failed: {reason}{told}.", "unauthorized" if status == 401 else "denied", status, code, registry, reference
+        )
+
+
+class _Opened:
+    def __enter__(self) -> None:
+        """Let everybody through."""
+
+    def __exit__(self, *_details: object) -> None:
+        """Nothing was held."""
+
+
+class _FirstContact:
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> None:
+        self._exchange._first_contact.acquire()
+
+    def __exit__(self, kind: object, *_details: object) -> None:
+        self._exchange._met = self._exchange._met or kind is None
+        self._exchange._first_contact.release()
+
+
+def _read_error(raw: bytes) -> tuple[str | None, str]:
+    """Return code and text of an error body: of the first of its entries that says why, texts of up to five."""
+    if raw[:1] not in (b"{", b" ", b"\n", b"\t"):
+        return None, "" if raw.lstrip()[:1] == b"<" else clean(raw.decode("utf-8", "replace"), 200)
+    try:
+        entries = load_object(raw, MAX_ERROR_BODY, "The error").get("errors")
+    except RegistryError:
+        return None, ""
+    found = [entry for entry in entries[:5] if isinstance(entry, dict)] if isinstance(entries, list) else []
+    codes = [clean(entry["code"], 60) for entry in found if isinstance(entry.get("code"), str)]
+    texts = [clean(entry["message"], 200) for entry in found if isinstance(entry.get("message"), str)]
+    denied = [code for code in codes if code in _DENIED]
+    first = (denied + codes)[:1]
+    return first[0] if first else None, clean("; ".join(texts))
+
+
+def _explain(status: int, code: str | None) -> tuple[str, str]:
+    if status == 429 or code == "TOOMANYREQUESTS":
+        return "rate_limited", "the registry limits how often it is asked"
+    if status == 413:
+        return "limit", "the registry, or a proxy before it, refuses content of this size"
+    if status == 507:
+        return "server", "the registry's disk is full"
+    if status >= 500:
+        return "server", "the registry has a fault of its own"
+    if status == 405 or code == "UNSUPPORTED":
+        return "unsupported", "the registry does not allow this operation"
+    if status in (409, 412):
+        return "conflict", "the registry refuses to change what is there"
+    if status == 404:
+        return "not_found", "the registry has no such content"
+    if status >= 400:
+        return "invalid_response", "the registry refuses the request"
+    return "invalid_response", "the registry answered unexpectedly"

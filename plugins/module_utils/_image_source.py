@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a push or copy reads from: a layout, an archive and a registry offer the same few methods."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+from ._errors import RegistryError
+from ._manifest import Descriptor, Manifest
+from ._reference import Digest
+
+BLOCK = 1024 * 1024
+
+
+class BlobStream(t.Protocol):
+    """A blob being read from its first byte; closing it early is fine."""
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+
+    def close(self) -> None:
+        """Release what is held."""
+
+
+class ImageSource(t.Protocol):
+    """One image or index and all that it needs, readable by several threads at a time."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether blobs can be read twice at little cost: then they are checked before they are sent."""
+
+    @property
+    def root(self) -> Manifest:
+        """The image's manifest, or its index."""
+
+    def manifest(self, descriptor: Descriptor) -> Manifest:
+        """Return the verified manifest or index of a child."""
+
+    def open_blob(self, descriptor: Descriptor) -> BlobStream:
+        """Return the content of a config or layer; the reader checks it against size and digest."""
+
+    def close(self) -> None:
+        """Release what the source holds open."""
+
+
+class VerifiedBlob:
+    """Read a blob to its end and hold it against its descriptor; ``kind`` and ``origin`` word the error."""
+
+    def __init__(self, stream: BlobStream, descriptor: Descriptor, origin: str, kind: str = "digest_mismatch") -> None:
+        self._stream = stream
+        self._descriptor = descriptor
+        self._origin = origin
+        self._kind = kind
+        self._hash = descriptor.digest.hasher()
+        self._count = 0
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes; the last ones only after size and digest were found right."""
+        block = self._stream.read(amount)
+        self._count += len(block)
+        self._hash.update(block)
+        if self._count > self._descriptor.size:
+            raise self._error(f"is longer than the {self._descriptor.size} bytes that its manifest states")
+        if self._count == self._descriptor.size and self._hash.hexdigest() != self._descriptor.digest.hex:
+            raise self._error(f"has the digest {self._descriptor.digest.algorithm}:{self._hash.hexdigest()}")
+        if not block and amount and self._count < self._descriptor.size:
+            raise self._error(f"ends after {self._count} of {self._descriptor.size} bytes")
+        return block
+
+    def close(self) -> None:
+        """Close the blob beneath."""
+        self._stream.close()
+
+    def _error(self, fault: str) -> RegistryError:
+        return RegistryError(f"The blob {self._descriptor.digest} in {self._origin} {fault}: it is corrupt.", self._kind)
+
+
+def digest_of(stream: BlobStream, algorithm: str = "sha256") -> tuple[Digest, int]:
+    """Return digest and length of what ``stream`` has, read to its end, and close it."""
+    hasher = hashlib.new(algorithm)
+    length = 0
+    try:
+        while True:
+            block = stream.read(BLOCK)
+            if not block:
+                return Digest(algorithm, hasher.hexdigest()), length
+            hasher.update(block)
+            length += len(block)
+    finally:
+        stream.close()

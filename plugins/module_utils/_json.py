@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read JSON that somebody else wrote: bounded, unambiguous, never a surprise."""
+
+from __future__ import annotations
+
+import json
+import math
+import typing as t
+
+from ._errors import RegistryError
+
+MAX_DEPTH = 64
+MAX_DIGITS = 30
+
+
+def _unique(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("it holds a key twice")
+    return document
+
+
+def _refuse_constant(text: str) -> t.Any:
+    raise ValueError(f"it holds {text}")
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("it holds a number that is too long")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text) if len(text) <= 100 else math.inf
+    if math.isinf(number):
+        raise ValueError("it holds a number that is too large")
+    return number
+
+
+def _check_depth(document: t.Any) -> None:
+    level = [document]
+    for _depth in range(MAX_DEPTH):
+        nested: list[t.Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                nested.extend(value.values())
+            elif isinstance(value, list):
+                nested.extend(value)
+        if not nested:
+            return
+        level = nested
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> dict[str, t.Any]:
+    """Return the JSON object in ``raw`` (at most ``limit`` bytes of UTF-8); ``what`` names it in the error of ``kind``."""
+    if len(raw) > limit:
+        raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
+    try:
+        document = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_finite,
+        )
+        _check_depth(document)
+    except RecursionError:
+        reason = f"it is nested deeper than {MAX_DEPTH} levels"
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at byte {error.pos}"
+    except ValueError as error:
+        reason = str(error)
+    else:
+        if isinstance(document, dict):
+            return document
+        reason = "it is no JSON object"
+    raise RegistryError(f"{what} cannot be read as JSON: {reason}.", kind)

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists of tags and repositories: all pages, each name once, and never a loop."""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import quote
+
+from ._api import RepositoryApi
+from ._errors import NotFound, RegistryError
+from ._exchange import Exchange
+from ._origin import Target
+
+MOST_PAGES = 1000
+MOST_NAMES = 1_000_000
+_CATALOG_SCOPES = ("registry:catalog:*",)
+
+
+def _pages(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> t.Iterator[tuple[str, ...]]:
+    seen: set[Target] = set()
+    following: Target | None = target
+    while following is not None:
+        if following in seen or len(seen) >= MOST_PAGES:
+            raise RegistryError(
+                f"The list of {key} of {api.name} does not end: the registry names the same page again, or more than {MOST_PAGES} of them.",
+                "invalid_response",
+                registry=api.exchange.registry,
+            )
+        seen.add(following)
+        page = api.list_page(following, key, scopes)
+        yield page.names
+        following = page.following
+
+
+def _unique(pages: t.Iterable[tuple[str, ...]], last: str | None, limit: int | None, what: str) -> t.Iterator[str]:
+    """Yield each name once, up to ``limit``; registries that ignore ``last`` start again from the first name."""
+    seen: set[str] = set()
+    for names in pages:
+        for name in names:
+            if name in seen or (last is not None and name <= last):
+                continue
+            if limit is not None and len(seen) >= limit:
+                return
+            if len(seen) >= MOST_NAMES:
+                raise RegistryError(f"{what} has more than {MOST_NAMES} names.", "limit")
+            seen.add(name)
+            yield name
+        if limit is not None and len(seen) >= limit:
+            return
+
+
+def iter_tags(api: RepositoryApi, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
+    """Yield the tags of the repository in the registry's order; ``n`` is never sent, some registries refuse it."""
+    query = f"?last={quote(last, safe='')}" if last else ""
+    return _unique(_pages(api, api.url(f"tags/list{query}"), "tags", None), last, limit, f"The repository {api.name}")
+
+
+def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
+    """Yield the full names of the repositories at or under ``scope``; raises ``unsupported`` without a catalog."""
+    api = RepositoryApi(exchange, "", _CATALOG_SCOPES)
+    query = f"?last={quote(f'{scope}/{last}' if scope else last, safe='/')}" if last else ""
+    target = exchange.base.join(f"/v2/_catalog{query}", "The address")
+    after = (f"{scope}/{last}" if scope else last) if last else None
+    pages = _pages(api, target, "repositories", _CATALOG_SCOPES)
+    under = (tuple(name for name in names if not scope or name == scope or name.startswith(f"{scope}/")) for names in pages)
+    try:
+        yield from _unique(under, after, limit, f"The registry {exchange.registry}")
+    except NotFound as error:
+        raise RegistryError(
+            f"The registry {exchange.registry} has no catalog of its repositories: name them one by one.",
+            "unsupported",
+            error.status,
+            error.code,
+            exchange.registry,
+        ) from None

@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests and indexes: the bytes as they came, read strictly once."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ._errors import RegistryError
+from ._json import load_object
+from ._platform import Platform
+from ._reference import Digest
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
+MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+ATTESTATION = "vnd.docker.reference.type"
+
+MAX_MANIFEST = 4 * 1024 * 1024
+MAX_CONFIG = 8 * 1024 * 1024
+MAX_DESCRIPTORS = 2000
+_MAX_SIZE = 2**53
+_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
+_ESSENTIAL = {key.lower(): key for key in ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers")}
+
+
+def _invalid(message: str) -> RegistryError:
+    return RegistryError(message, "invalid_response")
+
+
+def _text(document: dict[str, t.Any], key: str, what: str) -> str:
+    value = document.get(key, "")
+    if not isinstance(value, str) or len(value) > 1000:
+        raise _invalid(f"The {key} of {what} is no short text.")
+    return value
+
+
+def _annotations(document: dict[str, t.Any], what: str) -> dict[str, str]:
+    value = document.get("annotations") or {}
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise _invalid(f"The annotations of {what} are not a map of texts.")
+    return dict(value)
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """What a manifest or index says of another piece of content."""
+
+    media_type: str
+    digest: Digest
+    size: int
+    platform: Platform | None = None
+    artifact_type: str = ""
+    annotations: t.Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def parse(cls, document: t.Any, what: str) -> Descriptor:
+        """Return the descriptor in ``document``; ``what`` names it in errors."""
+        if not isinstance(document, dict):
+            raise _invalid(f"{what} is no descriptor.")
+        size = document.get("size")
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= _MAX_SIZE:
+            raise _invalid(f"The size of {what} is not a number of bytes.")
+        try:
+            digest = Digest.parse(_text(document, "digest", what).replace("@", "?"))
+        except RegistryError as error:
+            raise _invalid(f"{what} has no valid digest: {error.message}") from None
+        return cls(
+            _text(document, "mediaType", what),
+            digest,
+            size,
+            Platform.from_document(document.get("platform")),
+            _text(document, "artifactType", what),
+            _annotations(document, what),
+        )
+
+    @property
+    def is_index(self) -> bool:
+        """Whether the content is an index by its media type."""
+        return self.media_type in INDEX_TYPES
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether the content is a manifest or an index, and goes to the manifests endpoint."""
+        return self.media_type in INDEX_TYPES or self.media_type in MANIFEST_TYPES
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the layer may not be distributed, and lies elsewhere."""
+        return ".nondistributable." in self.media_type or ".foreign." in self.media_type
+
+    @property
+    def is_attestation(self) -> bool:
+        """Whether the content is a BuildKit attestation of another child of the index."""
+        return ATTESTATION in self.annotations
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An image manifest or an index: its bytes, never written anew, and what they say."""
+
+    raw: bytes = field(repr=False)
+    media_type: str
+    digest: Digest
+    document: dict[str, t.Any] = field(repr=False, compare=False)
+    config: Descriptor | None = field(repr=False, compare=False)
+    layers: tuple[Descriptor, ...] = field(repr=False, compare=False)
+    children: tuple[Descriptor, ...] = field(repr=False, compare=False)
+    subject: Descriptor | None = field(repr=False, compare=False)
+    annotations: t.Mapping[str, str] = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, raw: bytes, media_type: str = "", digest: Digest | None = None, what: str = "The manifest") -> Manifest:
+        """Return the manifest in ``raw``; ``media_type`` is what its carrier calls it, ``digest`` what it must have.
+
+        Errors: ``digest_mismatch``, ``unsupported`` (schema 1), ``limit``, ``invalid_response`` (anything ambiguous).
+        """
+        actual = Digest.of(raw, digest.algorithm if digest else "sha256")
+        if digest and actual != digest:
+            raise RegistryError(f"{what} has the digest {actual}, not {digest}: what arrived is not what was asked for.", "digest_mismatch")
+        carrier = media_type.partition(";")[0].strip()
+        if carrier.startswith(_SCHEMA1):
+            raise RegistryError(
+                f"{what} is of Docker's schema 1, which holds no digests: push the image anew with a current tool.", "unsupported"
+            )
+        document = load_object(raw, MAX_MANIFEST, what)
+        kind = _media_type(document, carrier, what)
+        is_index = kind in INDEX_TYPES
+        return cls(
+            raw,
+            kind,
+            actual,
+            document,
+            None if is_index else Descriptor.parse(document.get("config"), f"The config of {_lower(what)}"),
+            () if is_index else _descriptors(document, "layers", what),
+            _descriptors(document, "manifests", what) if is_index else (),
+            Descriptor.parse(document["subject"], f"The subject of {_lower(what)}") if document.get("subject") else None,
+            _annotations(document, what),
+        )
+
+    @property
+    def is_index(self) -> bool:
+        """Whether this is an index (a manifest list)."""
+        return self.media_type in INDEX_TYPES
+
+    @property
+    def artifact_type(self) -> str:
+        """The artifactType, or the media type of a config that is no image's; "" for an ordinary image."""
+        stated = self.document.get("artifactType")
+        if isinstance(stated, str) and stated:
+            return stated
+        return self.config.media_type if self.config and self.config.media_type not in CONFIG_TYPES else ""
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The config and the layers, each digest once, in order."""
+        every = ((self.config,) if self.config else ()) + self.layers
+        return tuple({descriptor.digest: descriptor for descriptor in reversed(every)}.values())[::-1]
+
+    @property
+    def platforms(self) -> tuple[Descriptor, ...]:
+        """The children of an index that are images for a platform: no attestations."""
+        return tuple(child for child in self.children if child.platform and not child.is_attestation)
+
+    def descriptor(self) -> Descriptor:
+        """Return the descriptor of this manifest itself."""
+        return Descriptor(self.media_type, self.digest, len(self.raw), None, self.artifact_type, self.annotations)
+
+    def child(self, platform: Platform, what: str) -> Descriptor:
+        """Return the first child of the index for ``platform``, else raise ``not_found`` with the platforms there are."""
+        for candidate in self.platforms:
+            if candidate.platform and candidate.platform.satisfies(platform):
+                return candidate
+        there = ", ".join(dict.fromkeys(str(child.platform) for child in self.platforms)) or "none"
+        raise RegistryError(f"{what} has no image for the platform {platform}; it has: {there}.", "not_found")
+
+
+def _lower(what: str) -> str:
+    return what[:1].lower() + what[1:]
+
+
+def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
+    for key in document:
+        if _ESSENTIAL.get(key.lower(), key) != key:
+            raise _invalid(f"{what} spells {_ESSENTIAL[key.lower()]} as {key!a:.30}: readers would not agree on what it is.")
+    if "fsLayers" in document or document.get("schemaVersion") == 1:
+        raise RegistryError(
+            f"{what} is of Docker's schema 1, which holds no digests: push the image anew with a current tool.", "unsupported"
+        )
+    if "manifests" in document and ("layers" in document or "config" in document):
+        raise _invalid(f"{what} can be read both as an index and as an image: it is refused.")
+    stated = _text(document, "mediaType", what)
+    if carrier and stated and carrier != stated:
+        raise _invalid(f"{what} was served as {carrier:.100} but says {stated:.100} of itself: it is refused.")
+    kind = carrier or stated or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
+    if kind not in INDEX_TYPES and kind not in MANIFEST_TYPES:
+        raise RegistryError(f"{what} is of the type {kind:.100}, which is no image manifest or index.", "unsupported")
+    if ("manifests" in document) != (kind in INDEX_TYPES):
+        raise _invalid(f"{what} is of the type {kind}, but its content is not.")
+    return kind
+
+
+def _descriptors(document: dict[str, t.Any], key: str, what: str) -> tuple[Descriptor, ...]:
+    items = document.get(key)
+    if not isinstance(items, list):
+        raise _invalid(f"{what} has no list of {key}.")
+    if len(items) > MAX_DESCRIPTORS:
+        raise RegistryError(f"{what} has {len(items)} {key}: more than the limit of {MAX_DESCRIPTORS}.", "limit")
+    return tuple(Descriptor.parse(item, f"Entry {number} of the {key} of {_lower(what)}") for number, item in enumerate(items))

@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where AnsibleModule begins and ends: options, the with-block around a task, changes and diff, errors, secrets."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ._client import RegistryClient
+from ._connection import ConnectionOptions, Connections, Listeners
+from ._errors import RegistryError
+from ._reference import Digest, Reference
+from ._scrub import Scrubber
+from ._secrets import register_secret
+
+ArgumentSpec = dict[str, dict[str, t.Any]]
+
+
+def connection_spec() -> ArgumentSpec:
+    """Return the options that every module has; their documentation is the fragment ``_registry``."""
+    return {
+        "registry": {"type": "str", "aliases": ["registry_url", "url"]},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "identity_token": {"type": "str", "no_log": True},
+        "registry_token": {"type": "str", "no_log": True},
+        "auth_config": {"type": "str", "no_log": True},
+        "auth_file": {"type": "path", "aliases": ["authfile", "config_path"]},
+        "use_auth_file": {"type": "bool", "default": True},
+        "auth_hosts": {"type": "list", "elements": "str", "default": []},
+        "allowed_hosts": {"type": "list", "elements": "str", "default": []},
+        "validate_certs": {"type": "bool", "default": True, "aliases": ["tls_verify"]},
+        "ca_path": {"type": "path", "aliases": ["ca_cert"]},
+        "client_cert": {"type": "path"},
+        "client_key": {"type": "path", "no_log": False},
+        "plain_http": {"type": "bool", "default": False},
+        "timeout": {"type": "int", "default": 60},
+        "retries": {"type": "int", "default": 4},
+        "concurrency": {"type": "int", "default": 4, "aliases": ["jobs"]},
+    }
+
+
+class RegistryModule(AnsibleModule):
+    """A task: its body fills ``result``; leaving the with-block ends the task, with an error as one clear sentence."""
+
+    def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
+        self.scrubber = Scrubber()
+        self.result: dict[str, t.Any] = {"changed": False}
+        self._connections: Connections | None = None
+        super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
+        for value in self.no_log_values:
+            self.scrubber.add(str(value))
+
+    def __enter__(self) -> RegistryModule:
+        # Temporary files and upload sessions are given up in order when the task is ended from outside.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if self._connections is not None:
+            self._connections.close()
+        if isinstance(error, RegistryError):
+            self.fail(error)
+        elif isinstance(error, Exception):
+            name = type(error).__name__
+            self.fail(RegistryError(f"Unexpected {name}: {error}. This is a fault of the collection; please report it.", "server"))
+        elif error is None:
+            self.exit_json(**self.result)
+
+    def fail(self, error: RegistryError) -> t.NoReturn:
+        """End the task with the error's sentence and facts, and what ``result`` holds."""
+        self.fail_json(msg=error.message, error=error.facts(), **{key: value for key, value in self.result.items() if key != "changed"})
+
+    # Secrets: nothing leaves but through these
+
+    def add_secret(self, secret: str) -> None:
+        """Mask ``secret``, learnt while the task runs, in all that leaves."""
+        self.scrubber.add(secret)
+        if len(secret) >= 4:
+            self.no_log_values.add(secret)
+            register_secret(secret)
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """End the task well, its result scrubbed."""
+        super().exit_json(**self.scrubber.value(kwargs))
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """End the task with an error, its text and result scrubbed."""
+        kwargs.setdefault("error", RegistryError(msg, "invalid_option").facts())
+        super().fail_json(msg=self.scrubber.text(msg), **self.scrubber.value(kwargs))
+
+    def warn(self, warning: str, **kwargs: t.Any) -> None:
+        """Give a warning, scrubbed."""
+        super().warn(self.scrubber.text(warning), **kwargs)
+
+    def log(self, msg: str, log_args: t.Any = None) -> None:
+        """Write a line to the journal of the host, scrubbed."""
+        super().log(self.scrubber.text(msg), log_args)
+
+    # What a module's body uses
+
+    def reference(self, name: str) -> Reference:
+        """Return the image that ``name`` says, relative to the option ``registry`` where it is set."""
+        return Reference.parse(name, self.params["registry"])
+
+    def connect(self, *names: Reference) -> Connections:
+        """Return the connections of the task, whose images are ``names``."""
+        listeners = Listeners(self.add_secret, self.warn, self.log)
+        self._connections = Connections(ConnectionOptions.parse(self.params), names, listeners)
+        return self._connections
+
+    def client(self, image: Reference, *actions: str) -> RegistryClient:
+        """Return the client for the repository of ``image``; in check mode it asks for no more than reading."""
+        wanted = ("pull",) if self.check_mode or not actions else actions
+        return self.connect(image).client(image, *wanted)
+
+    def changes(self, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], header: str = "") -> bool:
+        """Note ``changed`` and the diff of two states; return whether to carry the change out (not in check mode)."""
+        shown = [{key: _plain(value) for key, value in state.items()} for state in (before, after)]
+        self.result["changed"] = shown[0] != shown[1]
+        if self._diff:
+            self.result["diff"] = {"before": shown[0], "after": shown[1], "before_header": header, "after_header": header}
+        return bool(self.result["changed"]) and not self.check_mode
+
+
+def _plain(value: t.Any) -> t.Any:
+    return str(value) if isinstance(value, Digest) else value

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task of registry_push: from a path to a plan, its prediction or its execution, and the result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._client import RegistryClient
+from ._docker_archive import DockerArchive
+from ._errors import NotFound, RegistryError
+from ._image_source import ImageSource
+from ._manifest import Manifest
+from ._module import RegistryModule
+from ._platform import Platform
+from ._reference import Digest, Reference, is_digest
+from ._results import transfer_result
+from ._source import open_source
+from ._subset import Subset
+from ._transfer import PushPlan, Transferred
+
+
+def push(
+    module: RegistryModule,
+    image: Reference,
+    identifiers: t.Sequence[str],
+    platforms: t.Sequence[Platform],
+    mount_from: tuple[str, ...],
+) -> None:
+    """Push what ``path`` holds to ``identifiers`` of the image's repository and fill the module's result."""
+    params = module.params
+    opened = open_source(params["path"], params["source_name"])
+    try:
+        client = _client(module, image, mount_from)
+        source = _image(module, client, opened, identifiers)
+        if platforms:
+            source = Subset(source, platforms, params["path"])
+        try:
+            _check_digest(image, source.root, params["path"])
+            plan = client.plan_push(source, identifiers, params["existing"])
+            _carry_out(module, client, image, plan, source)
+        finally:
+            source.close()
+    finally:
+        opened.close()
+
+
+def _client(module: RegistryModule, image: Reference, mount_from: tuple[str, ...]) -> RegistryClient:
+    client = module.client(image, "pull", "push")
+    wanted = (image.repository, *mount_from) if mount_from else ()
+    return client.with_options(chunk_size=module.params["chunk_size"], mount_from=wanted)
+
+
+def _check_digest(image: Reference, root: Manifest, path: str) -> None:
+    if image.digest is not None and root.digest != image.digest:
+        raise RegistryError(
+            f"The image in {path} has the digest {root.digest}, not {image.digest} as the name says: nothing was sent.",
+            "precondition",
+            reference=str(image),
+        )
+
+
+def _carry_out(module: RegistryModule, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource) -> None:
+    transferred = client.execute_push(plan, source) if module.changes(plan.before, plan.after, image.name) else client.predict_push(plan)
+    _log(module, transferred)
+    module.result.update(transfer_result(image, plan, transferred))
+
+
+def _log(module: RegistryModule, transferred: Transferred) -> None:
+    counts = {"sent": transferred.uploaded, "mounted": transferred.mounted, "there already": transferred.existing}
+    module.log(", ".join(f"{len(blobs)} blobs {how}" for how, blobs in counts.items()))
+
+
+# Archives of docker save hold uncompressed layers: the config's digest, not the manifest's, says whether it is the same image.
+
+
+def _image(module: RegistryModule, client: RegistryClient, opened: t.Any, identifiers: t.Sequence[str]) -> ImageSource:
+    if not isinstance(opened, DockerArchive):
+        return t.cast(ImageSource, opened)
+    pushed = _find_pushed(client, opened.config_digest, identifiers)
+    if pushed is not None:
+        return client.image_of(pushed)
+    compression, workers = module.params["compression"], module.params["concurrency"]
+    return opened.build(module.tmpdir, compression, workers, keep=not module.check_mode)
+
+
+def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence[str]) -> Manifest | None:
+    """Return the manifest, on one of the tags, that an earlier push made of the same image."""
+    for tag in identifiers:
+        if is_digest(tag):
+            continue
+        try:
+            manifest = client.get_manifest(tag)
+        except NotFound:
+            continue
+        if manifest.config is not None and manifest.config.digest == config:
+            return manifest
+    return None

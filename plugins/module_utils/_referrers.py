@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests that refer to another by ``subject``: the referrers API, and the tag that stands in for it."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ._api import RepositoryApi
+from ._errors import NotFound, RegistryError
+from ._manifest import OCI_INDEX, Descriptor, Manifest
+from ._origin import Target
+from ._reference import Digest
+
+MOST_PAGES = 1000
+
+
+def fallback_tag(digest: Digest) -> str:
+    """Return the tag under which a registry without the referrers API lists the referrers of ``digest``."""
+    return f"{digest.algorithm[:32]}-{digest.hex[:64]}"
+
+
+def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
+    try:
+        index = api.get_manifest(fallback_tag(digest))
+    except NotFound:
+        return None
+    return index if index.is_index else None
+
+
+def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
+    """Return the descriptors of what refers to ``digest``, by the API, else by the fallback tag."""
+    page, following = api.get_referrers(api.url(f"referrers/{digest}"))
+    if page is None:
+        index = _read_fallback(api, digest)
+        return list(index.children) if index else []
+    found = {child.digest: child for child in page.children}
+    seen: set[Target] = set()
+    while following is not None:
+        if following in seen or len(seen) >= MOST_PAGES:
+            raise RegistryError(f"The list of referrers in {api.name} does not end: its pages repeat.", "invalid_response")
+        seen.add(following)
+        page, following = api.get_referrers(following)
+        found.update({child.digest: child for child in (page.children if page else ())})
+    return list(found.values())
+
+
+def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
+    """Enter ``manifest`` in the fallback tag of its subject; what others entered there stays."""
+    subject = manifest.subject
+    if subject is None:
+        return
+    tag = fallback_tag(subject.digest)
+    try:
+        current = api.get_manifest(tag)
+    except NotFound:
+        entries: list[t.Any] = []
+    else:
+        if not current.is_index:
+            raise RegistryError(
+                f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.", "conflict"
+            )
+        entries = list(current.document["manifests"])
+    if any(entry["digest"] == str(manifest.digest) for entry in entries):
+        return
+    entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": str(manifest.digest), "size": len(manifest.raw)}
+    if manifest.artifact_type or manifest.config:
+        entry["artifactType"] = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
+    if manifest.annotations:
+        entry["annotations"] = dict(manifest.annotations)
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, entry]}
+    raw = json.dumps(document, separators=(",", ":")).encode("ascii")
+    api.put_manifest(tag, Manifest.parse(raw, OCI_INDEX))

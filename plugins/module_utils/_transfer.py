@@ -1,0 +1,265 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One engine for push and copy: plan with reads only, then write blobs, children, the root and its tags, in this order."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ._api import RepositoryApi
+from ._download import walk
+from ._errors import NotFound, RegistryError
+from ._fanout import Cancellation, fan_out
+from ._image_source import BLOCK, ImageSource
+from ._manifest import Descriptor, Manifest
+from ._reference import Digest, is_digest
+from ._referrers import add_referrer
+from ._upload import Upload, Ways
+
+TagMap = dict[str, t.Optional[Digest]]
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), and what to log."""
+
+    workers: int = 4
+    retries: int = 4
+    chunk_size: int = 0
+    mount_from: tuple[str, ...] = ()
+    on_log: t.Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """What is where, found by reads: ``before`` and ``after`` of each tag, and which manifests are missing.
+
+    ``children`` are in the order of writing; a tag that is kept is in ``before`` but keeps its digest in ``after``.
+    """
+
+    root: Manifest
+    before: TagMap
+    after: TagMap
+    root_present: bool = True
+    children: tuple[tuple[Descriptor, Manifest], ...] = ()
+    present: frozenset[Digest] = frozenset()
+
+    @property
+    def writes(self) -> list[str]:
+        """The tags (or the digest) to be written, in order."""
+        return [tag for tag in self.after if self.before[tag] != self.after[tag]]
+
+    @property
+    def kept(self) -> list[str]:
+        """The tags that stay on another digest."""
+        return [tag for tag, digest in self.after.items() if digest is not None and digest != self.root.digest]
+
+    @property
+    def unchanged(self) -> list[str]:
+        """The tags that are on the digest already."""
+        return [tag for tag, digest in self.before.items() if digest == self.root.digest]
+
+    @property
+    def missing(self) -> list[tuple[Descriptor, Manifest]]:
+        """The children to be written, each before what names it."""
+        return [entry for entry in self.children if entry[0].digest not in self.present]
+
+    def manifests(self) -> list[Manifest]:
+        """Return every manifest of the image, the root last."""
+        return [manifest for _child, manifest in self.children] + [self.root]
+
+    def blobs(self, every: bool = False) -> list[Descriptor]:
+        """Return the blobs of all missing manifests (or of ``every`` one), each once; foreign layers are left out."""
+        wanted = self.manifests() if every else self._missing_manifests()
+        found = {blob.digest: blob for manifest in wanted for blob in manifest.blobs if not blob.is_foreign}
+        return list(found.values())
+
+    def _missing_manifests(self) -> list[Manifest]:
+        return [manifest for _child, manifest in self.missing] + ([] if self.root_present else [self.root])
+
+    def foreign(self) -> list[Descriptor]:
+        """Return the layers that may not be distributed."""
+        found = {blob.digest: blob for manifest in self.manifests() for blob in manifest.blobs if blob.is_foreign}
+        return list(found.values())
+
+
+@dataclass
+class Transferred:
+    """What an execution (or its prediction) sent, mounted and found."""
+
+    uploaded: list[Descriptor] = field(default_factory=list)
+    mounted: list[Descriptor] = field(default_factory=list)
+    existing: list[Descriptor] = field(default_factory=list)
+
+    def add(self, how: str, descriptor: Descriptor) -> None:
+        """Remember how a blob came to be where it is."""
+        {"uploaded": self.uploaded, "mounted": self.mounted, "existing": self.existing}[how].append(descriptor)
+
+
+def find_digest(api: RepositoryApi, identifier: str) -> Digest | None:
+    """Return the digest of a tag or manifest, None where the registry says that it is not there."""
+    try:
+        head = api.head_manifest(identifier)
+        if head is not None and head.digest is not None and not is_digest(identifier):
+            return head.digest
+        if head is not None and is_digest(identifier):
+            return Digest.parse(identifier)
+        return api.get_manifest(identifier).digest
+    except NotFound:
+        return None
+
+
+def find_digests(api: RepositoryApi, identifiers: t.Sequence[str], workers: int) -> TagMap:
+    """Return the digest of each tag, None for those that are not there."""
+    return dict(zip(identifiers, fan_out(lambda tag: find_digest(api, tag), identifiers, workers)))
+
+
+def apply_policy(before: TagMap, digest: Digest, existing: str, name: str) -> TagMap:
+    """Return what each tag shall be on: ``overwrite`` moves, ``keep`` leaves, ``fail`` refuses tags on other digests."""
+    taken = [tag for tag, current in before.items() if current not in (None, digest)]
+    if existing == "fail" and taken:
+        raise RegistryError(
+            f"The tag {taken[0]} of {name} is on {before[taken[0]]} already, not on {digest}: "
+            "nothing was changed, since existing: fail is set.",
+            "conflict",
+            reference=f"{name}:{taken[0]}",
+        )
+    return {tag: before[tag] if existing == "keep" and tag in taken else digest for tag in before}
+
+
+def plan_push(api: RepositoryApi, source: ImageSource, identifiers: t.Sequence[str], existing: str, options: TransferOptions) -> PushPlan:
+    """Return what has to be written so that ``identifiers`` (tags, or the root's own digest) are the source's root."""
+    root = source.root
+    before = find_digests(api, identifiers, options.workers)
+    after = apply_policy(before, root.digest, existing, api.name)
+    if all(before[tag] == after[tag] for tag in before):
+        return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
+    known = any(digest == root.digest for digest in before.values())
+    root_present = known or (not is_digest(identifiers[0]) and find_digest(api, str(root.digest)) is not None)
+    children = tuple(walk(source, root))
+    return PushPlan(root, before, after, root_present, children, _present(api, children, options.workers))
+
+
+def _present(api: RepositoryApi, children: t.Sequence[tuple[Descriptor, Manifest]], workers: int) -> frozenset[Digest]:
+    digests = [child.digest for child, _manifest in children]
+    found = find_digests(api, [str(digest) for digest in digests], workers)
+    return frozenset(digest for digest in digests if found[str(digest)] is not None)
+
+
+def predict(api: RepositoryApi, plan: PushPlan, options: TransferOptions) -> Transferred:
+    """Return what executing ``plan`` would send, found by HEAD: a missing blob counts as sent, it may be mounted instead."""
+    result = Transferred()
+    wanted = {blob.digest for blob in plan.blobs()} if plan.writes else set()
+    every = plan.blobs(every=True)
+    there = fan_out(lambda blob: blob.digest not in wanted or api.has_blob(blob), every, options.workers)
+    for blob, exists in zip(every, there):
+        result.add("existing" if exists else "uploaded", blob)
+    return result
+
+
+class Execution:
+    """Carries out a plan against one repository."""
+
+    def __init__(self, api: RepositoryApi, source: ImageSource, ways: Ways, options: TransferOptions) -> None:
+        self._api = api
+        self._source = source
+        self._ways = ways
+        self._options = options
+
+    def run(self, plan: PushPlan) -> Transferred:
+        """Write what the plan says; a tag is written only when all that it needs is there."""
+        result = Transferred()
+        if not plan.writes:
+            for blob in plan.blobs(every=True):
+                result.add("existing", blob)
+            return result
+        try:
+            self._write(plan, plan.blobs(), result)
+        except RegistryError as error:
+            # A manifest that was there is no proof of its blobs; they may have been deleted under it.
+            skipped = plan.root_present or plan.present or result.existing
+            if error.code not in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") or not skipped:
+                raise
+            result = Transferred()
+            whole = PushPlan(plan.root, plan.before, plan.after, False, plan.children, frozenset())
+            self._write(whole, whole.blobs(), result, trust_mounts=False)
+        done = {blob.digest for blob in result.uploaded + result.mounted + result.existing}
+        for blob in plan.blobs(every=True):
+            if blob.digest not in done:
+                result.add("existing", blob)
+        return result
+
+    def _write(self, plan: PushPlan, blobs: t.Sequence[Descriptor], result: Transferred, trust_mounts: bool = True) -> None:
+        cancellation = Cancellation()
+
+        def upload(blob: Descriptor) -> str:
+            return self._upload(blob, cancellation, trust_mounts)
+
+        for blob, how in zip(blobs, fan_out(upload, blobs, self._options.workers, cancellation)):
+            result.add(how, blob)
+        for level in _levels(plan.missing):
+            fan_out(lambda manifest: self._api.put_manifest(str(manifest.digest), manifest), level, self._options.workers)
+        self._write_root(plan)
+
+    def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
+        own = self._api.repository
+        mount_from = self._options.mount_from or (own,)
+        upload = Upload(self._api, blob, self._source.open_blob, self._ways, cancellation, self._options.retries, self._options.chunk_size)
+        if not trust_mounts:
+            mount_from = tuple(repository for repository in mount_from if repository != own)
+            if self._api.has_blob(blob):
+                return "existing"
+        how = upload.run(mount_from, self._check if self._source.is_local else None)
+        self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
+        return how
+
+    def _check(self, blob: Descriptor) -> None:
+        """Read a local blob to its end: a corrupt one is found before its first byte is sent."""
+        stream = self._source.open_blob(blob)
+        try:
+            while stream.read(BLOCK):
+                pass
+        finally:
+            stream.close()
+
+    def _write_root(self, plan: PushPlan) -> None:
+        tags = plan.writes
+        if plan.root.subject is not None and not plan.root_present:
+            stored = self._api.put_manifest(str(plan.root.digest), plan.root)
+            if not stored.knows_subject:
+                add_referrer(self._api, plan.root)
+            tags = [tag for tag in tags if not is_digest(tag)]
+        write_tags(self._api, plan.root, tags, self._options.workers)
+
+
+def write_tags(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], workers: int) -> None:
+    """Put ``manifest`` under each tag, the first alone, and hold what the registry confirms against its digest."""
+
+    def write(tag: str) -> None:
+        stored = api.put_manifest(tag, manifest)
+        confirmed = stored.digest or find_digest(api, tag)
+        if confirmed is None or (confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest):
+            raise RegistryError(
+                f"The tag {tag} of {api.name} is on {confirmed or 'nothing'} after it was put on {manifest.digest}: "
+                "somebody else may have moved it at the same moment.",
+                "conflict",
+                reference=api.display(tag),
+            )
+
+    for tag in tags[:1]:
+        write(tag)
+    fan_out(write, tags[1:], workers)
+
+
+def _levels(missing: t.Sequence[tuple[Descriptor, Manifest]]) -> list[list[Manifest]]:
+    """Group manifests so that each group needs only those before it."""
+    pending = {child.digest: manifest for child, manifest in missing}
+    levels: list[list[Manifest]] = []
+    while pending:
+        ready = [manifest for manifest in pending.values() if not any(child.digest in pending for child in manifest.children)]
+        levels.append(ready)
+        for manifest in ready:
+            del pending[manifest.digest]
+    return levels

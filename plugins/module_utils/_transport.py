@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send single requests: TLS, proxies, timeouts, what may be reached, and answers that are counted to their end."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import threading
+import typing as t
+from urllib.parse import unquote, urlsplit
+
+from . import _connections
+from ._errors import RegistryError
+from ._origin import Origin, Target, Trust, resolve
+from ._tls import TlsOptions
+
+MAX_ERROR_BODY = 64 * 1024
+USER_AGENT = "ocitools.registry (Ansible collection)"
+
+
+class Answer:
+    """A status, headers, and a body that is read once, counted against its Content-Length."""
+
+    def __init__(self, response: t.Any, method: str, target: Target) -> None:
+        self._response = response
+        self.method = method
+        self.target = target
+        self.status: int = response.status_code
+        self.headers: t.Mapping[str, str] = response.headers
+        length = self.headers.get("Content-Length", "")
+        self.length = int(length) if re.fullmatch(r"[0-9]{1,18}", length, re.ASCII) else None
+        self._count = 0
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes of the body, b"" at its end; a body cut short is a ``network`` error."""
+        if self.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+            raise RegistryError(
+                f"{self.target.origin.authority} sent a body with a Content-Encoding that was not asked for: it is refused.",
+                "invalid_response",
+            )
+        try:
+            block: bytes = self._response.raw.read(amount, decode_content=False)
+        except _connections.transport_errors() as error:
+            raise describe_failure(error, self.target.origin) from None
+        self._count += len(block)
+        if not block and self.length is not None and self._count < self.length and self.method != "HEAD":
+            raise RegistryError(
+                f"{self.target.origin.authority} closed the connection after {self._count} of {self.length} bytes.", "network", passing=True
+            )
+        return block
+
+    def read_all(self, limit: int, what: str) -> bytes:
+        """Return the whole body, at most ``limit`` bytes; ``what`` names it in the error where it is longer."""
+        parts: list[bytes] = []
+        with self:
+            while True:
+                block = self.read(min(limit + 1, 1024 * 1024))
+                if not block:
+                    return b"".join(parts)
+                parts.append(block)
+                if self._count > limit:
+                    raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
+
+    def read_error(self) -> bytes:
+        """Return the first bytes of an error's body; what cannot be read of it does not matter."""
+        try:
+            return self.read(MAX_ERROR_BODY)
+        except RegistryError:
+            return b""
+        finally:
+            self.close()
+
+    def finish(self) -> None:
+        """Read what little is left so that the connection can be used again, then let go of it."""
+        if self.method == "HEAD" or (self.length is not None and self.length <= MAX_ERROR_BODY):
+            self.read_error()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; one with an unread body is closed."""
+        self._response.close()
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self.close()
+
+
+class Transport:
+    """The outbound side of one client: its TLS policy is fixed, and every request passes here."""
+
+    def __init__(
+        self,
+        trust: Trust,
+        tls: TlsOptions,
+        timeout: float = 60,
+        connections: int = 4,
+        on_secret: t.Callable[[str], None] = lambda secret: None,
+    ) -> None:
+        self.trust = trust
+        self.timeout = timeout
+        self._on_secret = on_secret
+        context = tls.context(trust.registry.authority, os.environ)
+        # A stream between two repositories of one registry holds two connections for each worker.
+        self._named = _connections.make_adapter(context, resolve, resolve, 2 * connections)
+        self._strange = _connections.make_adapter(_without_client_certificate(tls, trust.registry), self._checked, resolve, connections)
+        # Two counts: an upload that is being sent may have to read on from the same registry.
+        self._reads = threading.BoundedSemaphore(connections)
+        self._writes = threading.BoundedSemaphore(connections)
+
+    def _checked(self, host: str, port: int) -> t.Sequence[str]:
+        bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return self.trust.usable_addresses(Origin("https", bracketed, port), resolve)
+
+    def attempt(self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, stranger: bool = False) -> Answer:
+        """Send one request, once, and return the answer whatever its status.
+
+        A ``stranger`` was named by the registry and not by the task: it is reached only at public addresses (where no
+        proxy stands between) and never shown the client certificate. Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``.
+        """
+        adapter = self._strange if stranger else self._named
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+        try:
+            self._learn_proxy_secret(target.url)
+            with self._reads if method in ("GET", "HEAD") else self._writes:
+                response = _connections.send(adapter, method, target.url, sent, body, self.timeout)
+        except RegistryError:
+            raise
+        except _connections.transport_errors() as error:
+            raise describe_failure(error, target.origin) from None
+        return Answer(response, method, target)
+
+    def _learn_proxy_secret(self, url: str) -> None:
+        proxy = _connections.environ_proxy(url)
+        if proxy and "@" in proxy:
+            password = urlsplit(proxy).password
+            for secret in (password, unquote(password or "")):
+                self._on_secret(secret or "")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._named.close()
+        self._strange.close()
+
+
+def _without_client_certificate(tls: TlsOptions, registry: Origin) -> ssl.SSLContext:
+    return TlsOptions(tls.validate_certs, tls.ca_path).context(f"strangers of {registry.authority}", os.environ)
+
+
+def _causes(error: BaseException) -> t.Iterator[BaseException]:
+    """Yield an exception and all that it carries: libraries wrap the socket's own error several times."""
+    pending: list[t.Any] = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+
+
+def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
+    """Return the error that says in one sentence why ``origin`` gave no answer."""
+    where = origin.authority
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, RegistryError):
+            return cause
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = re.sub(r"[^ -~]", "", cause.verify_message or "it cannot be verified")
+            return RegistryError(
+                f"The TLS certificate of {where} is not trusted: {reason}. Name the authority that issued it with ca_path.", "tls"
+            )
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
+                return RegistryError(f"{where} does not speak TLS: if it really serves plain http, set plain_http: true.", "tls")
+            return RegistryError(f"The TLS connection to {where} failed: {cause.reason or 'handshake refused'}.", "tls")
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return RegistryError(
+                f"The host name {where} cannot be resolved: check how it is spelled, and the name servers.",
+                "network",
+                passing=cause.errno == socket.EAI_AGAIN,
+            )
+    text = " ".join(str(cause) for cause in causes).lower()
+    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
+        return RegistryError(f"{where} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True)
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
+    if any("proxy" in type(cause).__name__.lower() for cause in causes):
+        return RegistryError(f"The proxy on the way to {where} did not let the request through.", "network", passing=True)
+    return RegistryError(f"The connection to {where} broke before the answer was complete.", "network", passing=True)

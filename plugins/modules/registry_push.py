@@ -1,0 +1,216 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_push
+short_description: Push an image from a file or directory to a registry
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Pushes an image or multi-platform index from an OCI layout directory, an OCI archive or a C(docker save) archive, with the fewest requests and
+    without sending a byte that is there.
+  - Each blob is checked against its digest before it is sent; children go before the index and tags come last, so that no tag ever points to something
+    incomplete.
+  - An interrupted push can simply be run again; what arrived is not sent a second time.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  path:
+    description:
+      - The image on the host that runs the task, an OCI layout directory, an OCI archive or a C(docker save) archive. Archives may be plain or
+        compressed by gzip, bzip2, xz or zstd; what a file is, is found by looking at it, not by its name.
+      - zstd needs Python 3.14 or the Python package zstandard; without, the task fails with the error kind V(missing_library).
+      - A path that does not exist or cannot be read fails with the error kind V(local_io), one that holds no image, a corrupt or a truncated one
+        with V(invalid_source).
+    type: path
+    required: true
+    aliases: [src]
+  name:
+    description:
+      - Where the image goes, C([registry/]repository[:tag][@digest]). Without a tag, O(tags) are the only tags; without both it is V(latest).
+      - With a digest, the image must have that digest, else the task fails with the error kind V(precondition).
+    type: str
+    required: true
+  source_name:
+    description:
+      - Which image of O(path), by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest.
+      - Needed only where there are several; the message of the failure lists them.
+    type: str
+  tags:
+    description:
+      - Further tags for the image. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
+      - Names inside the archive are never used as tags.
+    type: list
+    elements: raw
+    default: []
+  platforms:
+    description:
+      - Push only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own.
+      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has.
+    type: list
+    elements: str
+    default: []
+  existing:
+    description:
+      - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
+        anything is written.
+    type: str
+    choices: [overwrite, keep, fail]
+    default: overwrite
+  mount_from:
+    description:
+      - Other repositories of the same registry that may hold the layers; they are mounted from there instead of sent.
+      - One that cannot be read is no error, the layers are sent then.
+    type: list
+    elements: str
+    default: []
+  compression:
+    description:
+      - How the layers of a C(docker save) archive are sent, which holds them uncompressed.
+    type: str
+    choices: [gzip, none]
+    default: gzip
+  chunk_size:
+    description:
+      - Size of upload chunks in bytes. V(0) sends each blob in one request, and in chunks only where the registry refuses that or the connection
+        breaks again and again.
+    type: int
+    default: 0
+seealso:
+  - module: ocitools.registry.registry_tag
+  - module: ocitools.registry.registry_image_info
+"""
+
+EXAMPLES = r"""
+- name: Push what the build made
+  ocitools.registry.registry_push:
+    path: app.tar
+    name: registry.example.com/team/app:1.4.2-rc1
+
+- name: Push one image of a layout to two tags, and never move them
+  ocitools.registry.registry_push:
+    path: build/layout
+    source_name: 1.4.2
+    name: registry.example.com/team/app
+    tags: ["1.4.2", "1.4"]
+    existing: fail
+"""
+
+RETURN = r"""
+digest:
+  description: The digest of the image or index.
+  type: str
+  returned: success
+  sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
+media_type:
+  description: Its media type.
+  type: str
+  returned: success
+image:
+  description: The image by its digest, C(name@digest).
+  type: str
+  returned: success
+size:
+  description: Size in bytes of all manifests, configs and layers of the image.
+  type: int
+  returned: success
+tagged_images:
+  description: The images that were written (in check mode, would be), C(name:tag).
+  type: list
+  elements: str
+  returned: success
+unchanged_images:
+  description: The images that were on the digest already.
+  type: list
+  elements: str
+  returned: success
+kept_images:
+  description: The images that stay on another digest, with O(existing=keep).
+  type: list
+  elements: str
+  returned: success
+previous:
+  description: What each tag was on before, a digest or null.
+  type: dict
+  returned: success
+uploaded_blobs:
+  description: The blobs that were sent, each with C(digest) and C(size). In check mode a blob that is missing, though it might be mounted.
+  type: list
+  elements: dict
+  returned: success
+mounted_blobs:
+  description: The blobs that the registry took from another of its repositories.
+  type: list
+  elements: dict
+  returned: success
+existing_blobs:
+  description: The blobs that were there already.
+  type: list
+  elements: dict
+  returned: success
+uploaded_bytes:
+  description: How many bytes of blobs were sent.
+  type: int
+  returned: success
+skipped_layers:
+  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  type: list
+  elements: dict
+  returned: success
+elapsed:
+  description: How long it took, in seconds.
+  type: float
+  returned: success
+"""
+
+import time
+
+from ..module_utils._errors import RegistryError
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._platform import Platform
+from ..module_utils._push import push
+from ..module_utils._reference import Reference, check_repository, check_tags
+
+
+def _identifiers(module: RegistryModule, image: Reference) -> tuple[str, ...]:
+    tags = check_tags(([image.tag] if image.tag else []) + module.params["tags"])
+    return tags or ((str(image.digest),) if image.digest else ("latest",))
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {
+        "path": {"type": "path", "required": True, "aliases": ["src"]},
+        "name": {"type": "str", "required": True},
+        "source_name": {"type": "str"},
+        "tags": {"type": "list", "elements": "raw", "default": []},
+        "platforms": {"type": "list", "elements": "str", "default": []},
+        "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
+        "mount_from": {"type": "list", "elements": "str", "default": []},
+        "compression": {"type": "str", "choices": ["gzip", "none"], "default": "gzip"},
+        "chunk_size": {"type": "int", "default": 0},
+    }
+    with RegistryModule(options) as module:
+        start = time.monotonic()
+        image = module.reference(module.params["name"])
+        identifiers = _identifiers(module, image)
+        if module.params["chunk_size"] < 0:
+            raise RegistryError("The option chunk_size is negative: it is a number of bytes, or 0.", "invalid_option")
+        mount_from = tuple(check_repository(name) for name in module.params["mount_from"])
+        platforms = [Platform.parse(text) for text in module.params["platforms"]]
+        push(module, image, identifiers, platforms, mount_from)
+        module.result["elapsed"] = round(time.monotonic() - start, 3)
+
+
+if __name__ == "__main__":
+    main()

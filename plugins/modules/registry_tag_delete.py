@@ -1,0 +1,150 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_tag_delete
+short_description: Delete tags from a registry, and nothing but the tags
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Deletes tags. Other tags of the same digest stay, and so does the manifest; what happened is checked afterwards.
+  - An absent tag is fine, nothing is changed then.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  name:
+    description:
+      - C([registry/]repository:tag), or C([registry/]repository) together with O(tags). V(latest) is never assumed.
+      - C([registry/]repository@digest) is taken only with O(method=digest).
+    type: str
+    required: true
+  tags:
+    description:
+      - The tags to delete. Quote them; anything but a string is refused.
+      - Giving them together with a tag in O(name), or neither, fails before any request.
+    type: list
+    elements: raw
+    aliases: [tag]
+  expected_digest:
+    description:
+      - The digest that each of the tags must have. A tag on another digest fails the task with the error kind V(precondition) before anything is
+        deleted.
+    type: str
+  method:
+    description:
+      - V(auto) deletes by tag, and by V(substitute) where the registry refuses that.
+      - V(tag) sends the registry's own deletion by tag and nothing else. A registry that has none fails with the error kind V(unsupported).
+      - V(substitute) points the tag at the same manifest with blanks behind it, which gives it a digest of its own, and deletes that digest. At every
+        moment the tag, if it exists, pulls the same image. It needs a registry with deletion enabled, which is checked first, and refuses manifests
+        that refer to another one.
+      - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). It is refused with the error kind
+        V(precondition) where an index that a tag reaches needs the manifest.
+    type: str
+    choices: [auto, tag, substitute, digest]
+    default: auto
+notes:
+  - Where the registry removes more than it was asked for, the manifest is put back by its digest and the task fails and says so.
+  - GitHub's and Docker Hub's registries have no deletion; the message names their own way.
+  - The space of layers is freed by the registry's garbage collection, not by this module.
+seealso:
+  - module: ocitools.registry.registry_tag
+"""
+
+EXAMPLES = r"""
+- name: Remove the release candidate, keep the release on the same digest
+  ocitools.registry.registry_tag_delete:
+    name: registry.example.com/team/app
+    tags: ["1.4.2-rc1"]
+
+- name: Remove a tag only if nobody moved it
+  ocitools.registry.registry_tag_delete:
+    name: registry.example.com/team/app:1.4.2-rc1
+    expected_digest: "{{ candidate.digest }}"
+"""
+
+RETURN = r"""
+deleted_tags:
+  description: The tags that were deleted (in check mode, would be).
+  type: list
+  elements: str
+  returned: success
+absent_tags:
+  description: The tags that were not there.
+  type: list
+  elements: str
+  returned: success
+also_deleted_tags:
+  description: Tags that were not named but were on a digest that was deleted.
+  type: list
+  elements: str
+  returned: success
+digests:
+  description: The digest that each deleted tag was on.
+  type: dict
+  returned: success
+methods:
+  description: How each tag was deleted, V(tag), V(substitute) or V(digest). In check mode V(auto) where the registry would have to be tried.
+  type: dict
+  returned: success
+"""
+
+from ..module_utils._deletion_plan import Deletion, plan_deletion
+from ..module_utils._errors import RegistryError
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._reference import Digest, Reference, check_tags
+
+
+def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:
+    tags = check_tags(module.params["tags"] or [])
+    if image.digest is not None:
+        if module.params["method"] != "digest":
+            raise RegistryError(
+                f"{image} names a digest: deleting it deletes every tag on it. Set method: digest if that is meant.", "invalid_option"
+            )
+        if tags or image.tag:
+            raise RegistryError("Name either a digest or tags to delete, not both.", "invalid_option")
+        return ()
+    if bool(tags) == bool(image.tag):
+        raise RegistryError(
+            f"Say which tags of {image.name} to delete: either name: repository:tag or the list tags, exactly one of the two.",
+            "invalid_option",
+        )
+    return tags or (str(image.tag),)
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {
+        "name": {"type": "str", "required": True},
+        "tags": {"type": "list", "elements": "raw", "aliases": ["tag"]},
+        "expected_digest": {"type": "str"},
+        "method": {"type": "str", "choices": ["auto", "tag", "substitute", "digest"], "default": "auto"},
+    }
+    with RegistryModule(options) as module:
+        image = module.reference(module.params["name"])
+        tags = _wanted_tags(module, image)
+        expected = Digest.parse(module.params["expected_digest"]) if module.params["expected_digest"] else None
+        client = module.client(image, "pull", "push", "delete")
+        plan = plan_deletion(client, tags, image.digest, module.params["method"], expected)
+        module.result.update(plan.result())
+        before = plan.before()
+        if module.changes(before, dict.fromkeys(before), image.name):
+            deletion = Deletion(client, plan)
+            try:
+                deletion.run()
+            finally:
+                module.result.update(deletion.result())
+
+
+if __name__ == "__main__":
+    main()
