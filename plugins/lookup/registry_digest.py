@@ -80,6 +80,26 @@ from ..module_utils._secrets import register_secret
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 
 
+class _Scrubbed:
+    """Turns every failure within it into one scrubbed sentence."""
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._scrubber = scrubber
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, RegistryError):
+            facts = ", ".join(f"{name} {value}" for name, value in error.facts().items() if name in ("kind", "status", "code") and value)
+            text = f"{error.message} ({facts})"
+        elif isinstance(error, Exception):
+            text = f"Unexpected {type(error).__name__}: {error}. This is a fault of the collection; please report it."
+        else:
+            return
+        raise AnsibleLookupError(self._scrubber.text(text)) from None
+
+
 class LookupModule(LookupBase):
     """Digests of images."""
 
@@ -93,13 +113,8 @@ class LookupModule(LookupBase):
             scrubber.add(secret)
             register_secret(secret)
 
-        listeners = Listeners(add_secret, lambda text: display.warning(scrubber.text(text)), lambda text: None)
-        try:
-            return self._resolve(terms, listeners)
-        except RegistryError as error:
-            facts = ", ".join(f"{name} {value}" for name, value in error.facts().items() if name in ("kind", "status", "code") and value)
-            failure = scrubber.text(f"{error.message} ({facts})")
-        raise AnsibleLookupError(failure)
+        with _Scrubbed(scrubber):
+            return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.text(text))))
 
     def _option(self, name: str) -> t.Any:
         """Return an option; text that came out of a variable is templated, as a variable of a task would be."""

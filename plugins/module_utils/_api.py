@@ -164,8 +164,8 @@ class RepositoryApi:
         return target
 
     def send_upload(self, method: str, target: Target, body: Body = None, headers: t.Mapping[str, str] | None = None) -> Answer:
-        """Send a part of an upload (PATCH, PUT), or ask for (GET) or end (DELETE) its session; nothing is retried."""
-        return self.send(method, target, headers=headers, body=body, retried=False)
+        """Send a part of an upload (PATCH, PUT), or ask for (GET) or end (DELETE) its session; only questions are repeated."""
+        return self.send(method, target, headers=headers, body=body, retried=method == "GET")
 
     # Lists (end-8, end-12)
 

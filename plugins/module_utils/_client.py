@@ -21,6 +21,7 @@ from ._listing import iter_repositories, iter_tags
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
+from ._sending import Ways
 from ._transfer import (
     Execution,
     PushPlan,
@@ -33,7 +34,6 @@ from ._transfer import (
     predict,
     write_tags,
 )
-from ._upload import Ways
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 import typing as t
+from functools import partial
 from urllib.parse import urlsplit
 
 from ._errors import RegistryError
@@ -34,36 +35,51 @@ _BUFFER = 64 * 1024
 Addresses = t.Callable[[str, int], t.Sequence[str]]
 
 
-class _PacedReader(io.RawIOBase):
-    """Reads a socket; gives up when it has waited for its whole timeout and less than the least rate has come."""
+class _Pace:
+    """Measures one direction of a socket: its whole timeout may be waited for each ``timeout`` KiB that pass, no longer."""
 
     def __init__(self, sock: socket.socket) -> None:
-        super().__init__()
         self._sock = sock
-        self._raw = t.cast(io.RawIOBase, sock.makefile("rb", buffering=0))
         self._timeout = sock.gettimeout() or 0.0
         self._waited = 0.0
         self._count = 0
+
+    def step(self, move: t.Callable[[], int | None], length: int | None = None) -> int | None:
+        """Return what ``move`` (a read or write of the socket) returns; ``length`` is what it moves where it does not say."""
+        left = self._timeout - self._waited
+        if left <= 0:
+            raise socket.timeout("too little passed")
+        self._sock.settimeout(left)
+        start = time.monotonic()
+        count = move()
+        self._waited += time.monotonic() - start
+        self._count += (count if length is None else length) or 0
+        if self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
+            self._waited, self._count = 0.0, 0
+        return count
+
+    def end(self) -> None:
+        """Give the socket its timeout back: the connection may serve the next request."""
+        if self._sock.fileno() >= 0:
+            self._sock.settimeout(self._timeout)
+
+
+class _PacedReader(io.RawIOBase):
+    """Reads a socket at a pace."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        self._raw = t.cast(io.RawIOBase, sock.makefile("rb", buffering=0))
+        self._pace = _Pace(sock)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: t.Any) -> int | None:
-        left = self._timeout - self._waited
-        if left <= 0:
-            raise socket.timeout("too little came")
-        self._sock.settimeout(left)
-        start = time.monotonic()
-        count = self._raw.readinto(buffer)
-        self._waited += time.monotonic() - start
-        self._count += count or 0
-        if self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
-            self._waited, self._count = 0.0, 0
-        return count
+        return self._pace.step(lambda: self._raw.readinto(buffer))
 
     def close(self) -> None:
-        if self._sock.fileno() >= 0:
-            self._sock.settimeout(self._timeout)  # the connection may serve the next request
+        self._pace.end()
         self._raw.close()
         super().close()
 
@@ -93,13 +109,32 @@ def _connect(addresses: t.Iterable[str], port: int, timeout: float) -> socket.so
     raise failure
 
 
+def _send_paced(sock: socket.socket, block: t.Any) -> None:
+    """Send a block; a peer that hardly takes it is given up like one that hardly answers."""
+    view = memoryview(block).cast("B")
+    pace = _Pace(sock)
+    try:
+        while view:
+            piece = view[:_BUFFER]
+            pace.step(partial(sock.sendall, piece), len(piece))
+            view = view[_BUFFER:]
+    finally:
+        pace.end()
+
+
 def _pool_classes(addresses: Addresses) -> dict[str, t.Any]:
     def connect(connection: t.Any) -> socket.socket:
         # The proxy, where there is one, is what the connection's own host and port name.
         host = getattr(connection, "_dns_host", connection.host)
         return _connect(addresses(host, connection.port), connection.port, connection.timeout)
 
-    members = {"response_class": PacedResponse, "_new_conn": connect}
+    def send(connection: t.Any, data: t.Any) -> None:
+        if connection.sock is not None and isinstance(data, bytes) and len(data) > _BUFFER:
+            _send_paced(connection.sock, data)
+        else:
+            super(type(connection), connection).send(data)
+
+    members = {"response_class": PacedResponse, "_new_conn": connect, "send": send}
     plain = type("PlainConnection", (HTTPConnection,), members)
     secure = type("SecureConnection", (HTTPSConnection,), members)
     return {

@@ -125,7 +125,7 @@ class Exchange:
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not location:
                 return answer
-            answer.close()
+            answer.finish()
             following = target.join(location, f"The redirect from {target.origin.authority}")
             trust.check_scheme(following.origin, f"The redirect from {target.origin.authority}")
             if method not in ("GET", "HEAD") and (answer.status not in (307, 308) or following.origin != target.origin):
@@ -230,8 +230,6 @@ def _explain(status: int, code: str | None) -> tuple[str, str]:
         return "unsupported", "the registry does not allow this operation"
     if status in (409, 412):
         return "conflict", "the registry refuses to change what is there"
-    if status == 404:
-        return "not_found", "the registry has no such content"
     if status >= 400:
         return "invalid_response", "the registry refuses the request"
     return "invalid_response", "the registry answered unexpectedly"

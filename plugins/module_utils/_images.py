@@ -53,10 +53,13 @@ def look_at(
     platform: Platform | None = None,
     referrers: bool = False,
     report: bool = False,
-) -> list[Result]:
-    """Return an entry for each image, in order; errors end it unless they are to be ``report``-ed in their entries."""
+) -> list[tuple[Result, NotFound | None]]:
+    """Return an entry for each image, in order, with the registry's word for an absent one.
 
-    def look(image: Reference) -> Result:
+    Errors end it unless they are to be ``report``-ed in their entries.
+    """
+
+    def look(image: Reference) -> tuple[Result, NotFound | None]:
         entry: Result = {
             "exists": False,
             "registry": image.registry,
@@ -69,13 +72,13 @@ def look_at(
             entry.update(_details(client, image, details, platform), exists=True)
             if referrers:
                 entry["referrers"] = referrer_result(list_referrers(client.api, Digest.parse(entry["digest"])))
-        except NotFound:
-            entry["exists"] = False
+        except NotFound as absence:
+            return {**entry, "exists": False}, absence
         except RegistryError as error:
             if not report:
                 raise
             entry["error"] = {"msg": error.message, **error.facts()}
-        return entry
+        return entry, None
 
     # The limit is for each registry; the names of a task are mostly in one.
     return fan_out(look, images, connections.concurrency)

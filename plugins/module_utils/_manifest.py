@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ._errors import RegistryError
+from ._errors import NotFound, RegistryError
 from ._json import load_object
 from ._platform import Platform
 from ._reference import Digest
@@ -181,7 +181,7 @@ class Manifest:
             if candidate.platform and candidate.platform.satisfies(platform):
                 return candidate
         there = ", ".join(dict.fromkeys(str(child.platform) for child in self.platforms)) or "none"
-        raise RegistryError(f"{what} has no image for the platform {platform}; it has: {there}.", "not_found")
+        raise NotFound(f"{what} has no image for the platform {platform}; it has: {there}.")
 
 
 def _lower(what: str) -> str:

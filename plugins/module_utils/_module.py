@@ -53,8 +53,7 @@ class RegistryModule(AnsibleModule):
         self.result: dict[str, t.Any] = {"changed": False}
         self._connections: Connections | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
-        for value in self.no_log_values:
-            self.scrubber.add(str(value))
+        self._learn_secrets()
 
     def __enter__(self) -> RegistryModule:
         # Temporary files and upload sessions are given up in order when the task is ended from outside.
@@ -85,18 +84,27 @@ class RegistryModule(AnsibleModule):
             self.no_log_values.add(secret)
             register_secret(secret)
 
+    def _learn_secrets(self) -> None:
+        for value in list(self.no_log_values):
+            self.scrubber.add(str(value))
+
     def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
         """End the task well, its result scrubbed."""
         super().exit_json(**self.scrubber.value(kwargs))
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """End the task with an error, its text and result scrubbed."""
+        self._learn_secrets()  # options may be refused before __init__ has come to its end
         kwargs.setdefault("error", RegistryError(msg, "invalid_option").facts())
         super().fail_json(msg=self.scrubber.text(msg), **self.scrubber.value(kwargs))
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
         """Give a warning, scrubbed."""
         super().warn(self.scrubber.text(warning), **kwargs)
+
+    def deprecate(self, msg: str, *args: t.Any, **kwargs: t.Any) -> None:
+        """Announce that something ends, scrubbed."""
+        super().deprecate(self.scrubber.text(msg), *args, **kwargs)
 
     def log(self, msg: str, log_args: t.Any = None) -> None:
         """Write a line to the journal of the host, scrubbed."""

@@ -16,7 +16,8 @@ from ._image_source import BLOCK, ImageSource
 from ._manifest import Descriptor, Manifest
 from ._reference import Digest, is_digest
 from ._referrers import add_referrer
-from ._upload import Upload, Ways
+from ._sending import Ways
+from ._upload import Upload
 
 TagMap = dict[str, t.Optional[Digest]]
 
@@ -180,7 +181,7 @@ class Execution:
         except RegistryError as error:
             # A manifest that was there is no proof of its blobs; they may have been deleted under it.
             skipped = plan.root_present or plan.present or result.existing
-            if error.code not in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") or not skipped:
+            if error.status not in (400, 404) or not skipped:
                 raise
             result = Transferred()
             whole = PushPlan(plan.root, plan.before, plan.after, False, plan.children, frozenset())

@@ -110,10 +110,13 @@ class Transport:
         self.trust = trust
         self.timeout = timeout
         self._on_secret = on_secret
-        context = tls.context(trust.registry.authority, os.environ)
+        self._tls = tls
         # A stream between two repositories of one registry holds two connections for each worker.
-        self._named = _connections.make_adapter(context, resolve, resolve, 2 * connections)
-        self._strange = _connections.make_adapter(_without_client_certificate(tls, trust.registry), self._checked, resolve, connections)
+        self._connections = 2 * connections
+        context = tls.context(trust.registry.authority, os.environ)
+        self._named = _connections.make_adapter(context, resolve, resolve, self._connections)
+        self._strange: t.Any = None  # most registries never send anybody elsewhere
+        self._lock = threading.Lock()
         # Two counts: an upload that is being sent may have to read on from the same registry.
         self._reads = threading.BoundedSemaphore(connections)
         self._writes = threading.BoundedSemaphore(connections)
@@ -128,7 +131,7 @@ class Transport:
         A ``stranger`` was named by the registry and not by the task: it is reached only at public addresses (where no
         proxy stands between) and never shown the client certificate. Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``.
         """
-        adapter = self._strange if stranger else self._named
+        adapter = self._for_strangers() if stranger else self._named
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
         try:
             self._learn_proxy_secret(target.url)
@@ -140,6 +143,14 @@ class Transport:
             raise describe_failure(error, target.origin) from None
         return Answer(response, method, target)
 
+    def _for_strangers(self) -> t.Any:
+        with self._lock:
+            if self._strange is None:
+                tls = TlsOptions(self._tls.validate_certs, self._tls.ca_path)
+                context = tls.context(f"strangers of {self.trust.registry.authority}", os.environ)
+                self._strange = _connections.make_adapter(context, self._checked, resolve, self._connections)
+            return self._strange
+
     def _learn_proxy_secret(self, url: str) -> None:
         proxy = _connections.environ_proxy(url)
         if proxy and "@" in proxy:
@@ -150,11 +161,8 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._named.close()
-        self._strange.close()
-
-
-def _without_client_certificate(tls: TlsOptions, registry: Origin) -> ssl.SSLContext:
-    return TlsOptions(tls.validate_certs, tls.ca_path).context(f"strangers of {registry.authority}", os.environ)
+        if self._strange is not None:
+            self._strange.close()
 
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:
@@ -176,6 +184,20 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
     for cause in causes:
         if isinstance(cause, RegistryError):
             return cause
+    failure = _describe_tls(causes, where) or _describe_lookup(causes, where)
+    if failure is not None:
+        return failure
+    text = " ".join(str(cause) for cause in causes).lower()
+    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
+        return RegistryError(f"{where} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True)
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
+    if any("proxy" in type(cause).__name__.lower() for cause in causes):
+        return RegistryError(f"The proxy on the way to {where} did not let the request through.", "network", passing=True)
+    return RegistryError(f"The connection to {where} broke before the answer was complete.", "network", passing=True)
+
+
+def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = re.sub(r"[^ -~]", "", cause.verify_message or "it cannot be verified")
@@ -187,6 +209,10 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
                 return RegistryError(f"{where} does not speak TLS: if it really serves plain http, set plain_http: true.", "tls")
             return RegistryError(f"The TLS connection to {where} failed: {cause.reason or 'handshake refused'}.", "tls")
+    return None
+
+
+def _describe_lookup(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return RegistryError(
@@ -194,11 +220,4 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
                 "network",
                 passing=cause.errno == socket.EAI_AGAIN,
             )
-    text = " ".join(str(cause) for cause in causes).lower()
-    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
-        return RegistryError(f"{where} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True)
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
-    if any("proxy" in type(cause).__name__.lower() for cause in causes):
-        return RegistryError(f"The proxy on the way to {where} did not let the request through.", "network", passing=True)
-    return RegistryError(f"The connection to {where} broke before the answer was complete.", "network", passing=True)
+    return None

@@ -222,6 +222,15 @@ from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
 
 
+def _absence(missing: list[str], reasons: list[NotFound], asked: int) -> NotFound:
+    if asked == 1:
+        return reasons[0]
+    first = reasons[0]
+    names = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
+    message = f"{len(missing)} of {asked} images are missing: {names}. {first.message}"
+    return NotFound(message, first.status, first.code, first.registry, first.reference)
+
+
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
@@ -238,15 +247,14 @@ def main() -> None:
         platform = Platform.parse(module.params["platform"]) if module.params["platform"] else None
         report = module.params["on_error"] == "report"
         entries = look_at(module.connect(*images), images, module.params["details"], platform, module.params["referrers"], report)
-        shown = [{"name": name, **entry} for name, entry in zip(names, entries)]
+        shown = [{"name": name, **entry} for name, (entry, _absence) in zip(names, entries)]
         module.result["images"] = shown
         module.result["missing"] = [entry["name"] for entry in shown if not entry["exists"] and "error" not in entry]
         module.result["exists"] = all(entry["exists"] for entry in shown)
         if report:
             module.result["failed_names"] = [entry["name"] for entry in shown if "error" in entry]
         if module.params["missing"] == "fail" and module.result["missing"]:
-            absent = module.result["missing"]
-            raise NotFound(f"{len(absent)} of {len(names)} images are missing: {', '.join(absent[:20])}.", reference=absent[0])
+            raise _absence(module.result["missing"], [absence for _entry, absence in entries if absence], len(names))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send the bytes of one blob through an upload session: whole, else in chunks, resumed where the session broke."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ._api import RepositoryApi
+from ._errors import RegistryError
+from ._fanout import Cancellation
+from ._image_source import BlobStream
+from ._manifest import Descriptor
+from ._origin import Target
+from ._retry import RETRIED, Retry
+from ._transport import Answer
+from ._upload_body import UploadBody, open_at
+
+DEFAULT_CHUNK = 16 * 1024 * 1024
+SMALLEST_CHUNK = 1024 * 1024
+_BREAKS_BEFORE_CHUNKS = 2
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
+_OCTETS = {"Content-Type": "application/octet-stream"}
+_TAKEN = frozenset({200, 201, 202, 204})
+_SESSION_LOST = frozenset({404, 410, 416})
+
+
+@dataclass
+class Ways:
+    """What a registry has shown of its ways; shared by all that talk to it in this process."""
+
+    mounts: bool = False  # it has answered 201 to a mount
+    ignores_mount: bool = False  # it had the blob, and still opened a session
+    needs_chunks: bool = False
+    largest_chunk: int = field(default=DEFAULT_CHUNK)
+
+
+class _Restart(Exception):
+    """The session is lost or spoilt: the upload begins anew."""
+
+
+class Sender:
+    """Sends one blob: ``start`` opens a session, ``send`` goes on with it (or a new one) until the blob is there."""
+
+    def __init__(
+        self,
+        api: RepositoryApi,
+        descriptor: Descriptor,
+        open_blob: t.Callable[[Descriptor], BlobStream],
+        ways: Ways,
+        cancellation: Cancellation,
+        retries: int,
+        chunk_size: int = 0,
+    ) -> None:
+        self._api = api
+        self._descriptor = descriptor
+        self._open_blob = open_blob
+        self._ways = ways
+        self._cancellation = cancellation
+        self._chunk_size = chunk_size
+        self._retries = retries
+        self._retry = Retry(retries)
+        self._restarts = Retry(retries)
+        self._breaks = 0
+        self._spoilt = False
+        self._action = f"Uploading the blob {descriptor.digest} to {api.name}"
+
+    def start(self) -> Answer:
+        """Open an upload session."""
+        return self.opened(self._api.start_upload())
+
+    def opened(self, answer: Answer) -> Answer:
+        """Return ``answer`` if it opened a session, else raise what it says."""
+        if answer.status != 202:
+            raise self._failure(answer)
+        answer.finish()
+        return answer
+
+    def cancel(self, session: Answer | None) -> None:
+        """End a session that is not wanted; one that cannot be ended expires by itself."""
+        if session is None:
+            return
+        try:
+            self._api.send_upload("DELETE", self._api.upload_target(session)).finish()
+        except RegistryError:
+            return
+
+    def send(self, session: Answer | None) -> None:
+        """Send the blob through ``session``, and through further ones where it is lost."""
+        while True:
+            current = session or self.start()
+            session = None
+            try:
+                target = self._api.upload_target(current)
+                if self._in_chunks():
+                    self._send_chunks(target, _least_chunk(current))
+                else:
+                    self._send_whole(target)
+                return
+            except _Restart:
+                self.cancel(current)
+            except BaseException:
+                self.cancel(current)
+                raise
+
+    def _failure(self, answer: Answer) -> RegistryError:
+        return self._api.exchange.failure(answer, self._action, self._api.name)
+
+    def _in_chunks(self) -> bool:
+        forced = self._ways.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
+        return self._descriptor.size > 0 and (forced or 0 < self._chunk_size < self._descriptor.size)
+
+    def _body(self, stream: BlobStream, length: int) -> t.Any:
+        return UploadBody(stream, length, self._cancellation) if length else b""
+
+    def _commit_target(self, target: Target) -> Target:
+        return target.with_query(f"digest={self._descriptor.digest}")
+
+    def _send_whole(self, target: Target) -> None:
+        streams: list[BlobStream] = []
+
+        def body() -> t.Any:
+            streams.append(self._open_blob(self._descriptor))
+            return self._body(streams[-1], self._descriptor.size)
+
+        try:
+            self._commit(target, body)
+        finally:
+            for stream in streams:
+                stream.close()
+
+    def _commit(self, target: Target, body: t.Any) -> None:
+        """Send the last request of an upload and settle what became of it; raises ``_Restart`` where nothing did."""
+        try:
+            answer = self._api.send_upload("PUT", self._commit_target(target), body, _OCTETS)
+        except RegistryError as error:
+            if not self._retry.after_error(error):
+                raise
+            self._settle()
+            return
+        if answer.status in _TAKEN:
+            answer.finish()
+        elif answer.status == 413 and callable(body):
+            answer.finish()
+            self._ways.needs_chunks = True
+            raise _Restart
+        elif answer.status in _SESSION_LOST:
+            answer.finish()
+            self._take_restart(answer)
+            self._settle()
+        elif answer.status in RETRIED and self._retry.after_answer(answer):
+            self._settle()
+        else:
+            self._refuse(answer)
+
+    def _settle(self) -> None:
+        """After a lost answer: the blob may have arrived all the same; else begin anew."""
+        self._breaks += 1
+        if not self._api.has_blob(self._descriptor):
+            raise _Restart
+
+    def _refuse(self, answer: Answer) -> t.NoReturn:
+        failure = self._failure(answer)
+        if failure.code == "DIGEST_INVALID" and not self._spoilt:
+            self._spoilt = True  # what the registry put together may be wrong even where every part was right
+            raise _Restart
+        raise failure
+
+    def _take_restart(self, answer: Answer) -> None:
+        lost = RegistryError(
+            f"{self._action} failed: the registry lost the upload session again and again.",
+            "server",
+            answer.status,
+            None,
+            self._api.exchange.registry,
+            self._api.name,
+            passing=True,
+        )
+        if not self._restarts.after_error(lost):
+            raise lost
+
+    # Chunks
+
+    def _send_chunks(self, target: Target, least: int) -> None:
+        offset = 0
+        stream = self._open_blob(self._descriptor)
+        try:
+            while offset < self._descriptor.size:
+                wanted = max(self._chunk_size or self._ways.largest_chunk, least)
+                length = min(wanted, self._descriptor.size - offset)
+                answer = self._send_chunk(target, stream, offset, length)
+                target, reached = self._after_chunk(answer, target, offset, length)
+                if reached == offset + length:
+                    self._retry = Retry(self._retries)
+                else:
+                    stream.close()
+                    stream = open_at(self._open_blob, self._descriptor, reached)
+                offset = reached
+        finally:
+            stream.close()
+        self._commit(target, b"")
+
+    def _send_chunk(self, target: Target, stream: BlobStream, offset: int, length: int) -> Answer | None:
+        """Send one chunk; None where the connection broke and another attempt is allowed."""
+        headers = {**_OCTETS, "Content-Range": f"{offset}-{offset + length - 1}"}
+        first = [stream]
+        reopened: list[BlobStream] = []
+
+        def body() -> t.Any:
+            # A second call is a repetition after a renewed token: the stream has moved on, so it is opened anew.
+            if not first:
+                reopened.append(open_at(self._open_blob, self._descriptor, offset))
+            return self._body(first.pop() if first else reopened[-1], length)
+
+        try:
+            return self._api.send_upload("PATCH", target, body, headers)
+        except RegistryError as error:
+            if not self._retry.after_error(error):
+                raise
+            return None
+        finally:
+            for extra in reopened:
+                extra.close()
+
+    def _after_chunk(self, answer: Answer | None, target: Target, offset: int, length: int) -> tuple[Target, int]:
+        """Return where the upload goes on and how much of the blob the registry has."""
+        if answer is None:
+            return self._resynchronize(target)
+        if answer.status in _TAKEN:
+            answer.finish()
+            target = self._next_target(answer, target)
+            if _reached(answer) in (None, offset + length):
+                return target, offset + length
+            self._take_restart(answer)
+        elif answer.status in (413, 416):
+            if answer.status == 413 and length <= SMALLEST_CHUNK:
+                raise self._failure(answer)
+            answer.finish()
+            self._take_restart(answer)
+            self._ways.largest_chunk = max(min(self._ways.largest_chunk, length) // 4, SMALLEST_CHUNK)
+        elif answer.status in _SESSION_LOST:
+            answer.finish()
+            self._take_restart(answer)
+            raise _Restart
+        elif not (answer.status in RETRIED and self._retry.after_answer(answer)):
+            self._refuse(answer)
+        return self._resynchronize(target)
+
+    def _next_target(self, answer: Answer, target: Target) -> Target:
+        return self._api.upload_target(answer) if answer.headers.get("Location") else target
+
+    def _resynchronize(self, target: Target) -> tuple[Target, int]:
+        """Ask how much the registry has; a first byte alone cannot be told from none (0-0), so that begins anew."""
+        answer = self._api.send_upload("GET", target)
+        answer.finish()
+        reached = _reached(answer)
+        if answer.status not in _TAKEN or reached is None or not 1 < reached <= self._descriptor.size:
+            self._take_restart(answer)
+            raise _Restart
+        return self._next_target(answer, target), reached
+
+
+def _reached(answer: Answer) -> int | None:
+    match = _RANGE.fullmatch(answer.headers.get("Range", "").strip())
+    return int(match.group(1)) + 1 if match else None
+
+
+def _least_chunk(answer: Answer) -> int:
+    text = answer.headers.get("OCI-Chunk-Min-Length", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) else 0
