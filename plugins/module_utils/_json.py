@@ -56,6 +56,14 @@ def _check_depth(document: t.Any) -> None:
 
 def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> dict[str, t.Any]:
     """Return the JSON object in ``raw`` (at most ``limit`` bytes of UTF-8); ``what`` names it in the error of ``kind``."""
+    document = load_value(raw, limit, what, kind)
+    if not isinstance(document, dict):
+        raise RegistryError(f"{what} cannot be read as JSON: it is no JSON object.", kind)
+    return document
+
+
+def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> t.Any:
+    """Return what JSON ``raw`` holds, whatever its type; the rest as ``load_object``."""
     if len(raw) > limit:
         raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
     try:
@@ -76,7 +84,5 @@ def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response
     except ValueError as error:
         reason = str(error)
     else:
-        if isinstance(document, dict):
-            return document
-        reason = "it is no JSON object"
+        return document
     raise RegistryError(f"{what} cannot be read as JSON: {reason}.", kind)
