@@ -10,7 +10,7 @@ import typing as t
 from ._compressed_file import CompressedFile
 from ._compression import HEAVY, LIGHT, TooMuchMemory, detect
 from ._errors import RegistryError
-from ._files import FileRange, LocalFile, StoredFile, missing
+from ._files import FileRange, LocalFile, MissingFile, StoredFile
 from ._tar import RECORD, Members, is_header, scan
 
 
@@ -61,7 +61,7 @@ class Archive:
         """Open the file ``name``."""
         member = self._members.find(name)
         if member is None:
-            raise missing(name, self.path)
+            raise MissingFile(name, self.path)
         return self._content.open(member.offset, member.size)
 
     def close(self) -> None:

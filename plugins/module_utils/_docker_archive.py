@@ -50,7 +50,10 @@ class DockerArchive:
 
     def __init__(self, store: Store, source_name: str | None) -> None:
         self._store = store
-        self._saved, self._config = choose([self._candidate(saved) for saved in self._entries()], source_name, store.path)
+        entries = self._entries()
+        digests = {name: Digest.of(self._read_config(name)) for name in dict.fromkeys(saved.config for saved in entries)}
+        self._saved: _Saved = choose([Candidate(saved.names, digests[saved.config], saved) for saved in entries], source_name, store.path)
+        self._config = self._read_config(self._saved.config)
         self._diff_ids = self._read_diff_ids()
 
     @property
@@ -65,15 +68,14 @@ class DockerArchive:
             raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
         return [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
 
-    def _candidate(self, saved: _Saved) -> Candidate:
-        config = read_file(self._store, saved.config, MAX_CONFIG)
-        digest = Digest.of(config)
-        named = _NAMED_BY_DIGEST.fullmatch(saved.config)
-        if named and named.group(1) != digest.hex:
+    def _read_config(self, name: str) -> bytes:
+        config = read_file(self._store, name, MAX_CONFIG)
+        named = _NAMED_BY_DIGEST.fullmatch(name)
+        if named and named.group(1) != Digest.of(config).hex:
             raise RegistryError(
-                f"The config {saved.config!a:.300} in {self._store.path} has the digest {digest}: it is corrupt.", "invalid_source"
+                f"The config {name!a:.300} in {self._store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
             )
-        return Candidate(saved.names, digest, (saved, config))
+        return config
 
     def _read_diff_ids(self) -> list[Digest]:
         what = f"The config {self._saved.config!a:.300} in {self._store.path}"

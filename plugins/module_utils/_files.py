@@ -50,9 +50,11 @@ class Store(t.Protocol):
         """Release what is held open; a second call is fine."""
 
 
-def missing(name: str, path: str) -> RegistryError:
-    """Return the error for a file that should be there."""
-    return RegistryError(f"{name!a:.300} is missing in {path}: the image is incomplete, make it anew.", "invalid_source")
+class MissingFile(RegistryError):
+    """A file that should be in the layout or archive is not."""
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__(f"{name!a:.300} is missing in {path}: the image is incomplete, make it anew.", "invalid_source")
 
 
 def read_file(store: Store, name: str, limit: int) -> bytes:
@@ -157,15 +159,15 @@ class Directory:
         self.path = path
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a regular file ``name``."""
+        """Tell whether there is a file ``name``; one that may not be read is no missing one, but an error."""
         try:
             self.open(name).close()
-        except RegistryError:
+        except MissingFile:
             return False
         return True
 
     def repeats(self, name: str) -> bool:
-        """A directory has each name once."""
+        """Return False: a directory has each name once."""
         return False
 
     def open(self, name: str) -> FileRange:
@@ -189,7 +191,7 @@ class Directory:
 
     def _fault(self, name: str, error: OSError) -> RegistryError:
         if error.errno == errno.ENOENT:
-            return missing(name, self.path)
+            return MissingFile(name, self.path)
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             return RegistryError(
                 f"{name!a:.300} in {self.path} is a symbolic link, or lies behind one or behind a file: links are not followed, "

@@ -41,16 +41,11 @@ def _finite(text: str) -> float:
 
 def _check_depth(document: t.Any) -> None:
     level = [document]
-    for _depth in range(MAX_DEPTH):
-        nested: list[t.Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                nested.extend(value.values())
-            elif isinstance(value, list):
-                nested.extend(value)
-        if not nested:
+    for _depth in range(MAX_DEPTH + 1):
+        containers = [value for value in level if isinstance(value, (dict, list))]
+        if not containers:
             return
-        level = nested
+        level = [inner for value in containers for inner in (value.values() if isinstance(value, dict) else value)]
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
@@ -80,7 +75,7 @@ def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response"
     except UnicodeDecodeError:
         reason = "it is not UTF-8 text"
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} at byte {error.pos}"
+        reason = f"{error.msg} at character {error.pos}"
     except ValueError as error:
         reason = str(error)
     else:

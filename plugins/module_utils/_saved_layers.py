@@ -11,7 +11,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ._compression import Decoder, GzipStream, detect
+from ._compression import HEAVY, Decoder, GzipStream, detect
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._files import FileRange, LocalFile, Store
@@ -100,7 +100,7 @@ class LayerPacker:
         return "" if is_header(head) else detect(head)
 
     def _decoded(self, stream: BlobStream, name: str, codec: str) -> Decoder:
-        return Decoder(stream, codec, f"The layer {name!a:.300} in {self._store.path}")
+        return Decoder(stream, codec, f"The layer {name!a:.300} in {self._store.path}", HEAVY)
 
     def _as_it_is(self, name: str, diff_id: Digest, codec: str) -> Layer:
         packed = _Counted(self._store.open(name))
@@ -123,7 +123,7 @@ class LayerPacker:
                 file.flush()
                 on_failure.pop_all()
         except OSError as error:
-            raise RegistryError(f"A layer cannot be compressed into {self._tmpdir}: {error.strerror}.", "local_io") from None
+            raise RegistryError(f"A layer cannot be compressed into {self._tmpdir}: {error.strerror or error}.", "local_io") from None
         kept = LocalFile(t.cast(t.BinaryIO, file), f"the compressed layer in {self._tmpdir}")
         return Layer(self._gzipped(packed), lambda: FileRange(kept, 0, packed.length), kept.close)
 

@@ -124,10 +124,8 @@ class _Scan:
                 if self._said:
                     raise self._truncated()
                 return self._members
-            if len(header) < RECORD:
-                raise self._truncated()
             if not is_header(header):
-                raise self._damaged("a header has the wrong checksum")
+                self._refuse(header)
             self._enter(header)
         raise RegistryError(f"{self._what} has more than the limit of {MAX_MEMBERS} members.", "limit")
 
@@ -159,10 +157,8 @@ class _Scan:
         return said.get("path", name), said.get("linkpath", _text(header[157:257])), size
 
     def _pass_over(self, size: int) -> None:
-        if not self._forward.pass_over(size):
+        if not self._forward.pass_over(size) or len(self._forward.read(-size % RECORD)) < -size % RECORD:
             raise self._truncated()
-        # The last member may lack its padding; the next header is then found missing.
-        self._forward.read(-size % RECORD)
 
     def _extend(self, kind: bytes, size: int) -> None:
         if size > MAX_EXTENSION:
@@ -199,6 +195,11 @@ class _Scan:
                     raise self._damaged("a member has a size that is none")
                 said["size"] = value[:-1].decode()
         return said
+
+    def _refuse(self, header: bytes) -> t.NoReturn:
+        if self._forward.position <= RECORD:
+            raise self._damaged("it holds no tar archive")
+        raise self._truncated() if len(header) < RECORD else self._damaged("a header has the wrong checksum")
 
     def _damaged(self, fault: str) -> RegistryError:
         return RegistryError(f"{self._what} cannot be used: {fault}.", "invalid_source")
