@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
@@ -34,7 +35,7 @@ class Ways:
     mounts: bool = False  # it has answered 201 to a mount
     ignores_mount: bool = False  # it had the blob, and still opened a session
     needs_chunks: bool = False
-    largest_chunk: int = field(default=DEFAULT_CHUNK)
+    largest_chunk: int = sys.maxsize  # what it has not refused
 
 
 class _Restart(Exception):
@@ -188,7 +189,7 @@ class Sender:
         stream = self._open_blob(self._descriptor)
         try:
             while offset < self._descriptor.size:
-                wanted = max(self._chunk_size or self._ways.largest_chunk, least)
+                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self._ways.largest_chunk), least)
                 length = min(wanted, self._descriptor.size - offset)
                 answer = self._send_chunk(stream, offset, length)
                 reached = self._after_chunk(answer, offset, length)
