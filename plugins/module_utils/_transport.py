@@ -124,9 +124,7 @@ class Transport:
         bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return self.trust.usable_addresses(Origin("https", bracketed, port), resolve)
 
-    def attempt(
-        self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False
-    ) -> Answer:
+    def attempt(self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False) -> Answer:
         """Send one request, once, and return the answer whatever its status.
 
         Only the registry and the token servers that are as good as it see the client certificate. A host that the registry
