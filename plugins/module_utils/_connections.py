@@ -33,6 +33,7 @@ LEAST_BYTES_PER_SECOND = 1024
 _BUFFER = 64 * 1024
 
 Addresses = t.Callable[[str, int], t.Sequence[str]]
+Certificates = dict[tuple[str, int], bytes]
 
 
 class _Pace:
@@ -122,7 +123,7 @@ def _send_paced(sock: socket.socket, block: t.Any) -> None:
         pace.end()
 
 
-def _pool_classes(addresses: Addresses) -> dict[str, t.Any]:
+def _pool_classes(addresses: Addresses, certificates: Certificates) -> dict[str, t.Any]:
     def connect(connection: t.Any) -> socket.socket:
         # The proxy, where there is one, is what the connection's own host and port name.
         host = getattr(connection, "_dns_host", connection.host)
@@ -134,9 +135,14 @@ def _pool_classes(addresses: Addresses) -> dict[str, t.Any]:
         else:
             super(type(connection), connection).send(data)
 
+    def connect_securely(connection: t.Any) -> None:
+        super(type(connection), connection).connect()
+        host, port = (connection._tunnel_host, connection._tunnel_port) if connection._tunnel_host else (connection.host, connection.port)
+        certificates[host.strip("[]"), port] = connection.sock.getpeercert(binary_form=True)
+
     members = {"response_class": PacedResponse, "_new_conn": connect, "send": send}
     plain = type("PlainConnection", (HTTPConnection,), members)
-    secure = type("SecureConnection", (HTTPSConnection,), members)
+    secure = type("SecureConnection", (HTTPSConnection,), {**members, "connect": connect_securely})
     return {
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
@@ -150,8 +156,9 @@ if HAS_REQUESTS:
 
         def __init__(self, context: ssl.SSLContext, addresses: Addresses, proxies: Addresses, connections: int) -> None:
             self._tls: dict[str, t.Any] = {"ssl_context": context, "cert_reqs": context.verify_mode}
-            self._classes = _pool_classes(addresses)
-            self._proxy_classes = _pool_classes(proxies)
+            self.certificates: Certificates = {}  # of each host and port, in DER
+            self._classes = _pool_classes(addresses, self.certificates)
+            self._proxy_classes = _pool_classes(proxies, self.certificates)
             super().__init__(pool_connections=64, pool_maxsize=connections, max_retries=0)
 
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: t.Any) -> None:

@@ -162,8 +162,8 @@ class Manifest:
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
-        """The config and the layers, each digest once, in order."""
-        every = ((self.config,) if self.config else ()) + self.layers
+        """The config and the layers, or what an index lists that is no manifest; each digest once, in order."""
+        every = ((self.config,) if self.config else ()) + self.layers + tuple(child for child in self.children if not child.is_manifest)
         return tuple({descriptor.digest: descriptor for descriptor in reversed(every)}.values())[::-1]
 
     @property

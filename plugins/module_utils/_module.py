@@ -17,6 +17,7 @@ from ._errors import RegistryError
 from ._reference import Digest, Reference
 from ._scrub import Scrubber
 from ._secrets import register_secret
+from ._two_registries import SIDED, SIDES, TwoRegistries
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
 
@@ -45,13 +46,20 @@ def connection_spec() -> ArgumentSpec:
     }
 
 
+def two_registries_spec() -> ArgumentSpec:
+    """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``."""
+    plain = connection_spec()
+    kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
+    return {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
+
+
 class RegistryModule(AnsibleModule):
     """A task: its body fills ``result``; leaving the with-block ends the task, with an error as one clear sentence."""
 
     def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
         self.scrubber = Scrubber()
         self.result: dict[str, t.Any] = {"changed": False}
-        self._connections: Connections | None = None
+        self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
 
@@ -118,9 +126,18 @@ class RegistryModule(AnsibleModule):
 
     def connect(self, *names: Reference) -> Connections:
         """Return the connections of the task, whose images are ``names``."""
-        listeners = Listeners(self.add_secret, self.warn, self.log)
-        self._connections = Connections(ConnectionOptions.parse(self.params), names, listeners)
-        return self._connections
+        connections = Connections(ConnectionOptions.parse(self.params), names, self._listeners())
+        self._connections = connections
+        return connections
+
+    def connect_two(self, sources: t.Iterable[Reference], destinations: t.Iterable[Reference]) -> TwoRegistries:
+        """Return the connections of a task between registries."""
+        connections = TwoRegistries(self.params, sources, destinations, self._listeners())
+        self._connections = connections
+        return connections
+
+    def _listeners(self) -> Listeners:
+        return Listeners(self.add_secret, self.warn, self.log)
 
     def client(self, image: Reference, *actions: str) -> RegistryClient:
         """Return the client for the repository of ``image``; in check mode it asks for no more than reading."""

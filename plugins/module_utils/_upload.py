@@ -12,8 +12,9 @@ from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._image_source import BlobStream
 from ._manifest import Descriptor
-from ._sending import Sender, Ways
+from ._sending import Sender
 from ._transport import Answer
+from ._ways import Ways
 
 SMALL = 4 * 1024 * 1024  # a blob under this may go twice to a host that ignores mount; asking first would cost more
 
