@@ -14,36 +14,48 @@ from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST = 4  # shorter secrets would mask ordinary text such as "sha256" or "changed"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+CUT = "..."  # what stands where text was cut
 
 
 def clean(text: str, limit: int = 500) -> str:
     """Return ``text`` from a registry as one printable line of at most ``limit`` characters."""
-    line = " ".join(_CONTROL.sub(" ", text[: limit * 4]).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    start = text[: limit * 4]
+    line = " ".join("".join(char if char.isprintable() else " " for char in start).split())
+    return line if len(line) <= limit and start == text else line[: limit - len(CUT)] + CUT
 
 
 def _base64_cores(raw: bytes) -> t.Iterator[str]:
     """Yield what of ``raw`` shows in a longer base64 text, whatever bytes stand before and behind it."""
     for shift in range(3):
-        whole = base64.b64encode(b"\0" * shift + raw)
-        core = whole[4 if shift else 0 :] if len(raw) % 3 == 0 and not shift else whole[4 if shift else 0 : -4]
-        text = core.decode("ascii")
-        if len(text) >= 2 * SHORTEST:
-            yield text
-            yield text.translate({43: 45, 47: 95})
+        text = base64.b64encode(b"\0" * shift + raw).decode("ascii")
+        core = text[(0, 2, 3)[shift] : (shift + len(raw)) * 8 // 6]  # the characters that hold bits of ``raw`` alone
+        yield core
+        yield core.translate({43: 45, 47: 95})
+
+
+def _json_texts(secret: str) -> t.Iterator[str]:
+    """Yield ``secret`` as writers of JSON put it: Python's, PHP's, Go's."""
+    whole = json.dumps(secret)[1:-1]
+    short = json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield whole
+    yield short
+    yield whole.replace("/", "\\/")
+    yield short.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _forms(secret: str) -> t.Iterator[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
     yield secret
     yield secret.strip()
-    yield quote(secret, safe="")
-    yield quote(secret)
-    yield quote_plus(secret)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield repr(secret)[1:-1]
-    raw = secret.encode("utf-8", "surrogatepass")
+    yield clean(secret, len(secret))
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield quoted
+        yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)
+    for escaped in (*_json_texts(secret), repr(secret)[1:-1], ascii(secret)[1:-1]):
+        yield escaped
+        yield re.sub(r"(?<=\\[ux])[0-9a-f]{2,4}", lambda match: match.group().upper(), escaped)
+    yield raw.hex()
+    yield raw.hex().upper()
     yield base64.b64encode(raw).decode("ascii")
     yield base64.urlsafe_b64encode(raw).decode("ascii")
     yield from _base64_cores(raw)
@@ -53,7 +65,7 @@ class Scrubber:
     """Knows the secrets of one task and masks them in text, and in the keys and values of results."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
+        self._forms: dict[str, tuple[str, ...]] = {}  # by their first characters, the longest first
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
 
@@ -62,20 +74,51 @@ class Scrubber:
         if not secret or len(secret.strip()) < SHORTEST:
             return
         with self._lock:
-            self._forms.update(form for form in _forms(secret) if len(form) >= SHORTEST)
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+            forms = dict(self._forms)
+            for form in _forms(secret):
+                if len(form) >= SHORTEST:
+                    same = {*forms.get(form[:SHORTEST], ()), form}
+                    forms[form[:SHORTEST]] = tuple(sorted(same, key=len, reverse=True))
+            self._forms = forms
+            # Of the forms only their beginnings: a task may learn hundreds of long tokens.
+            self._pattern = re.compile("|".join(map(re.escape, forms)))
 
     def text(self, value: str) -> str:
-        """Return ``value`` with every known secret masked."""
-        return self._pattern.sub(MASK, value) if self._pattern else value
+        """Return ``value`` with every known secret masked, also the beginning of one where ``value`` was cut."""
+        shown: list[str] = []
+        end = 0
+        for start, stop in self._find(value):
+            if start >= end:
+                shown += [value[end:start], MASK]
+            end = max(end, stop)
+        return "".join([*shown, value[end:]])
+
+    def _find(self, text: str) -> t.Iterator[tuple[int, int]]:
+        """Yield where secrets stand in ``text``, in order; they may overlap."""
+        match = self._pattern.search(text) if self._pattern else None
+        while match is not None:
+            length = self._length(text, match.start())
+            if length:
+                yield match.start(), match.start() + length
+            match = match.re.search(text, match.start() + 1)
+
+    def _length(self, text: str, start: int) -> int:
+        """Return how much of a secret stands in ``text`` from ``start`` on, 0 if none does."""
+        forms = self._forms[text[start : start + SHORTEST]]
+        for form in forms:
+            if text.startswith(form, start):
+                return len(form)
+        cut = text.find(CUT, start + SHORTEST, start + len(forms[0]) + len(CUT))
+        return cut - start if cut >= 0 and any(form.startswith(text[start:cut]) for form in forms) else 0
 
     def value(self, value: t.Any) -> t.Any:
         """Return a copy of a JSON-like ``value`` with every known secret masked, in keys too."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "replace"))
         if isinstance(value, dict):
-            return {self.value(key): self.value(item) for key, item in value.items()}
+            return {self.text(key) if isinstance(key, str) else key: self.value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value

@@ -38,7 +38,7 @@ class TlsOptions:
                 "client_key is given without client_cert: give both, or a client_cert file that holds both.", "invalid_option"
             )
 
-    def context(self, host: str, environ: t.Mapping[str, str] = os.environ) -> ssl.SSLContext:
+    def context(self, host: str, environ: t.Mapping[str, str] | None = None) -> ssl.SSLContext:
         """Return the TLS context for the registry ``host``; raises ``invalid_option`` for a file that cannot be used."""
         self.check()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -50,7 +50,7 @@ class TlsOptions:
         elif self.ca_path:
             _load_authority(context, self.ca_path, "ca_path")
         else:
-            _load_default_authorities(context, folder, environ)
+            _load_default_authorities(context, folder, os.environ if environ is None else environ)
         pair = (self.client_cert, self.client_key) if self.client_cert else _client_pair(folder)
         if pair:
             _load_client(context, *pair)
@@ -58,7 +58,7 @@ class TlsOptions:
 
 
 def _host_folder(host: str) -> Path | None:
-    found = [Path(folder) / host for folder in CERTIFICATE_FOLDERS if (Path(folder) / host).is_dir()]
+    found = [Path(folder) / host for folder in CERTIFICATE_FOLDERS if os.path.isdir(Path(folder) / host)]  # False where it is closed to us
     return found[0] if found else None
 
 
@@ -76,8 +76,10 @@ def _load_default_authorities(context: ssl.SSLContext, folder: Path | None, envi
         if os.path.isfile(store):
             _load_authority(context, store, "the system's certificate store")
             return
-    import certifi  # comes with requests; only wanted where the system has no store
-
+    try:
+        import certifi  # comes with requests; only wanted where the system has no store
+    except ImportError:
+        raise RegistryError("This host has no store of certificate authorities: name a file of them with ca_path.", "tls") from None
     _load_authority(context, certifi.where(), "certifi")
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ._client import RegistryClient
@@ -36,7 +35,7 @@ class TwoRegistries:
         sources: t.Iterable[Reference],
         destinations: t.Iterable[Reference],
         listeners: Listeners | None = None,
-        environ: t.Mapping[str, str] = os.environ,
+        environ: t.Mapping[str, str] | None = None,
     ) -> None:
         self._options = options
         hosts = {side: sorted({image.registry for image in images}) for side, images in zip(SIDES, (sources, destinations))}
@@ -99,7 +98,7 @@ class TwoRegistries:
             resolved.update(own or (self._given(names) if host == self._owner else {}))
         return ConnectionOptions.parse({**resolved, "registry": host})
 
-    def _connect(self, side: str, host: str, listeners: Listeners, environ: t.Mapping[str, str]) -> Connections:
+    def _connect(self, side: str, host: str, listeners: Listeners, environ: t.Mapping[str, str] | None) -> Connections:
         options = self._resolve(side, host)
         for known, made in self._made:
             if known == options:

@@ -114,7 +114,7 @@ from ..module_utils._client import RegistryClient
 from ..module_utils._errors import RegistryError
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._reference import check_repository, split_base
-from ..module_utils._selection import Selection, check_limit
+from ..module_utils._patterns import Selection, check_limit
 
 
 def _scope(module: RegistryModule) -> tuple[str, str]:
