@@ -45,16 +45,15 @@ def connection_spec() -> ArgumentSpec:
     }
 
 
-<<<<<<< HEAD
 def two_registries_spec() -> ArgumentSpec:
     """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``."""
     plain = connection_spec()
     kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
     return {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
-=======
+
+
 def _end(number: int, _frame: object) -> t.NoReturn:
     raise SystemExit(128 + number)
->>>>>>> main
 
 
 class RegistryModule(AnsibleModule):

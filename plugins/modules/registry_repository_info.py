@@ -113,8 +113,8 @@ truncated:
 from ..module_utils._client import RegistryClient
 from ..module_utils._errors import RegistryError
 from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._reference import check_repository, split_base
 from ..module_utils._patterns import Selection, check_limit
+from ..module_utils._reference import check_repository, split_base
 
 
 def _scope(module: RegistryModule) -> tuple[str, str]:

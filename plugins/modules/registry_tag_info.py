@@ -158,9 +158,9 @@ images:
 from ..module_utils._errors import NotFound, RegistryError
 from ..module_utils._images import look_at
 from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._patterns import Selection, check_limit
 from ..module_utils._reference import Reference
 from ..module_utils._referrers import is_digest_tag
-from ..module_utils._patterns import Selection, check_limit
 from ..module_utils._versions import sort_by_version
 
 
