@@ -111,7 +111,7 @@ class TwoRegistries:
     @property
     def concurrency(self) -> int:
         """How many requests at a time are sent to one registry."""
-        return self._made[0][0].concurrency
+        return ConnectionOptions.parse(self._options).concurrency
 
     def source(self, image: Reference) -> RegistryClient:
         """Return the client that reads the image's repository."""
