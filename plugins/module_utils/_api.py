@@ -182,7 +182,8 @@ class RepositoryApi:
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Listing the {key} of {self.name}", self.name)
         what = f"A page of the {key} of {self.name}"
-        names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key) or []
+        names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key)
+        names = [] if names is None else names
         if not isinstance(names, list):
             raise RegistryError(f"{what} is no list.", "invalid_response")
         check = check_tag if key == "tags" else check_repository

@@ -73,8 +73,11 @@ class Exchange:
             with self._gate():
                 return self._authorized(method, target, scopes, credentials, headers or {}, body)
 
+        return self._run(attempt, self._retries if retried else 0, reference)
+
+    def _run(self, attempt: t.Callable[[], Answer], retries: int, reference: str | None = None) -> Answer:
         try:
-            return Retry(self._retries if retried else 0).run(attempt)
+            return Retry(retries).run(attempt)
         except RegistryError as error:
             error.registry = error.registry or self.registry
             error.reference = error.reference or reference
@@ -108,7 +111,7 @@ class Exchange:
 
     def greet(self) -> Answer:
         """Return what the registry's root answers to somebody unknown."""
-        return Retry(self._retries).run(lambda: self._follow("GET", self.base, {}, None, None))
+        return self._run(lambda: self._follow("GET", self.base, {}, None, None), self._retries)
 
     @property
     def credentials(self) -> Credentials | None:
