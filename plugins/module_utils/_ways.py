@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import typing as t
 from dataclasses import dataclass, field
 
 from ._reference import Digest
-
-DEFAULT_CHUNK = 16 * 1024 * 1024
 
 
 class Homes:
@@ -43,6 +42,6 @@ class Ways:
     mounts: bool = False  # it has answered 201 to a mount
     ignores_mount: bool = False  # it had the blob, and still opened a session
     needs_chunks: bool = False
-    largest_chunk: int = field(default=DEFAULT_CHUNK)
+    largest_chunk: int = sys.maxsize  # what it has not refused
     homes: Homes = field(default_factory=Homes)
     listing: threading.Lock = field(default_factory=threading.Lock)  # held while a list of referrers is read and written anew
