@@ -111,11 +111,11 @@ EXAMPLES = r"""
     src: docker.io/library/alpine:3.20
     dest: registry.example.com/mirror/alpine
     dest_username: robot
-    dest_password: "{{ registry_password }}"
+    dest_password: "{{ vault_registry_password }}"
 
 - name: Promote an image within a registry, if it is still what was tested, with its signatures
   ocitools.registry.registry_copy:
-    src: registry.example.com/staging/app:1.4.2-rc1
+    src: registry.example.com/team/app:1.4.2-rc1
     dest: registry.example.com/release/app:1.4.2
     expected_digest: "{{ tested.digest }}"
     referrers: true
@@ -124,10 +124,10 @@ EXAMPLES = r"""
   ocitools.registry.registry_copy:
     src_registry: old.example.com
     src_username: reader
-    src_password: "{{ old_password }}"
+    src_password: "{{ vault_old_password }}"
     dest_registry: new.example.com/imported
     dest_username: writer
-    dest_password: "{{ new_password }}"
+    dest_password: "{{ vault_new_password }}"
     images:
       - src: team/app:1.4.2
         dest: team/app

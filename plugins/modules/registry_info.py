@@ -36,7 +36,7 @@ EXAMPLES = r"""
   ocitools.registry.registry_info:
     registry: registry.example.com
     username: robot
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
   register: registry
   failed_when: registry is failed or not registry.authenticated
 

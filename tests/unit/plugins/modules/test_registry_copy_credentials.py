@@ -189,7 +189,7 @@ def test_http_is_for_the_side_that_it_is_said_of(make_registry: MakeRegistry, ru
     source, destination = make_registry(), make_registry(tls=True)
     added = source.add_image("app", "1.0")
     arguments = {"src": source.name("app:1.0"), "dest": destination.name("app"), "ca_path": ca.path}
-    run_module("registry_copy", arguments).failure("network")
+    run_module("registry_copy", arguments).failure("tls")
     destination.clear()
     failure = run_module("registry_copy", {**arguments, "plain_http": True}).failure("invalid_option")
     assert "src_plain_http and dest_plain_http" in failure.msg
