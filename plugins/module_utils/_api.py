@@ -57,7 +57,7 @@ class RepositoryApi:
         self.exchange = exchange
         self.repository = repository
         self.scopes = scopes
-        self.name = f"{exchange.registry}/{repository}"
+        self.name = f"{exchange.registry}/{repository}" if repository else exchange.registry
 
     def display(self, identifier: str) -> str:
         """Return how messages name a tag or digest of this repository."""

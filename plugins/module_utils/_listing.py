@@ -81,6 +81,8 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
         yield from _unique(under, after, limit, f"The registry {exchange.registry}")
     except RegistryError as error:
         if not _lacks_catalog(exchange.registry, error):
+            if error.kind in ("unauthorized", "denied"):
+                error.message = f"{error.message} Many registries show their catalog to administrators only."
             raise
         raise RegistryError(
             f"The registry {exchange.registry} has no catalog of its repositories: name them one by one.",

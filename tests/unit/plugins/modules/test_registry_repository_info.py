@@ -118,7 +118,9 @@ def test_a_catalog_that_is_denied_is_a_failure(make_registry: MakeRegistry, run_
 
 def test_a_user_who_may_not_see_the_catalog(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry(auth=TokenAuth({"reader": User(grants={"*": "pull"})}))
-    _list(run_module, registry, unsupported="ok").failure("unauthorized")
+    failure = _list(run_module, registry, unsupported="ok").failure("unauthorized")
+    assert failure.msg.startswith(f"Listing the repositories of {registry.host} failed: ")
+    assert failure.msg.endswith("administrators only.")
 
 
 def test_a_web_page_is_no_registry_without_a_catalog(registry: FakeRegistry, run_module: RunModule) -> None:
