@@ -222,10 +222,11 @@ class Execution:
 
     def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
         own, homes = self._api.repository, self._ways.homes
-        with homes.visit(blob.digest) as home, self._options.slots:
+        with homes.visit(blob.digest) as home:
             if home == own and trust_mounts:
                 return "existing"
-            how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts)
+            with self._options.slots:
+                how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts)
             homes.settle(blob.digest, own)
         self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
         return how

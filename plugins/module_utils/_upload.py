@@ -44,7 +44,7 @@ class Upload:
         called before the first byte is sent.
         """
         own = self._api.repository
-        if own in mount_from and self._ways.ignores_mount and self._api.has_blob(self._descriptor):
+        if self._ways.ignores_mount and self._api.has_blob(self._descriptor):
             return "existing"
         session: Answer | None = None
         for repository in mount_from if not self._ways.ignores_mount else ():
@@ -52,7 +52,7 @@ class Upload:
             session = self._mount(repository)
             if session is None:
                 return "existing" if repository == own else "mounted"
-        if session is not None and own in mount_from and self._is_there_after_all():
+        if session is not None and self._is_there_after_all():
             self._sender.cancel(session)
             return "existing"
         if check is not None:

@@ -24,5 +24,5 @@ def examples(document: dict[str, t.Any]) -> t.Iterator[tuple[str, str | None]]:
     for part in re.split(r"(?m)^- name: ", document["EXAMPLES"])[1:]:
         task, *comments = re.split(r"(?m)^ *# ?", part.rstrip())
         body = yaml.safe_load(f"- name: {task}")[0]
-        (value,) = next(iter(value for key, value in body.items() if key != "name")).values()
+        ((value,),) = [arguments.values() for key, arguments in body.items() if key != "name"]
         yield value, " ".join(line.strip() for line in comments) or None

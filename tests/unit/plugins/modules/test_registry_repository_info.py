@@ -16,7 +16,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.evil import Evil
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.proxy import Proxy
 
-NAMES = ["app", "team", "team-a/app", "team/app", "team/db", "team/sub/app", "zoo"]
+NAMES = ("app", "team", "team-a/app", "team/app", "team/db", "team/sub/app", "zoo")
 
 
 def _fill(registry: FakeRegistry, names: t.Iterable[str] = NAMES) -> FakeRegistry:
@@ -25,14 +25,14 @@ def _fill(registry: FakeRegistry, names: t.Iterable[str] = NAMES) -> FakeRegistr
     return registry
 
 
-def _list(run_module: RunModule, registry: FakeRegistry, /, **options: t.Any) -> Result:
-    return run_module("registry_repository_info", registry.args(**options))
+def _list(run_module: RunModule, asked: FakeRegistry, **options: t.Any) -> Result:
+    return run_module("registry_repository_info", asked.args(**options))
 
 
 def test_all_repositories(token_registry: FakeRegistry, run_module: RunModule) -> None:
     result = _list(run_module, _fill(token_registry)).ok()
     assert result["repositories"] == [f"{token_registry.host}/{name}" for name in NAMES]
-    assert result["relative_names"] == NAMES
+    assert result["relative_names"] == list(NAMES)
     assert (result["supported"], result["truncated"], result.changed) == (True, False, False)
     assert token_registry.log() == ["GET /v2/_catalog", "GET /token", "GET /v2/_catalog"]
     assert token_registry.named("token")[0].scopes == ("registry:catalog:*",)
@@ -70,7 +70,7 @@ def test_the_names_serve_other_modules(registry: FakeRegistry, run_module: RunMo
 @pytest.mark.parametrize("switches", [{}, {"next_page": "opaque"}, {"link": "absolute"}, {"refuses_n": True}])
 def test_pages(make_registry: MakeRegistry, run_module: RunModule, switches: dict[str, t.Any]) -> None:
     registry = _fill(make_registry(page_size=2, **switches))
-    assert _list(run_module, registry).ok()["relative_names"] == NAMES
+    assert _list(run_module, registry).ok()["relative_names"] == list(NAMES)
     assert len(registry.log()) == 4
 
 
@@ -86,7 +86,7 @@ def test_include_exclude_and_limit(registry: FakeRegistry, run_module: RunModule
 
 def test_a_limit_saves_pages(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = _fill(make_registry(page_size=2))
-    assert _list(run_module, registry, limit=3).ok()["relative_names"] == NAMES[:3]
+    assert _list(run_module, registry, limit=3).ok()["relative_names"] == list(NAMES)[:3]
     assert len(registry.log()) == 2
 
 
