@@ -15,7 +15,7 @@ from ._errors import RegistryError
 from ._image_source import ImageSource
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
-from ._results import Result, tagging_result, transfer_result
+from ._results import Result, printable, tagging_result, transfer_result
 from ._subset import Subset
 from ._transfer import PushPlan, TagMap, apply_policy
 
@@ -145,7 +145,7 @@ def _companion_result(companion: Companion, plan: PushPlan) -> Result:
         "name": companion.identifier,
         "digest": str(root.digest),
         "media_type": root.media_type,
-        "artifact_type": root.artifact_type,
+        "artifact_type": printable(root.artifact_type),
         "changed": plan.before != plan.after,
     }
 

@@ -264,6 +264,18 @@ def test_foreign_layers_are_left_out_and_listed(make_registry: MakeRegistry, run
     assert destination.tags("app") == {"1.0": content.digest}
 
 
+def test_text_of_the_registry_is_cleaned(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = make_registry(), make_registry()
+    content = images.image(layers=("a",), foreign=True)
+    document = content.document
+    document["layers"][-1]["mediaType"] = "application/x.foreign.\x1b[31m{{ x }}"
+    for digest, raw in content.blobs.items():
+        source.store.get("app").blobs[digest] = source.store.new_blob(raw)
+    source.add_manifest("app", document, images.OCI_MANIFEST, "1.0")
+    result = run_module("registry_copy", between(source, destination, src="app:1.0", dest="app")).ok()
+    assert [layer["media_type"] for layer in result["skipped_layers"]] == ["application/x.foreign. [31m{{ x }}"]
+
+
 # Check mode, diff, policy
 
 

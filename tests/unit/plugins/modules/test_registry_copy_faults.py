@@ -175,6 +175,20 @@ def test_an_interrupted_copy_sends_only_what_is_missing(make_registry: MakeRegis
     assert destination.tags("app") == {"1.0": content.digest}
 
 
+def test_an_interrupted_copy_within_a_registry_that_does_not_mount_sends_no_large_blob_twice(
+    make_registry: MakeRegistry, run_module: RunModule
+) -> None:
+    registry = make_registry(mount="ignored")
+    put(registry, "app", images.image(layers=[images.layer_tar("large", 5 * 1024 * 1024)], compression=""), "1.0")
+    registry.on("put_manifest").answer(403, code="DENIED")
+    arguments = within(registry, src="app:1.0", dest="copy")
+    run_module("registry_copy", arguments).failure("denied")
+    result = run_module("registry_copy", arguments).ok()
+    assert result["uploaded_bytes"] < 1024 * 1024
+    assert len(result["existing_blobs"]) == 1
+    assert registry.sessions("copy") == []
+
+
 def test_a_blob_that_was_deleted_under_its_manifest_is_sent_again(make_registry: MakeRegistry, run_module: RunModule) -> None:
     source, destination = _pair(make_registry)
     added = source.add_image("app", "1.0")
