@@ -21,6 +21,7 @@ from ._transport import MAX_ERROR_BODY, Answer, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 5
+_MOST_WARNINGS = 20
 _ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND"})
 _DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
 
@@ -135,7 +136,7 @@ class Exchange:
             own = target.origin == self.origin
             sent = {**headers, "Authorization": authorization} if own and authorization else headers
             content = body() if callable(body) else body
-            answer = self.transport.attempt(method, target, sent, content, not own and not trust.is_named(target.origin))
+            answer = self.transport.attempt(method, target, sent, content)
             if own:
                 self._pass_warnings(answer.headers.get("Warning", ""))
             location = answer.headers.get("Location")
@@ -150,13 +151,15 @@ class Exchange:
                     "untrusted_target",
                     answer.status,
                 )
+            if following.origin != self.origin:
+                authorization = None  # not even where the stranger sends us back
             target = following
         raise RegistryError(f"{self.origin.authority} redirects more than {_MOST_HOPS} times.", "invalid_response")
 
     def _pass_warnings(self, header: str) -> None:
         for text in parse_warnings(header):
             shown = clean(text, MAX_WARNING)
-            if shown not in self._warned:
+            if shown not in self._warned and len(self._warned) < _MOST_WARNINGS:
                 self._warned.add(shown)
                 self._on_warning(f"The registry {self.registry} warns: {shown}")
 

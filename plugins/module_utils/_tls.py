@@ -39,12 +39,15 @@ class TlsOptions:
                 "client_key is given without client_cert: give both, or a client_cert file that holds both.", "invalid_option"
             )
 
-    def context(self, host: str, environ: t.Mapping[str, str] | None = None) -> ssl.SSLContext:
-        """Return the TLS context for the registry ``host``; raises ``invalid_option`` for a file that cannot be used."""
+    def context(self, host: str | None, environ: t.Mapping[str, str] | None = None, client: bool = True) -> ssl.SSLContext:
+        """Return the TLS context for the registry ``host``; raises ``invalid_option`` for a file that cannot be used.
+
+        Without ``host`` no folder of a host counts; without ``client`` no client certificate is shown.
+        """
         self.check()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        folder = _host_folder(host)
+        folder = _host_folder(host) if host else None
         if not self.validate_certs:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -53,7 +56,7 @@ class TlsOptions:
         else:
             _load_default_authorities(context, folder, os.environ if environ is None else environ)
         pair = (self.client_cert, self.client_key) if self.client_cert else _client_pair(folder)
-        if pair:
+        if client and pair:
             _load_client(context, *pair)
         return context
 

@@ -160,6 +160,22 @@ def test_a_large_window_has_one_reader_at_a_time(make: Make, monkeypatch: pytest
     assert len(compressed(archive)._waiting) == 1
 
 
+def test_a_thread_does_not_wait_for_itself(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_archive, "LIGHT", 1024 * 1024)
+    archive = make(COMPRESSIONS["xz"](RAW))
+    found: list[bytes] = []
+
+    def read_two() -> None:
+        first, second = archive.open("file1"), archive.open("file2")
+        found.extend([first.read(10), read_stream(second), read_stream(first)])
+
+    for _attempt in range(2):
+        thread = threading.Thread(target=read_two, daemon=True)
+        thread.start()
+        thread.join(30)
+    assert b"".join(found) == (FILES["file1"][:10] + FILES["file2"] + FILES["file1"][10:]) * 2
+
+
 def test_a_window_beyond_all_allowance_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_archive, "LIGHT", 1024 * 1024)
     monkeypatch.setattr(_archive, "HEAVY", 2 * 1024 * 1024)

@@ -257,7 +257,7 @@ def test_t13_credentials_of_another_host_are_never_used(key: str) -> None:
 # Properties
 
 _FIELDS = st.sampled_from(["auth", "username", "password", "identitytoken", "registrytoken"])
-_VALUES = (
+_VALUES: st.SearchStrategy[t.Any] = (
     st.sampled_from([None, 1, True, [], {}, SECRET, "<token>", "me", pair("me", SECRET)["auth"], pair("<token>", TOKEN)["auth"]])
     | hostile_text
 )

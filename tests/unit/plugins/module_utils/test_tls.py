@@ -164,20 +164,9 @@ def test_without_a_store_certifi_is_asked_and_then_the_user(monkeypatch: pytest.
     assert "ca_path" in refusal(context, kind="tls").message
 
 
-def test_a_directory_of_authorities_is_trusted(tmp_path: Path, good: Authority) -> None:
-    folder = tmp_path / "hashed"
-    folder.mkdir()
-    for number in range(2):  # what openssl rehash makes: the hash of the subject, then a number
-        shutil.copy(good.path, folder / f"{_subject_hash(good.path)}.{number}")
-    shake(context(ca_path=str(folder)), good.server())
-
-
-def _subject_hash(path: str) -> str:
-    import subprocess
-
-    return subprocess.run(
-        ["openssl", "x509", "-noout", "-subject_hash", "-in", path], check=True, capture_output=True, text=True
-    ).stdout.strip()
+def test_a_directory_that_is_not_prepared_trusts_nobody(tmp_path: Path, good: Authority) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(context(ca_path=str(tmp_path)), good.server())
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
