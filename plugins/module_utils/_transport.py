@@ -158,6 +158,13 @@ class Transport:
         for secret in {password, unquote(password)} - {""}:
             self._on_secret(secret)
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The registry's TLS certificate in DER, verified or not; None before the first request and without TLS."""
+        registry = self.trust.registry
+        certificates: _connections.Certificates = self._named.certificates
+        return certificates.get((registry.host.strip("[]"), registry.port))
+
     def close(self) -> None:
         """Close all connections."""
         for adapter in self._adapters.values():
