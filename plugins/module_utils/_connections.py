@@ -221,11 +221,13 @@ def make_adapter(context: ssl.SSLContext, addresses: Addresses, proxies: Address
     return Adapter(context, addresses, proxies, connections)
 
 
-def send(adapter: Adapter, method: str, url: str, headers: dict[str, str], body: t.Any, timeout: float) -> requests.Response:
-    """Send one request to exactly ``url`` and return its answer, body unread; proxies are those of the environment."""
+def send(
+    adapter: Adapter, method: str, url: str, headers: dict[str, str], body: t.Any, timeout: float, proxy: str | None
+) -> requests.Response:
+    """Send one request to exactly ``url`` and return its answer, body unread."""
     prepared = requests.Request(method, url, headers=headers, data=body).prepare()
     prepared.url = url
-    return adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies=get_environ_proxies(url))
+    return adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies={"all": proxy} if proxy else {})
 
 
 def environ_proxy(url: str) -> str | None:

@@ -9,7 +9,7 @@ import contextlib
 import typing as t
 
 from ._errors import RegistryError
-from ._files import Store, read_all, read_file
+from ._files import FileState, Store, StoredFile, read_all, read_file
 from ._image_source import BlobStream, VerifiedBlob
 from ._json import load_object
 from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
@@ -63,11 +63,36 @@ def _path(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
+class _KnownBlob:
+    """A blob whose file was found right before: the last bytes come only if nobody has written to it since."""
+
+    def __init__(self, file: StoredFile, state: FileState, digest: Digest) -> None:
+        self._file = file
+        self._state = state
+        self._digest = digest
+        self._left = file.length
+
+    def read(self, amount: int) -> bytes:
+        block = self._file.read(amount)
+        self._left -= len(block)
+        if not self._left and self._file.state != self._state:
+            raise RegistryError(f"The file of the blob {self._digest} was changed while it was read.", "digest_mismatch")
+        return block
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class LayoutImage:
-    """One image or index of a layout; its blobs are opened by their digest and checked while they are read."""
+    """One image or index of a layout; its blobs are opened by their digest and checked while they are read.
+
+    Reading a blob once more is not worth another digest where its file is as it was: a push reads each twice, to find what is
+    corrupt before its first byte is sent.
+    """
 
     def __init__(self, store: Store, root: Descriptor) -> None:
         self._store = store
+        self._known: dict[Digest, FileState | None] = {}
         self._root = self.manifest(root)
 
     @property
@@ -103,7 +128,10 @@ class LayoutImage:
                 "it is corrupt.",
                 "digest_mismatch",
             )
-        return VerifiedBlob(file, descriptor, self._store.path)
+        state = file.state
+        if state is not None and state == self._known.get(descriptor.digest):
+            return _KnownBlob(file, state, descriptor.digest)
+        return VerifiedBlob(file, descriptor, self._store.path, on_verified=lambda: self._known.update({descriptor.digest: state}))
 
     def close(self) -> None:
         """Close the layout."""

@@ -15,7 +15,7 @@ from ._manifest import Manifest
 from ._module import RegistryModule
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
-from ._results import transfer_result
+from ._results import total_size, transfer_result
 from ._source import Opened, open_source
 from ._subset import Subset
 from ._transfer import PushPlan, Transferred
@@ -69,7 +69,7 @@ def _carry_out(module: RegistryModule, client: RegistryClient, image: Reference,
 
 def _log(module: RegistryModule, transferred: Transferred) -> None:
     counts = {"sent": transferred.uploaded, "mounted": transferred.mounted, "there already": transferred.existing}
-    module.log(", ".join(f"{len(blobs)} blobs {how}" for how, blobs in counts.items()))
+    module.log(", ".join(f"{len(blobs)} blobs of {total_size(blobs)} bytes {how}" for how, blobs in counts.items()))
 
 
 # Archives of docker save hold uncompressed layers: the config's digest, not the manifest's, says whether it is the same image.
