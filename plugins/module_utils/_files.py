@@ -20,6 +20,8 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _COARSEST_CLOCK = 2_000_000_000  # nanoseconds; no file system notes the time of a write less exactly
 
+SAVED_IMAGES = "manifest.json"  # the file that tells an archive of docker save
+
 FileState = tuple[int, ...]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ._client import RegistryClient
-from ._docker_archive import DockerArchive
 from ._errors import NotFound, RegistryError
 from ._image_source import ImageSource
 from ._manifest import Manifest
 from ._module import RegistryModule
+from ._oci_layout import LayoutImage
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
 from ._results import total_size, transfer_result
@@ -76,7 +76,7 @@ def _log(module: RegistryModule, transferred: Transferred) -> None:
 
 
 def _image(module: RegistryModule, client: RegistryClient, opened: Opened, identifiers: t.Sequence[str]) -> ImageSource:
-    if not isinstance(opened, DockerArchive):
+    if isinstance(opened, LayoutImage):
         return opened
     pushed = _find_pushed(client, opened.config_digest, identifiers)
     if pushed is not None:

@@ -115,7 +115,8 @@ class Transport:
         self._connections = 2 * connections
         self._adapters: dict[tuple[str, bool], t.Any] = {}
         self._lock = threading.Lock()
-        self._adapter("own", trust.registry.scheme == "https")  # what is wrong with the options or the host is told at once; the others are seldom needed
+        # What is wrong with the options or the host is told at once; the other adapters are seldom needed.
+        self._adapter("own", trust.registry.scheme == "https")
         # Two counts: an upload that is being sent may have to read on from the same registry.
         self._reads = threading.BoundedSemaphore(connections)
         self._writes = threading.BoundedSemaphore(connections)
