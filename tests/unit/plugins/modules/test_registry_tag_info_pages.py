@@ -14,8 +14,6 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Run
 from ansible_collections.ocitools.registry.tests.unit.plugins.tag_lists import fill, list_tags
 from ansible_collections.ocitools.registry.tests.unit.registry.evil import Evil
 
-
-
 # Pages
 
 
