@@ -65,10 +65,11 @@ class ArchivePlace:
         """Return the states before and after for the diff: the digest of what is there, what is wrong with it, and what shall be."""
         state = f"{digest or 'another file'}{fault and f' ({fault})'}" if self._there is not None else None
         before: dict[str, t.Any] = {self.path: state}
-        leftovers = self._folder.leftovers(self._label)
-        if leftovers:
-            before[f"{self.path} (files that nothing names)"] = len(leftovers)
-        return before, {self.path: str(wanted)}
+        after = {self.path: str(wanted)}
+        leftovers = len(self._folder.leftovers(self._label))
+        if leftovers and before == after:
+            before[f"{self.path} (files that nothing names)"] = leftovers
+        return before, after
 
     def clean(self) -> None:
         """Remove what an ended task left behind."""

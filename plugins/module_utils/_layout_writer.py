@@ -69,14 +69,14 @@ class LayoutWriter:
         with contextlib.ExitStack() as on_failure:
             store = Directory(os.dup(self._folder.descriptor), self.path)
             on_failure.callback(store.close)
-            held = self._read_index(store) if MARKER in names else None
+            if MARKER in names:
+                check_version(store)
+            # Without an index.json the first pull to this layout was cut off.
+            held = self._read_index(store) if INDEX in names else None
             on_failure.pop_all()
         return held or Held(store, {}, ())
 
     def _read_index(self, store: Directory) -> Held | None:
-        check_version(store)
-        if not store.has(INDEX):
-            return None  # the first pull to this layout was cut off
         try:
             return Held.read(store)
         except RegistryError:
@@ -107,10 +107,11 @@ class LayoutWriter:
             for root in self._held.roots:
                 if root is not current:
                     before[f"{self.path} {_label(root)}"] = str(root.digest)
-        strays = list(self._strays(content))
-        if strays:
-            before[f"{self.path} (files that nothing names)"] = len(strays)
-        return Gap(before, {self.path: str(content.root.digest)}, manifests, blobs)
+        after = {self.path: str(content.root.digest)}
+        strays = len(list(self._strays(content)))
+        if strays and before == after:
+            before[f"{self.path} (files that nothing names)"] = strays
+        return Gap(before, after, manifests, blobs)
 
     def _strays(self, content: ImageContent) -> t.Iterator[tuple[Folder, str]]:
         """Yield what an ended task left behind, and (not with append) the blobs that no manifest of ``content`` names."""

@@ -168,6 +168,8 @@ from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
 from ..module_utils._pull import DOCKER_ARCHIVE, FORMATS, LAYOUT, Destination, execute_pull, open_destination, plan_pull, pull_result
 
+State = dict[str, t.Any]
+
 
 def _folder_mode(mode: t.Any) -> t.Any:
     """Return ``mode`` for a folder: whoever may read may enter."""
@@ -178,18 +180,36 @@ def _folder_mode(mode: t.Any) -> t.Any:
     return number | (number & 0o444) >> 2 if isinstance(number, int) else number
 
 
-def _set_attributes(module: RegistryModule, path: str, is_folder: bool = False) -> bool:
-    """Give a file or folder the mode, owner and so on that the task states; return whether (in check mode) that changes it."""
+def _set_attributes(module: RegistryModule, path: str, is_folder: bool = False, predict: bool = False) -> dict[str, State]:
+    """Give a file or folder the mode, owner and so on that the task states, or ``predict`` that; return the states of what changes."""
     wanted = {**module.load_file_common_arguments(module.params, path), "path": path}
     if is_folder:
         wanted["mode"] = _folder_mode(wanted["mode"])
-    diff: dict[str, t.Any] = {}
-    with disk_errors(path):
-        changed = bool(module.set_fs_attributes_if_different(wanted, False, diff, expand=False))
-    if "diff" in module.result and path == os.path.realpath(module.params["path"]):
-        for state in ("before", "after"):
-            module.result["diff"][state].update(diff.get(state, {}))
-    return changed
+    states: dict[str, State] = {}
+    check_mode, module.check_mode = module.check_mode, module.check_mode or predict
+    try:
+        with disk_errors(path):
+            module.set_fs_attributes_if_different(wanted, False, states, expand=False)
+    finally:
+        module.check_mode = check_mode
+    return states
+
+
+def _files(destination: Destination) -> list[tuple[str, bool]]:
+    return [(path, is_folder) for path, is_folder in destination.files() if not os.path.islink(path)]
+
+
+def _plan_attributes(module: RegistryModule, destination: Destination) -> tuple[State, State]:
+    """Return the states before and after of the attributes of what is there: of the path itself, and how many others differ."""
+    files = _files(destination)
+    if not files:
+        # An owner or mode that does not exist is found before anything is downloaded.
+        _set_attributes(module, os.path.dirname(os.path.realpath(destination.path)), True, predict=True)
+        return {}, {}
+    changes = [_set_attributes(module, path, is_folder, predict=True) for path, is_folder in files]
+    others = sum(map(bool, changes[1:]))
+    before, after = changes[0].get("before", {}), changes[0].get("after", {})
+    return {**before, **({f"{destination.path} (files with other permissions)": others} if others else {})}, after
 
 
 def _pull(module: RegistryModule, destination: Destination) -> None:
@@ -198,11 +218,12 @@ def _pull(module: RegistryModule, destination: Destination) -> None:
     platforms = [Platform.parse(text) for text in params["platforms"]]
     client = module.client(image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
-    if module.changes(plan.gap.before, plan.gap.after, str(image)):
-        execute_pull(plan, destination, client)
-    for path, is_folder in destination.files():
-        if not os.path.islink(path) and _set_attributes(module, path, is_folder):
-            module.result["changed"] = True
+    before, after = _plan_attributes(module, destination)
+    if module.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
+        if plan.gap.before != plan.gap.after:
+            execute_pull(plan, destination, client)
+        for path, is_folder in _files(destination):
+            _set_attributes(module, path, is_folder)
     module.result.update(path=params["path"], format=params["format"], **pull_result(plan))
 
 

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
 LAYERS = (
     "_errors _scrub _secrets _json _reference _platform _manifest _challenge _fanout",
     "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
-    "_credential_helper _credentials",
+    "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials",
     "_origin _tls _connections _transport _retry _auth _exchange",
     "_api _listing _referrers",
     "_download _upload_body _sending _upload _transfer _deletion _results _retention",
