@@ -73,8 +73,7 @@ class ArchivePlace:
 
     def clean(self) -> None:
         """Remove what an ended task left behind."""
-        for name in self._folder.leftovers(self._label):
-            self._folder.remove(name)
+        self._folder.leftovers(self._label, remove=True)
 
     def new_file(self) -> NewFile:
         """Return a new file beside the place."""

@@ -57,10 +57,10 @@ def default_mode() -> int:
     return 0o666 & ~mask
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, operation: int) -> bool:
     """Take the lock of a temporary file; False where a running task holds it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation)
     except BlockingIOError:
         return False
     except OSError:
@@ -112,17 +112,20 @@ class Folder:
         with disk_errors(os.path.join(self.path, name)), contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
 
-    def leftovers(self, label: str) -> list[str]:
+    def leftovers(self, label: str, remove: bool = False) -> list[str]:
         """Return the temporary files with ``label`` that no running task is writing: one that was killed left them behind."""
-        return [name for name in self.names() if is_temporary(name, label) and not self._in_use(name)]
+        return [name for name in self.names() if is_temporary(name, label) and self._is_left(name, remove)]
 
-    def _in_use(self, name: str) -> bool:
+    def _is_left(self, name: str, remove: bool) -> bool:
         try:
             descriptor = os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor)
         except OSError:
             return False
         try:
-            return not _lock(descriptor)
+            left = _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if left and remove:
+                self.remove(name)  # under the lock: a task that is just making the file sees that it is gone
+            return left
         finally:
             os.close(descriptor)
 
@@ -164,12 +167,19 @@ class NewFile:
     def __init__(self, folder: Folder, label: str, shown: str) -> None:
         self._folder = folder
         self._shown = shown
-        self._name = f".ocitools-{label}-{secrets.token_hex(8)}.tmp"
-        self._named = True
+        self._label = label
         self._position = 0
+        self._named = True
         with disk_errors(shown):
-            self.descriptor = os.open(self._name, _NEW_FLAGS, 0o600, dir_fd=folder.descriptor)
-        _lock(self.descriptor)
+            while not self._make():
+                os.close(self.descriptor)
+
+    def _make(self) -> bool:
+        """Make and lock the file; False where another task took it for a leftover before it was locked."""
+        self._name = f".ocitools-{self._label}-{secrets.token_hex(8)}.tmp"
+        self.descriptor = os.open(self._name, _NEW_FLAGS, 0o600, dir_fd=self._folder.descriptor)
+        _lock(self.descriptor, fcntl.LOCK_EX)
+        return os.fstat(self.descriptor).st_nlink > 0
 
     @property
     def path(self) -> str:

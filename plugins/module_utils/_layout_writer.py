@@ -108,19 +108,17 @@ class LayoutWriter:
                 if root is not current:
                     before[f"{self.path} {_label(root)}"] = str(root.digest)
         after = {self.path: str(content.root.digest)}
-        strays = len(list(self._strays(content)))
+        strays = sum(len(folder.leftovers(_LABEL)) for folder, _algorithm in self._blob_folders()) + len(list(self._unnamed(content)))
         if strays and before == after:
             before[f"{self.path} (files that nothing names)"] = strays
         return Gap(before, after, manifests, blobs)
 
-    def _strays(self, content: ImageContent) -> t.Iterator[tuple[Folder, str]]:
-        """Yield what an ended task left behind, and (not with append) the blobs that no manifest of ``content`` names."""
+    def _unnamed(self, content: ImageContent) -> t.Iterator[tuple[Folder, str]]:
+        """Yield the blobs that no manifest of ``content`` names; none with append."""
         needed = content.digests
-        for folder, algorithm in self._blob_folders():
-            yield from ((folder, name) for name in folder.leftovers(_LABEL))
-            if algorithm and not self._append:
-                names = [name for name in folder.names() if _is_blob(algorithm, name)]
-                yield from ((folder, name) for name in names if Digest(algorithm, name) not in needed)
+        for folder, algorithm in () if self._append else self._blob_folders():
+            names = [name for name in folder.names() if algorithm and _is_blob(algorithm, name)]
+            yield from ((folder, name) for name in names if Digest(algorithm, name) not in needed)
 
     def _blob_folders(self) -> t.Iterator[tuple[Folder, str]]:
         """Yield the folders of the layout, each with the algorithm of the blobs in it, "" for none."""
@@ -143,11 +141,11 @@ class LayoutWriter:
         """Make the folders, and remove what an ended task left behind."""
         if self._folder is None:
             with disk_errors(self.path):
-                os.mkdir(self._real, self._modes[1])
+                with contextlib.suppress(FileExistsError):  # another task has just made it
+                    os.mkdir(self._real, self._modes[1])
                 self._folder = Folder.open(self._real)
         for folder, _algorithm in self._blob_folders():
-            for name in folder.leftovers(_LABEL):
-                folder.remove(name)
+            folder.leftovers(_LABEL, remove=True)
         if self._folder.stat(MARKER) is None:
             self._write(self._folder, MARKER, LAYOUT_VERSION)
         blobs = t.cast(Folder, self._folder.child(_BLOBS, self._modes[1]))
@@ -179,7 +177,7 @@ class LayoutWriter:
         with layout.locked():
             self._write(layout, INDEX, self._index(content))
             layout.sync()
-        for folder, name in self._strays(content):
+        for folder, name in self._unnamed(content):
             folder.remove(name)
 
     def _index(self, content: ImageContent) -> bytes:

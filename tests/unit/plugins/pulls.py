@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import read_image
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import SECONDS
 from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
@@ -37,7 +38,7 @@ def put(registry: FakeRegistry, repository: str, tag: str, content: images.Conte
 def large_image(*sizes: int, seed: int = 1) -> images.Content:
     """Return an image whose layers, not compressed, have about these sizes and cannot be compressed."""
     numbers = random.Random(seed)
-    layers = [images.tar_bytes([("data", numbers.getrandbits(8 * size).to_bytes(size, "big"))]) for size in sizes]
+    layers = [tar_bytes([("data", numbers.getrandbits(8 * size).to_bytes(size, "big"))]) for size in sizes]
     return images.image(layers=layers, compression="")
 
 
