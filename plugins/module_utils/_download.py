@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import typing as t
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
+from ._headers import parse_content_range
 from ._image_source import BLOCK, BlobStream, VerifiedBlob
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._reference import Digest
 from ._retry import Retry
 from ._transport import Answer
-
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/(?:[0-9]{1,18}|\*)", re.ASCII)
 
 Result = t.TypeVar("Result")
 
@@ -96,8 +94,7 @@ class RegistryBlob:
     def _start_of(self, answer: Answer) -> int | None:
         if answer.status == 200:
             return 0
-        match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-        start = int(match.group(1)) if match and answer.status == 206 else -1
+        start = parse_content_range(answer.headers.get("Content-Range")) if answer.status == 206 else None
         return start if start in (0, self._position) else None
 
     def _skip(self, answer: Answer, left: int) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from . import _connections
 from ._errors import RegistryError
+from ._headers import parse_count
 from ._origin import Origin, Target, Trust, resolve
 from ._tls import TlsOptions
 
@@ -31,8 +32,7 @@ class Answer:
         self.target = target
         self.status: int = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
-        length = self.headers.get("Content-Length", "")
-        self.length = int(length) if re.fullmatch(r"[0-9]{1,18}", length, re.ASCII) else None
+        self.length = parse_count(self.headers.get("Content-Length"))
         self._count = 0
 
     @property
@@ -199,11 +199,12 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
 
 def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            reason = re.sub(r"[^ -~]", "", cause.verify_message or "it cannot be verified")
-            return RegistryError(
-                f"The TLS certificate of {where} is not trusted: {reason}. Name the authority that issued it with ca_path.", "tls"
-            )
+        # urllib3 1 compares host names itself, and says so in an error of its own.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            reason = re.sub(r"[^ -~]", "", getattr(cause, "verify_message", "") or str(cause)).rstrip(".") or "it cannot be verified"
+            named = "match" in reason
+            advice = "Use a name that is in it" if named else "Name the authority that issued it with ca_path"
+            return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):

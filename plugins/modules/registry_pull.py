@@ -101,14 +101,11 @@ EXAMPLES = r"""
     name: registry.example.com/team/app:1.4.2
     path: app
 
-- name: Collect several images in one directory, for the way into a closed network
+- name: Add an image to those in a directory that goes into a closed network
   ocitools.registry.registry_pull:
-    name: "{{ item }}"
+    name: registry.example.com/team/app:1.4.2
     path: images
     append: true
-  loop:
-    - registry.example.com/team/app:1.4.2
-    - registry.example.com/team/app:1.4.1
 
 - name: Make an archive of one platform for docker load, readable by its owner only
   ocitools.registry.registry_pull:

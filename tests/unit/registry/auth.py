@@ -14,9 +14,10 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from .body import Body
 from .faults import refuse
 from .journal import Headers, Recorded
-from .wire import Answer, Body
+from .wire import Answer
 
 Grants = t.Mapping[str, str]  # pattern of repositories -> actions, "pull,push"; "*" for all
 EVERYTHING: Grants = {"*": "*"}
@@ -70,6 +71,9 @@ class Open:
     def secrets(self) -> list[str]:
         """Return what must never be shown."""
         return []
+
+    def expire_all(self) -> None:
+        """Make every token that was issued invalid; only a token server has any."""
 
     def check(self, request: Recorded) -> Answer | None:
         """Return a refusal, None where the request may pass."""
