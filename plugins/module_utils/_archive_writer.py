@@ -11,13 +11,12 @@ import stat
 import typing as t
 
 from ._archive import Archive
-from ._disk import Folder, NewFile, default_mode
+from ._disk import Folder, NewFile, check_parent, default_mode
 from ._errors import RegistryError
 from ._files import LocalFile, open_path
 from ._held import Held
 from ._image_content import LAYOUT_VERSION, Gap, ImageContent, ImageName, layout_index
 from ._image_source import BlobStream, copy_stream
-from ._layout_writer import check_parent
 from ._manifest import Descriptor, Manifest
 from ._oci_layout import INDEX, MARKER, blob_path
 from ._reference import Digest
@@ -30,10 +29,14 @@ Dress = t.Callable[[str], t.Any]
 
 
 class ArchivePlace:
-    """Where an archive is or will be; ``dress`` gives a file its mode and owner before it is put there."""
+    """Where an archive is or will be.
 
-    def __init__(self, path: str, dress: Dress) -> None:
+    ``dress`` gives a file the mode and owner that the user wants before it is put there; a ``private`` one is its owner's alone until then.
+    """
+
+    def __init__(self, path: str, private: bool, dress: Dress) -> None:
         self.path = path
+        self._private = private
         self._dress = dress
         self.real = os.path.realpath(path)
         check_parent(path, self.real)
@@ -81,7 +84,10 @@ class ArchivePlace:
 
     def put(self, file: NewFile) -> None:
         """Put the complete ``file`` in its place."""
-        file.inherit(self._there, self._mode)
+        if self._there is not None:
+            file.inherit(self._there)
+        if not self._private:
+            file.open_to(self._mode if self._there is None else stat.S_IMODE(self._there.st_mode))
         self._dress(file.path)
         file.place(self._name)
         self._folder.sync()
@@ -99,9 +105,9 @@ class ArchivePlace:
 class OciArchiveWriter:
     """An OCI archive as a destination; it is written as a whole or not at all."""
 
-    def __init__(self, path: str, dress: Dress) -> None:
+    def __init__(self, path: str, private: bool, dress: Dress) -> None:
         self.path = path
-        self._place = ArchivePlace(path, dress)
+        self._place = ArchivePlace(path, private, dress)
         self._held = Held(None, {}, ())
         self._file: NewFile | None = None
         self._offsets: dict[Digest, int] = {}

@@ -11,7 +11,6 @@ import fcntl
 import os
 import re
 import secrets
-import stat
 import typing as t
 
 from ._errors import RegistryError
@@ -48,6 +47,13 @@ def disk_errors(path: str) -> t.Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+def check_parent(path: str, real: str) -> None:
+    """Refuse a ``path`` (``real`` without links) in a folder that is not there."""
+    parent = os.path.dirname(real)
+    if not os.path.isdir(parent):
+        raise RegistryError(f"{path} cannot be written: the folder {parent} does not exist, create it first.", "local_io")
 
 
 def default_mode() -> int:
@@ -210,13 +216,14 @@ class NewFile:
             self._named = False
             self._folder.remove(self._name)
 
-    def inherit(self, replaced: os.stat_result | None, mode: int) -> None:
-        """Give the file the permissions and owner of the one it will replace, or ``mode`` where it replaces none."""
+    def inherit(self, replaced: os.stat_result) -> None:
+        """Give the file the owner of the one it will replace, where that is allowed."""
+        with disk_errors(self._shown), contextlib.suppress(PermissionError):
+            os.fchown(self.descriptor, replaced.st_uid, replaced.st_gid)
+
+    def open_to(self, mode: int) -> None:
+        """Give the file its permissions."""
         with disk_errors(self._shown):
-            if replaced is not None and stat.S_ISREG(replaced.st_mode):
-                mode = stat.S_IMODE(replaced.st_mode)
-                with contextlib.suppress(PermissionError):
-                    os.fchown(self.descriptor, replaced.st_uid, replaced.st_gid)
             os.fchmod(self.descriptor, mode)
 
     def place(self, name: str) -> None:

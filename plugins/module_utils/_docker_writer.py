@@ -27,9 +27,9 @@ from ._tar_writer import end_of, header, padded
 class DockerArchiveWriter:
     """An archive of docker save as a destination; it holds one image and is written as a whole or not at all."""
 
-    def __init__(self, path: str, dress: Dress) -> None:
+    def __init__(self, path: str, private: bool, dress: Dress) -> None:
         self.path = path
-        self._place = ArchivePlace(path, dress)
+        self._place = ArchivePlace(path, private, dress)
         self._packed: dict[Digest, NewFile] = {}
         self._config = b""
         self._diff_ids: dict[Digest, Digest] = {}

@@ -10,7 +10,7 @@ import os
 import re
 import typing as t
 
-from ._disk import Folder, NewFile, default_mode, disk_errors, is_temporary
+from ._disk import Folder, NewFile, check_parent, default_mode, disk_errors, is_temporary
 from ._errors import RegistryError
 from ._files import Directory, MemoryFile
 from ._held import Held
@@ -164,7 +164,7 @@ class LayoutWriter:
     def _write_stream(self, folder: Folder, name: str, stream: BlobStream, check: t.Callable[[], None] = lambda: None) -> None:
         with contextlib.closing(stream), NewFile(folder, _LABEL, os.path.join(folder.path, name)) as file:
             copy_stream(stream, file.write, check)
-            file.inherit(None, self._modes[0])
+            file.open_to(self._modes[0])
             file.place(name)
 
     def finish(self, content: ImageContent, gap: Gap) -> None:
@@ -209,13 +209,6 @@ class LayoutWriter:
         self._held.close()
         if self._folder is not None:
             self._folder.close()
-
-
-def check_parent(path: str, real: str) -> None:
-    """Refuse a ``path`` (``real`` without links) in a folder that is not there."""
-    parent = os.path.dirname(real)
-    if not os.path.isdir(parent):
-        raise RegistryError(f"{path} cannot be written: the folder {parent} does not exist, create it first.", "local_io")
 
 
 def _is_blob(algorithm: str, name: str) -> bool:

@@ -62,12 +62,16 @@ class Destination(t.Protocol):
 
 
 def open_destination(path: str, kind: str, append: bool, private: bool, dress: Dress) -> Destination:
-    """Return the destination of a pull; nothing is written. Errors: ``local_io``, ``invalid_source``, ``invalid_option``."""
+    """Return the destination of a pull; nothing is written.
+
+    ``dress`` gives what will be there its mode and owner; a ``private`` destination is its owner's alone until then.
+    Errors: ``local_io``, ``invalid_source``, ``invalid_option``.
+    """
     if kind == LAYOUT:
         return LayoutWriter(path, append, private)
     if append:
         raise RegistryError("The option append is for layouts alone: an archive is written as a whole.", "invalid_option")
-    return OciArchiveWriter(path, dress) if kind == OCI_ARCHIVE else DockerArchiveWriter(path, dress)
+    return OciArchiveWriter(path, private, dress) if kind == OCI_ARCHIVE else DockerArchiveWriter(path, private, dress)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ notes:
   - In a layout and an OCI archive the image has the annotations C(org.opencontainers.image.ref.name), its tag, which C(skopeo), C(umoci) and C(oras) use as
     its name (C(oci:path:tag)), and C(io.containerd.image.name), its full name, by which images of several repositories with one tag can be told apart. An
     image that is pulled by its digest has no tag and only the second one. M(ocitools.registry.registry_push) takes either as O(ignore:source_name).
+  - An image with Docker's own media types stays as it is in a layout or an OCI archive, too. C(skopeo) finds it there only when it is alone and no tag is
+    given, C(umoci) does not; C(podman load) and M(ocitools.registry.registry_push) take it.
   - Layers that may not be distributed are never fetched from elsewhere; they are left out and listed in RV(skipped_layers).
   - Ansible adds C(size), C(mode), C(owner) and so on of O(path) to the result.
 seealso:
@@ -164,6 +166,7 @@ from ..module_utils._disk import disk_errors
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
 from ..module_utils._pull import DOCKER_ARCHIVE, FORMATS, LAYOUT, Destination, execute_pull, open_destination, plan_pull, pull_result
+from ..module_utils._reference import Reference
 
 State = dict[str, t.Any]
 
@@ -209,10 +212,8 @@ def _plan_attributes(module: RegistryModule, destination: Destination) -> tuple[
     return {**before, **({f"{destination.path} (files with other permissions)": others} if others else {})}, after
 
 
-def _pull(module: RegistryModule, destination: Destination) -> None:
+def _pull(module: RegistryModule, image: Reference, platforms: t.Sequence[Platform], destination: Destination) -> None:
     params = module.params
-    image = module.reference(params["name"])
-    platforms = [Platform.parse(text) for text in params["platforms"]]
     client = module.client(image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
     before, after = _plan_attributes(module, destination)
@@ -235,12 +236,15 @@ def main() -> None:
     }
     with RegistryModule(options, add_file_common_args=True) as module:
         params = module.params
-        private = params["mode"] is not None
+        image = module.reference(params["name"])
+        platforms = [Platform.parse(text) for text in params["platforms"]]
+        # A mode that is added to another one needs that other one first.
+        private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
         destination = open_destination(
             params["path"], params["format"], params["append"], private, lambda path: _set_attributes(module, path)
         )
         try:
-            _pull(module, destination)
+            _pull(module, image, platforms, destination)
         finally:
             destination.close()
 

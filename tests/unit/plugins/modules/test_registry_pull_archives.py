@@ -279,6 +279,9 @@ def test_an_archive_has_the_mode_of_the_task_else_the_one_it_had(registry: FakeR
     assert checked["diff"] == done["diff"]
     assert (done["diff"]["before"]["mode"], done["diff"]["after"]["mode"]) == ("0600", "0644")
     assert mode() == 0o644
+    put(registry, "app", "1.0", images.image())
+    assert pull(kind, mode="g+w").ok().changed is True
+    assert mode() == 0o664
 
 
 @pytest.mark.parametrize("kind", FORMATS)
