@@ -65,7 +65,7 @@ _raw:
 
 import typing as t
 
-from ansible.errors import AnsibleLookupError
+from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
@@ -78,6 +78,8 @@ from ..module_utils._scrub import Scrubber
 from ..module_utils._secrets import register_secret
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
+_VARIABLES = "ocitools_registry_"
+_SECRETS = ("password", "identity_token", "registry_token", "auth_config")
 
 
 class _Scrubbed:
@@ -93,6 +95,8 @@ class _Scrubbed:
         if isinstance(error, RegistryError):
             facts = ", ".join(f"{name} {value}" for name, value in error.facts().items() if name in ("kind", "status", "code") and value)
             text = f"{error.message} ({facts})"
+        elif isinstance(error, AnsibleError):
+            text = str(error)  # an option of the wrong type, say: ansible-core shows its value
         elif isinstance(error, Exception):
             text = f"Unexpected {type(error).__name__}: {error}. This is a fault of the collection; please report it."
         else:
@@ -105,7 +109,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
         """Return one digest or reference for each term."""
-        self.set_options(var_options=variables, direct=kwargs)
+        own = self._own_variables(variables or {})
         scrubber = Scrubber()
         display = Display()
 
@@ -114,19 +118,21 @@ class LookupModule(LookupBase):
             register_secret(secret)
 
         with _Scrubbed(scrubber):
+            for name in _SECRETS:
+                for secret in (*_texts(kwargs.get(name)), *_texts(own.get(f"{_VARIABLES}{name}"))):
+                    add_secret(secret)
+            self.set_options(var_options=own, direct=kwargs)
             return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.text(text))))
 
-    def _option(self, name: str) -> t.Any:
-        """Return an option; text that came out of a variable is templated, as a variable of a task would be."""
-        value = self.get_option(name)
-        return self._templar.template(value) if isinstance(value, (str, list)) and self._templar is not None else value
+    def _own_variables(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the variables that stand for options, templated first: the text of a template would be read as a false flag."""
+        own = {name: value for name, value in variables.items() if name.startswith(_VARIABLES)}
+        return {name: self._templar.template(value) for name, value in own.items()} if self._templar is not None else own
 
     def _resolve(self, terms: t.Sequence[t.Any], listeners: Listeners) -> list[str]:
-        options = {name: self._option(name) for name in _CONNECTION}
-        for secret in ("password", "identity_token", "registry_token"):
-            listeners.on_secret(options[secret] or "")
+        options = {name: self.get_option(name) for name in _CONNECTION}
         images = [_parse(term, options["registry"]) for term in terms]
-        wanted = self._option("platform")
+        wanted = self.get_option("platform")
         platform = Platform.parse(wanted) if wanted else None
         connections = Connections(ConnectionOptions.parse(options), images, listeners)
 
@@ -143,6 +149,15 @@ class LookupModule(LookupBase):
             return fan_out(resolve, images, connections.concurrency)
         finally:
             connections.close()
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    """Yield the texts in what was given for a secret, of whatever type it is."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (t.Mapping, list, tuple)):
+        for item in value.values() if isinstance(value, t.Mapping) else value:
+            yield from _texts(item)
 
 
 def _parse(term: t.Any, registry: str | None) -> Reference:

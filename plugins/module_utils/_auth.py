@@ -17,7 +17,7 @@ from ._challenge import Challenge, merge_scopes, parse_challenges, split_scopes
 from ._credentials import Credentials
 from ._errors import RegistryError
 from ._json import load_object
-from ._origin import Target
+from ._origin import Origin, Target
 from ._retry import Retry
 from ._transport import Answer, Transport
 
@@ -115,9 +115,11 @@ class Authenticator:
         self._check_wire()
         return _basic_header(credentials.username, credentials.password, self._on_secret)
 
-    def _check_wire(self) -> None:
+    def _check_wire(self, *receivers: Origin) -> None:
+        """Warn, once, where credentials or the tokens that they are exchanged for go to another host over plain http."""
         registry = self._transport.trust.registry
-        if registry.scheme == "http" and not registry.is_loopback and not self._warned:
+        open_to_all = any(origin.scheme == "http" and not origin.is_loopback for origin in (registry, *receivers))
+        if open_to_all and not self._warned:
             self._warned = True
             self._on_warning(f"The credentials for {registry.authority} are sent over plain http, readable by everybody on the way.")
 
@@ -152,8 +154,9 @@ class Authenticator:
         service = challenge.parameters.get("service", "")
         if len(service) > _MAX_PARAMETER or any(len(scope) > _MAX_PARAMETER for scope in scopes):
             raise RegistryError("The registry's challenge is longer than any sensible one: it is refused.", "limit")
-        stranger = realm.origin.host != self._transport.trust.registry.host and not self._transport.trust.is_named(realm.origin)
-        answer = self._ask(realm, service, scopes, credentials, stranger)
+        if credentials:
+            self._check_wire(realm.origin)
+        answer = self._ask(realm, service, scopes, credentials)
         where = realm.origin.authority
         if answer.status in (400, 401, 403):
             answer.finish()
@@ -163,9 +166,8 @@ class Authenticator:
             raise RegistryError(f"The token server {where} redirects elsewhere: credentials are not sent after it.", "untrusted_target")
         if answer.status != 200:
             answer.close()
-            raise RegistryError(
-                f"The token server {where} gave no token: it answered with status {answer.status}.", "server", answer.status
-            )
+            kind = "rate_limited" if answer.status == 429 else "server"
+            raise RegistryError(f"The token server {where} gave no token: it answered with status {answer.status}.", kind, answer.status)
         return self._parse(answer.read_all(MAX_TOKEN_BODY, f"The answer of the token server {where}"), where)
 
     def _refusal(self, where: str, credentials: Credentials | None) -> str:
@@ -176,13 +178,13 @@ class Authenticator:
             )
         return f"The token server {where} does not accept the credentials, or does not grant what this task needs."
 
-    def _ask(self, realm: Target, service: str, scopes: Scopes, credentials: Credentials | None, stranger: bool) -> Answer:
+    def _ask(self, realm: Target, service: str, scopes: Scopes, credentials: Credentials | None) -> Answer:
         headers = {"Accept": "application/json"}
         if credentials and credentials.identity_token:
             form = {"grant_type": "refresh_token", "service": service, "client_id": _CLIENT_ID, "refresh_token": credentials.identity_token}
             body = urlencode({**form, "scope": " ".join(scopes)}).encode("ascii")
             posted = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
-            answer = Retry(self._retries).run(lambda: self._transport.attempt("POST", realm, posted, body, stranger))
+            answer = self._send("POST", realm, posted, body)
             if answer.status not in (404, 405):
                 return answer
             answer.finish()
@@ -192,7 +194,14 @@ class Authenticator:
         query = [("service", service)] if service else []
         query += [("scope", scope) for scope in scopes]
         target = realm.with_query(urlencode(query, safe="/:,", quote_via=quote)) if query else realm
-        return Retry(self._retries).run(lambda: self._transport.attempt("GET", target, headers, None, stranger))
+        return self._send("GET", target, headers)
+
+    def _send(self, method: str, target: Target, headers: t.Mapping[str, str], body: bytes | None = None) -> Answer:
+        try:
+            return Retry(self._retries).run(lambda: self._transport.attempt(method, target, headers, body, token_server=True))
+        except RegistryError as error:
+            error.passing = False  # as often as the task allows it was tried here
+            raise
 
     def _check_realm(self, challenge: Challenge, credentials: Credentials | None) -> Target:
         trust = self._transport.trust

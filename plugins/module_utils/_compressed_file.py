@@ -6,7 +6,8 @@
 The file is decompressed once to learn what is where. On the way small members are kept, and for gzip, whose decompressor can be copied,
 a copy is kept at the beginning of large members: each of them is read from there. The other codecs cannot do that; there the
 decompressors of files that were closed wait where they are, so that reading members in their order goes on instead of beginning anew.
-A stream that was compressed with an unusually large window has one decompressor at a time, and readers wait for each other.
+A stream that was compressed with an unusually large window has one decompressor at a time, and threads wait for each other; one thread
+may open several files, and closes those that it opened.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class CompressedFile:
         self._spacing = _SPACING
         self._waiting: list[Decoder] = []
         self._lock = threading.Lock()
-        self._turn = threading.Semaphore(1) if memory >= HEAVY else None
+        self._turn = threading.RLock() if memory >= HEAVY else None
 
     def forward(self) -> Pass:
         """Return a reader for the first pass, which remembers what later ones need."""
@@ -179,4 +180,5 @@ class _Section:
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._file.give_back(self._decoder)
+            decoder, self._decoder = self._decoder, None
+            self._file.give_back(decoder)

@@ -20,7 +20,6 @@ try:
     import requests
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
-    from urllib3 import __version__ as urllib3_version
     from urllib3 import disable_warnings
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -31,7 +30,9 @@ except ImportError:
     HAS_REQUESTS = False
 
 LEAST_BYTES_PER_SECOND = 1024
+MAX_HEAD = 1024 * 1024
 _BUFFER = 64 * 1024
+_TLS_RECORD = 16 * 1024
 
 Addresses = t.Callable[[str, int], t.Sequence[str]]
 
@@ -45,8 +46,8 @@ class _Pace:
         self._waited = 0.0
         self._count = 0
 
-    def step(self, move: t.Callable[[], int | None], length: int | None = None) -> int | None:
-        """Return what ``move`` (a read or write of the socket) returns; ``length`` is what it moves where it does not say."""
+    def step(self, move: t.Callable[[], int | None]) -> int | None:
+        """Return how many bytes ``move`` (a read or write of the socket) has moved."""
         left = self._timeout - self._waited
         if left <= 0:
             raise socket.timeout("too little passed")
@@ -54,7 +55,7 @@ class _Pace:
         start = time.monotonic()
         count = move()
         self._waited += time.monotonic() - start
-        self._count += (count if length is None else length) or 0
+        self._count += count or 0
         if self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
             self._waited, self._count = 0.0, 0
         return count
@@ -85,13 +86,34 @@ class _PacedReader(io.RawIOBase):
         super().close()
 
 
+class _Bounded(io.BufferedReader):
+    """Reads lines (of heads, interim answers, chunk sizes, trailers) only so far without content between them."""
+
+    _lines = 0
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line = super().readline(size)
+        self._lines += len(line)
+        if self._lines > MAX_HEAD:
+            raise RegistryError(f"An answer came with more than {MAX_HEAD} bytes of headers: it is refused.", "invalid_response")
+        return line
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._lines = 0
+        return super().read(size)
+
+    def readinto(self, buffer: t.Any) -> int:
+        self._lines = 0
+        return super().readinto(buffer)
+
+
 class PacedResponse(http.client.HTTPResponse):
-    """An answer whose head and body must keep coming."""
+    """An answer whose head and body must keep coming, and whose head must end."""
 
     def __init__(self, sock: socket.socket, *args: t.Any, **options: t.Any) -> None:
         super().__init__(sock, *args, **options)
         self.fp.close()
-        self.fp = io.BufferedReader(_PacedReader(sock), _BUFFER)
+        self.fp = _Bounded(_PacedReader(sock), _BUFFER)
 
 
 def _connect(addresses: t.Iterable[str], port: int, timeout: float) -> socket.socket:
@@ -113,12 +135,12 @@ def _connect(addresses: t.Iterable[str], port: int, timeout: float) -> socket.so
 def _send_paced(sock: socket.socket, block: t.Any) -> None:
     """Send a block; a peer that hardly takes it is given up like one that hardly answers."""
     view = memoryview(block).cast("B")
+    size = _TLS_RECORD if isinstance(sock, ssl.SSLSocket) else _BUFFER  # TLS tells nothing before all of a piece is gone
     pace = _Pace(sock)
     try:
         while view:
-            piece = view[:_BUFFER]
-            pace.step(partial(sock.sendall, piece), len(piece))
-            view = view[_BUFFER:]
+            sent = pace.step(partial(sock.send, view[:size])) or 0
+            view = view[sent:]
     finally:
         pace.end()
 
@@ -199,8 +221,20 @@ def send(adapter: Adapter, method: str, url: str, headers: dict[str, str], body:
 
 
 def environ_proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for ``url``, None where it names none."""
-    return requests.utils.select_proxy(url, get_environ_proxies(url))
+    """Return the proxy that the environment names for ``url``, None where it names none; raises ``invalid_option`` for one of no use."""
+    try:
+        proxy: str | None = requests.utils.select_proxy(url, get_environ_proxies(url))
+        parts = urlsplit(proxy if not proxy or "://" in proxy else f"http://{proxy}")
+        usable = not proxy or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise RegistryError(
+            "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
+            "of the password written as %40 and the like.",
+            "invalid_option",
+        )
+    return proxy
 
 
 def transport_errors() -> tuple[type[Exception], ...]:

@@ -20,6 +20,7 @@ from ._transport import MAX_ERROR_BODY, Answer, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 5
+_MOST_WARNINGS = 20
 _ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND"})
 _DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
 
@@ -117,7 +118,7 @@ class Exchange:
             own = target.origin == self.origin
             sent = {**headers, "Authorization": authorization} if own and authorization else headers
             content = body() if callable(body) else body
-            answer = self.transport.attempt(method, target, sent, content, not own and not trust.is_named(target.origin))
+            answer = self.transport.attempt(method, target, sent, content)
             if own:
                 self._pass_warnings(answer.headers.get("Warning", ""))
             location = answer.headers.get("Location")
@@ -132,13 +133,15 @@ class Exchange:
                     "untrusted_target",
                     answer.status,
                 )
+            if following.origin != self.origin:
+                authorization = None  # not even where the stranger sends us back
             target = following
         raise RegistryError(f"{self.origin.authority} redirects more than {_MOST_HOPS} times.", "invalid_response")
 
     def _pass_warnings(self, header: str) -> None:
         for text in parse_warnings(header):
             shown = clean(text, MAX_WARNING)
-            if shown not in self._warned:
+            if shown not in self._warned and len(self._warned) < _MOST_WARNINGS:
                 self._warned.add(shown)
                 self._on_warning(f"The registry {self.registry} warns: {shown}")
 
@@ -162,7 +165,7 @@ class Exchange:
             return self._refusal(action, told, *facts)
         if code in _ABSENT or (status == 404 and not page and code is None):
             return NotFound(f"{action} failed: the registry has no such content{told}.", *facts)
-        if page and status < 500:
+        if page and status < 500 and status not in (413, 429):
             return RegistryError(
                 f"{action} failed: {self.origin.authority} answered with a web page{told}: check that it is the registry, and what stands before it.",
                 "invalid_response",

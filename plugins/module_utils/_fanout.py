@@ -44,10 +44,18 @@ def fan_out(
     if len(pending) <= 1 or workers <= 1:
         return [work(item) for item in pending]
     stop = cancellation or Cancellation()
+    failures: list[BaseException] = []
 
     def guarded(item: Item) -> Result:
         stop.check()
-        return work(item)
+        try:
+            return work(item)
+        except Cancelled:
+            raise
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+            raise
 
     with ThreadPoolExecutor(max_workers=min(workers, len(pending))) as pool:
         futures: list[Future[Result]] = [pool.submit(guarded, item) for item in pending]
@@ -58,8 +66,6 @@ def fan_out(
                 stop.set()
                 for future in futures:
                     future.cancel()
-    errors = [future.exception() for future in futures if not future.cancelled()]
-    for error in errors:
-        if error is not None and not isinstance(error, Cancelled):
-            raise error
+    if failures:
+        raise failures[0]
     return [future.result() for future in futures]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import typing as t
 
@@ -18,6 +19,8 @@ from ._scrub import Scrubber
 from ._secrets import register_secret
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
+# user:password@ before a host: no option takes it, but a task that says it must not show it. What follows the @ of an image may be a digest.
+_USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
 
 
 def connection_spec() -> ArgumentSpec:
@@ -90,16 +93,20 @@ class RegistryModule(AnsibleModule):
     def _learn_secrets(self) -> None:
         for value in list(self.no_log_values):
             self.scrubber.add(str(value))
+        for text in _texts(list(self.params.values())):
+            for secret in _USER_INFO.findall(text):
+                self.add_secret(secret)
 
-    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
-        """End the task well, its result scrubbed."""
-        super().exit_json(**self.scrubber.value(kwargs))
+    def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
+        """Print a result, scrubbed: what the body gave, tracebacks of ansible-core, and the options of the task."""
+        known = {name: value for name, value in self.params.items() if name in self.argument_spec}  # a misspelt option may hold a secret
+        super()._return_formatted(self.scrubber.value({"invocation": {"module_args": known}, **kwargs}))
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
-        """End the task with an error, its text and result scrubbed."""
+        """End the task with an error; its ``error`` facts are always there."""
         self._learn_secrets()  # options may be refused before __init__ has come to its end
         kwargs.setdefault("error", RegistryError(msg, "invalid_option").facts())
-        super().fail_json(msg=self.scrubber.text(msg), **self.scrubber.value(kwargs))
+        super().fail_json(msg=msg, **kwargs)
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
         """Give a warning, scrubbed."""
@@ -113,7 +120,8 @@ class RegistryModule(AnsibleModule):
 
     def log(self, msg: str, log_args: t.Any = None) -> None:
         """Write a line to the journal of the host, scrubbed."""
-        super().log(self.scrubber.text(msg), log_args)
+        self._learn_secrets()  # the first line, with the options, comes before __init__ has come to its end
+        super().log(self.scrubber.text(msg), self.scrubber.value(log_args))
 
     # What a module's body uses
 
@@ -139,6 +147,14 @@ class RegistryModule(AnsibleModule):
         if self._diff:
             self.result["diff"] = {"before": shown[0], "after": shown[1], "before_header": header, "after_header": header}
         return bool(self.result["changed"]) and not self.check_mode
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _plain(value: t.Any) -> t.Any:

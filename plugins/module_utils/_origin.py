@@ -103,8 +103,9 @@ class Target:
             return Target.parse(f"{self.origin.scheme}:{location}", what)
         if not location or not re.fullmatch(r"[!$-;=?-\[\]^_a-z{|}~]+", location, re.ASCII):
             raise RegistryError(f"{what} is empty or holds characters that no URL may hold: it is refused.", "untrusted_target")
-        path = location if location.startswith("/") else urljoin(self.url[len(str(self.origin)) :], location)
-        return Target.parse(f"{self.origin}{path}", what)
+        if location.startswith("/"):
+            return Target.parse(f"{self.origin}{location}", what)
+        return Target.parse(urljoin(self.url, location), what)
 
     def with_query(self, query: str) -> Target:
         """Return the same URL with ``query`` appended to the query that it has."""
@@ -167,6 +168,12 @@ class Trust:
         """Tell whether the task itself allows ``target``, whatever its address."""
         return target == self.registry or self._names(self.allowed_hosts, target) or self._names(self.auth_hosts, target)
 
+    def standing(self, target: Origin, token_server: bool = False) -> str:
+        """Tell how ``target`` is met: as our ``own``, as ``named`` by the task (but not ours), or as a ``stranger``."""
+        if target == self.registry or (token_server and (target.host == self.registry.host or self._names(self.auth_hosts, target))):
+            return "own"
+        return "named" if self.is_named(target) else "stranger"
+
     def check_scheme(self, target: Origin, what: str) -> None:
         """Refuse a target over http where the registry itself is reached over https."""
         if target.scheme == "http" and self.registry.scheme == "https":
@@ -178,9 +185,7 @@ class Trust:
         Errors: ``untrusted_target`` where the host has no such address.
         """
         addresses = list(lookup(target.host, target.port))
-        accepted = {"public"}
-        if any(classify(address) == "private" for address in lookup(self.registry.host, self.registry.port)):
-            accepted.add("private")
+        accepted = {"public", "private"} if self._is_private(lookup) else {"public"}
         usable = [address for address in addresses if classify(address) in accepted]
         if len(usable) != len(addresses) or not usable:
             raise RegistryError(
@@ -189,6 +194,13 @@ class Trust:
                 "untrusted_target",
             )
         return usable
+
+    def _is_private(self, lookup: Resolver) -> bool:
+        try:
+            addresses = lookup(self.registry.host, self.registry.port)
+        except OSError:
+            return False  # only a proxy knows the registry's name
+        return any(classify(address) == "private" for address in addresses)
 
     @staticmethod
     def _names(hosts: frozenset[str], origin: Origin) -> bool:

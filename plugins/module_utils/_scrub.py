@@ -65,15 +65,17 @@ class Scrubber:
     """Knows the secrets of one task and masks them in text, and in the keys and values of results."""
 
     def __init__(self) -> None:
+        self._known: set[str] = set()
         self._forms: dict[str, tuple[str, ...]] = {}  # by their first characters, the longest first
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
 
     def add(self, secret: str | None) -> None:
         """Mask ``secret`` and its encodings from now on; secrets under four characters cannot be told from text."""
-        if not secret or len(secret.strip()) < SHORTEST:
+        if not secret or secret in self._known or len(secret.strip()) < SHORTEST:
             return
         with self._lock:
+            self._known.add(secret)
             forms = dict(self._forms)
             for form in _forms(secret):
                 if len(form) >= SHORTEST:

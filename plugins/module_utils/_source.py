@@ -19,7 +19,8 @@ Opened = t.Union[LayoutImage, DockerArchive]
 def open_source(path: str, source_name: str | None = None) -> Opened:
     """Open the image at ``path``, an OCI layout or an archive; ``source_name`` chooses where there are several.
 
-    Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``missing_library``.
+    Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``unsupported``,
+    ``limit``, ``missing_library``.
     """
     store = _open_store(path)
     try:

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
 import threading
 import typing as t
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from . import _connections
 from ._errors import RegistryError
 from ._headers import parse_count
 from ._origin import Origin, Target, Trust, resolve
+from ._scrub import clean
 from ._tls import TlsOptions
 
 MAX_ERROR_BODY = 64 * 1024
@@ -113,10 +113,9 @@ class Transport:
         self._tls = tls
         # A stream between two repositories of one registry holds two connections for each worker.
         self._connections = 2 * connections
-        context = tls.context(trust.registry.authority, os.environ)
-        self._named = _connections.make_adapter(context, resolve, resolve, self._connections)
-        self._strange: t.Any = None  # most registries never send anybody elsewhere
+        self._adapters: dict[str, t.Any] = {}
         self._lock = threading.Lock()
+        self._adapter("own")  # what is wrong with the options or the host is told at once; the others are seldom needed
         # Two counts: an upload that is being sent may have to read on from the same registry.
         self._reads = threading.BoundedSemaphore(connections)
         self._writes = threading.BoundedSemaphore(connections)
@@ -125,13 +124,16 @@ class Transport:
         bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return self.trust.usable_addresses(Origin("https", bracketed, port), resolve)
 
-    def attempt(self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, stranger: bool = False) -> Answer:
+    def attempt(
+        self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False
+    ) -> Answer:
         """Send one request, once, and return the answer whatever its status.
 
-        A ``stranger`` was named by the registry and not by the task: it is reached only at public addresses (where no
-        proxy stands between) and never shown the client certificate. Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``.
+        Only the registry and the token servers that are as good as it see the client certificate. A host that the registry
+        and not the task has named is reached at safe addresses alone (where no proxy stands between).
+        Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``, ``invalid_option``.
         """
-        adapter = self._for_strangers() if stranger else self._named
+        adapter = self._adapter(self.trust.standing(target.origin, token_server))
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
         try:
             self._learn_proxy_secret(target.url)
@@ -143,26 +145,25 @@ class Transport:
             raise describe_failure(error, target.origin) from None
         return Answer(response, method, target)
 
-    def _for_strangers(self) -> t.Any:
+    def _adapter(self, standing: str) -> t.Any:
         with self._lock:
-            if self._strange is None:
-                tls = TlsOptions(self._tls.validate_certs, self._tls.ca_path)
-                context = tls.context(f"strangers of {self.trust.registry.authority}", os.environ)
-                self._strange = _connections.make_adapter(context, self._checked, resolve, self._connections)
-            return self._strange
+            if standing not in self._adapters:
+                host = None if standing == "stranger" else self.trust.registry.authority
+                context = self._tls.context(host, os.environ, client=standing == "own")
+                addresses = self._checked if standing == "stranger" else resolve
+                self._adapters[standing] = _connections.make_adapter(context, addresses, resolve, self._connections)
+            return self._adapters[standing]
 
     def _learn_proxy_secret(self, url: str) -> None:
-        proxy = _connections.environ_proxy(url)
-        if proxy and "@" in proxy:
-            password = urlsplit(proxy).password
-            for secret in (password, unquote(password or "")):
-                self._on_secret(secret or "")
+        user_info, at, _host = (_connections.environ_proxy(url) or "").rpartition("@")
+        password = user_info.rpartition("//")[2].partition(":")[2] if at else ""
+        for secret in {password, unquote(password)} - {""}:
+            self._on_secret(secret)
 
     def close(self) -> None:
         """Close all connections."""
-        self._named.close()
-        if self._strange is not None:
-            self._strange.close()
+        for adapter in self._adapters.values():
+            adapter.close()
 
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:
@@ -201,7 +202,7 @@ def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryErro
     for cause in causes:
         # urllib3 1 compares host names itself, and says so in an error of its own.
         if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
-            reason = re.sub(r"[^ -~]", "", getattr(cause, "verify_message", "") or str(cause)).rstrip(".") or "it cannot be verified"
+            reason = clean(getattr(cause, "verify_message", "") or str(cause), 200).rstrip(".") or "it cannot be verified"
             named = "match" in reason
             advice = "Use a name that is in it" if named else "Name the authority that issued it with ca_path"
             return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
