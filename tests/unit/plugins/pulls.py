@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import random
+import tarfile
 import threading
 import typing as t
 from pathlib import Path
 
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import read_image
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -22,6 +24,8 @@ from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answe
 REF_NAME = "org.opencontainers.image.ref.name"
 FULL_NAME = "io.containerd.image.name"
 MIB = 1024 * 1024
+
+Pull = t.Callable[..., Result]
 
 
 def put(registry: FakeRegistry, repository: str, tag: str, content: images.Content) -> images.Content:
@@ -78,6 +82,43 @@ def blob_names(path: t.Any) -> set[str]:
 def temporary_files(path: t.Any) -> list[str]:
     """Return the names of temporary files beneath ``path``."""
     return [name for name in tree(path) if name.endswith(".tmp")]
+
+
+def members_of(path: Path) -> dict[str, bytes]:
+    """Return the files of an archive, which has nothing but files and directories of nobody and no time."""
+    found = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            assert member.isfile() or member.isdir()
+            assert (member.mtime, member.uid, member.gid, member.uname, member.gname) == (0, 0, 0, "", "")
+            if member.isfile():
+                assert member.name not in found
+                found[member.name] = t.cast("t.IO[bytes]", archive.extractfile(member)).read()
+    return found
+
+
+def digests_of(blobs: t.Sequence[dict[str, t.Any]]) -> set[str]:
+    """Return the digests in a list of blobs that a module returned."""
+    return {blob["digest"] for blob in blobs}
+
+
+def make_pull(registry: FakeRegistry, run_module: RunModule, path: Path) -> Pull:
+    """Return a function that pulls app:1.0 to a file in one format or another."""
+
+    def run(kind: str, check: bool = False, diff: bool = False, **options: t.Any) -> Result:
+        arguments = {"name": "app:1.0", "path": str(path), "format": kind, **options}
+        return run_module("registry_pull", registry.args(**arguments), check=check, diff=diff)
+
+    return run
+
+
+def make_arguments(registry: FakeRegistry, path: Path) -> t.Callable[..., dict[str, t.Any]]:
+    """Return a function that makes the options of a pull of app:1.0, one request at a time."""
+
+    def make(kind: str = "oci-layout", **options: t.Any) -> dict[str, t.Any]:
+        return registry.args(**{"name": "app:1.0", "path": str(path), "format": kind, "concurrency": 1, **options})
+
+    return make
 
 
 class Stall:

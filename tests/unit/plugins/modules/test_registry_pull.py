@@ -18,6 +18,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import (
     REF_NAME,
     blob_names,
     content_of,
+    digests_of,
     index_of,
     put,
     temporary_files,
@@ -26,10 +27,6 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import (
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 MakeRegistry = t.Callable[..., FakeRegistry]
-
-
-def _digests(blobs: t.Sequence[dict[str, t.Any]]) -> set[str]:
-    return {blob["digest"] for blob in blobs}
 
 
 # What arrives
@@ -61,14 +58,14 @@ def test_every_kind_of_image_arrives_byte_for_byte(
     assert result["path"] == str(tmp_path / "app")
     assert result["format"] == "oci-layout"
     assert content_of(tmp_path / "app", "1.0") == content.files
-    assert _digests(result["downloaded_blobs"]) == set(content.blobs)
+    assert digests_of(result["downloaded_blobs"]) == set(content.blobs)
     assert result["downloaded_bytes"] == sum(map(len, content.blobs.values()))
     assert result["image_size"] == sum(map(len, content.files.values()))
     assert result["existing_blobs"] == result["skipped_layers"] == []
     assert temporary_files(tmp_path) == []
 
 
-def test_what_was_pulled_is_pushed_and_pulled_with_the_same_digests(
+def test_what_was_pulled_is_pushed_and_pulled_with_the_samedigests_of(
     make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
 ) -> None:
     first, second = make_registry(auth="token"), make_registry(auth="basic")
@@ -142,7 +139,7 @@ def test_pulling_again_costs_three_requests_and_is_no_pull(
     result = run_module("registry_pull", arguments).ok()
     assert result.changed is False
     assert token_registry.log() == ["HEAD /v2/app/manifests/1.0", "GET /token", "HEAD /v2/app/manifests/1.0"]
-    assert _digests(result["existing_blobs"]) == set(content.blobs)
+    assert digests_of(result["existing_blobs"]) == set(content.blobs)
     assert result["downloaded_blobs"] == []
     assert result["downloaded_bytes"] == 0
     assert tree(tmp_path) == before
@@ -165,8 +162,8 @@ def test_an_update_downloads_only_what_is_new(token_registry: FakeRegistry, run_
     token_registry.clear()
     result = run_module("registry_pull", arguments, diff=True).ok()
     added = set(new.blobs) - set(old.blobs)
-    assert _digests(result["downloaded_blobs"]) == added
-    assert _digests(result["existing_blobs"]) == set(new.blobs) & set(old.blobs)
+    assert digests_of(result["downloaded_blobs"]) == added
+    assert digests_of(result["existing_blobs"]) == set(new.blobs) & set(old.blobs)
     assert token_registry.counts() == {"head_manifest": 2, "token": 1, "get_manifest": 1, "get_blob": len(added)}
     assert result["diff"]["before"] == {str(tmp_path / "app"): old.digest}
     assert result["diff"]["after"] == {str(tmp_path / "app"): new.digest}
@@ -182,101 +179,6 @@ def test_no_more_requests_at_a_time_than_allowed(registry: FakeRegistry, run_mod
     assert content_of(tmp_path / "app") == content.files
 
 
-# Several images in a layout
-
-
-def test_appended_images_share_blobs_and_keep_each_other(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    one = put(registry, "app", "1.0", images.image(layers=["base", "one"]))
-    two = put(registry, "app", "2.0", images.image(layers=["base", "two"]))
-    for tag in ("1.0", "2.0"):
-        result = run_module("registry_pull", registry.args(name=f"app:{tag}", path=str(tmp_path / "all"), append=True)).ok()
-    assert _digests(result["existing_blobs"]) == set(one.blobs) & set(two.blobs) != set()
-    assert content_of(tmp_path / "all", "1.0") == one.files
-    assert content_of(tmp_path / "all", "2.0") == two.files
-    registry.clear()
-    for tag in ("1.0", "2.0"):
-        again = run_module("registry_pull", registry.args(name=f"app:{tag}", path=str(tmp_path / "all"), append=True)).ok()
-        assert again.changed is False
-    assert registry.counts() == {"head_manifest": 2}
-
-
-def test_images_of_two_repositories_with_one_tag_are_two(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    app = put(registry, "app", "1.0", images.image(layers=["app"]))
-    base = put(registry, "base", "1.0", images.image(layers=["base"]))
-    for name in ("app:1.0", "base:1.0"):
-        run_module("registry_pull", registry.args(name=name, path=str(tmp_path / "all"), append=True)).ok()
-    assert content_of(tmp_path / "all", registry.name("app:1.0")) == app.files
-    assert content_of(tmp_path / "all", registry.name("base:1.0")) == base.files
-
-
-def test_an_appended_image_replaces_the_one_of_its_name(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    arguments = registry.args(name="app:1.0", path=str(tmp_path / "all"), append=True)
-    old = put(registry, "app", "1.0", images.image(layers=["old"]))
-    run_module("registry_pull", arguments).ok()
-    other = images.image(layers=["other"])
-    images.write_layout(tmp_path / "all", {"1.0": old, "other": other})
-    new = put(registry, "app", "1.0", images.image(layers=["new"]))
-    result = run_module("registry_pull", arguments, diff=True).ok()
-    assert result["diff"]["before"] == {str(tmp_path / "all"): old.digest}
-    assert [entry["digest"] for entry in index_of(tmp_path / "all")] == [new.digest, other.digest]
-    assert set(old.files) <= blob_names(tmp_path / "all")
-    assert content_of(tmp_path / "all", "other") == other.files
-
-
-def test_without_append_the_image_is_alone(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    other = images.image(layers=["other"])
-    images.write_layout(tmp_path / "app", {"other": other})
-    (tmp_path / "app" / "README").write_text("mine", encoding="utf-8")
-    content = put(registry, "app", "1.0", images.image())
-    arguments = registry.args(name="app:1.0", path=str(tmp_path / "app"))
-    result = run_module("registry_pull", arguments, diff=True).ok()
-    assert result["diff"]["before"] == {
-        str(tmp_path / "app"): None,
-        f"{tmp_path / 'app'} other": other.digest,
-    }
-    assert result["diff"]["after"] == {str(tmp_path / "app"): content.digest}
-    assert blob_names(tmp_path / "app") == set(content.files)
-    assert len(index_of(tmp_path / "app")) == 1
-    assert (tmp_path / "app" / "README").read_text(encoding="utf-8") == "mine"
-    assert run_module("registry_pull", arguments).ok().changed is False
-
-
-def test_a_layout_that_another_tool_made_is_taken_as_it_is(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    content = put(registry, "app", "1.0", images.multi_arch())
-    images.write_layout(tmp_path / "app", {"1.0": content})
-    before = tree(tmp_path)
-    result = run_module("registry_pull", registry.args(name="app:1.0", path=str(tmp_path / "app"))).ok()
-    assert result.changed is False
-    assert tree(tmp_path) == before
-
-
-# Platforms
-
-
-def test_some_platforms_make_a_smaller_index(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    content = put(token_registry, "app", "1.0", images.multi_arch("linux/amd64", "linux/arm64", "linux/s390x", attested=True))
-    arguments = token_registry.args(name="app:1.0", path=str(tmp_path / "app"), platforms=["linux/aarch64"])
-    result = run_module("registry_pull", arguments).ok()
-    assert result["digest"] != content.digest
-    found = content_of(tmp_path / "app")
-    children = [child for child in content.document["manifests"] if child["digest"] in found]
-    assert len(children) == 2  # the image and its attestation
-    assert blob_names(tmp_path / "app") == set(found)
-    token_registry.clear()
-    again = run_module("registry_pull", arguments).ok()
-    assert again.changed is False
-    assert again["digest"] == result["digest"]
-    assert token_registry.counts() == {"get_manifest": 2, "token": 1}
-
-
-def test_a_platform_that_is_not_there_is_told_with_those_that_are(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    put(registry, "app", "1.0", images.multi_arch())
-    arguments = registry.args(name="app:1.0", path=str(tmp_path / "app"), platforms=["linux/riscv64"])
-    failed = run_module("registry_pull", arguments).failure("not_found")
-    assert "linux/amd64, linux/arm64" in failed.msg
-    assert tree(tmp_path) == {}
-
-
 # Check mode, modes of files
 
 
@@ -289,7 +191,7 @@ def test_check_mode_predicts_and_writes_nothing(token_registry: FakeRegistry, ru
     done = run_module("registry_pull", arguments, diff=True).ok()
     for key in ("changed", "digest", "image_size", "existing_blobs", "downloaded_bytes", "skipped_layers", "diff"):
         assert checked[key] == done[key], key
-    assert _digests(checked["downloaded_blobs"]) == _digests(done["downloaded_blobs"]) == set(content.blobs)
+    assert digests_of(checked["downloaded_blobs"]) == digests_of(done["downloaded_blobs"]) == set(content.blobs)
     assert run_module("registry_pull", arguments, check=True).ok().changed is False
 
 
