@@ -18,6 +18,7 @@ from ._errors import RegistryError
 
 try:
     import requests
+    import urllib3
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
     from urllib3 import disable_warnings
@@ -172,7 +173,7 @@ if HAS_REQUESTS:
         """Connects only to what ``addresses(host, port)`` returns, or to a proxy, with one TLS context for good."""
 
         def __init__(self, context: ssl.SSLContext, addresses: Addresses, proxies: Addresses, connections: int) -> None:
-            if context.check_hostname and urllib3_version.startswith("1."):
+            if context.check_hostname and str(getattr(urllib3, "__version__", "")).startswith("1."):
                 context.check_hostname = False  # urllib3 1 compares the names itself, and tells the context none for addresses
             self._tls: dict[str, t.Any] = {"ssl_context": context, "cert_reqs": context.verify_mode}
             self._classes = _pool_classes(addresses)

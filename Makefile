@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: 2026 the ocitools.registry authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PYTHON ?= python3
+RUN = @$(PYTHON) tests/runner/run.py --name "make $@"
+
+.PHONY: help test test-all lint sanity units integration demo clean
+
+help:
+	@echo "make demo         push, tag, look up and prune images in a throw-away registry on this machine"
+	@echo "make test         lint, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
+	@echo "make test-all     the same with every ansible-core and every Python that is supported"
+	@echo "make lint | sanity | units | integration"
+	@echo "make clean        remove what the runs installed (.cache)"
+
+test:
+	$(RUN) lint sanity+units integration
+
+test-all:
+	$(RUN) --all lint sanity units integration
+
+lint sanity units integration:
+	$(RUN) $@
+
+demo:
+	@$(PYTHON) tests/runner/demo.py
+
+clean:
+	rm -rf .cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stages that ansible-test runs: sanity, units, integration; for one ansible-core or for all, with its lowest and highest Python or all."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from environment import (
+    REQUIREMENTS,
+    Failed,
+    collection_tree,
+    environment,
+    find_controller,
+    find_pythons,
+    locked,
+    make_venv,
+    private_home,
+    run,
+)
+
+NEWEST = "2.21"
+CORES = ("2.16", "2.18", "2.19", "2.20", NEWEST)
+_TOOLS = ("skopeo", "umoci")
+_INSTALLING = re.compile(
+    r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
+    r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
+    r"|INFO: pip is looking |WARNING: (Location |Using locale |Reviewing previous 1 ))"
+)
+_VERSIONS = (
+    "import json; from ansible_test._util.target.common import constants as known; "
+    "print(json.dumps([*known.REMOTE_ONLY_PYTHON_VERSIONS, *known.CONTROLLER_PYTHON_VERSIONS]))"
+)
+
+# ansible-test wants to fetch this program from a host of its own, and runs whatever its cache has under that name.
+_GET_PIP = '''\
+"""Install pip from the wheel beside this file: what the original does, but from the package index that pip is set up for."""
+
+import os
+import re
+import sys
+
+VERSION = re.sub(r"get_pip_|\\.py$", "", os.path.basename(__file__)).replace("_", ".")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip-%s-py3-none-any.whl" % VERSION))
+
+from pip._internal.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(["install", "--upgrade", "--force-reinstall"] + [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]))
+'''
+
+
+@dataclass(frozen=True)
+class AnsibleTest:
+    """ansible-test of one ansible-core, on its copy of the checkout."""
+
+    core: str
+    venv: Path
+    tree: Path
+    out: t.TextIO
+
+    @classmethod
+    def prepare(cls, core: str, stage: str, out: t.TextIO) -> AnsibleTest:
+        """Install ansible-core, copy the checkout, and put the bootstrap of pip where ansible-test looks for it."""
+        venv = make_venv(f"core-{core}", find_pythons()[find_controller()], [REQUIREMENTS / f"core-{core}.txt"], out)
+        _provide_pip(venv, out)
+        return cls(core, venv, collection_tree(f"{stage}-{core}"), out)
+
+    def run(self, *arguments: str) -> None:
+        """Run ansible-test. Tests that it leaves out with a mere warning are a failure."""
+        command: list[str | Path] = [self.venv / "bin" / "ansible-test", *arguments, "--color", "no"]
+        try:
+            output = run(command, cwd=self.tree, env=environment(self.venv), out=self.out, hide=_INSTALLING)
+        except Failed as failure:
+            raise Failed(f"With ansible-core {self.core}: {failure}") from failure
+        for warning in ("Required program", "All targets skipped"):
+            if warning in output:
+                raise Failed(f"ansible-test left tests out, see its warning above: {warning} ...")
+
+    def pythons(self, every: bool) -> list[str]:
+        """Return the Pythons that this machine has and this ansible-core knows as targets: the lowest and the highest, or every one."""
+        known = json.loads(subprocess.check_output([self.venv / "bin" / "python", "-c", _VERSIONS]))
+        usable = [minor for minor in find_pythons() if minor in known]
+        return usable if every else sorted({usable[0], usable[-1]}, key=usable.index)
+
+
+def _provide_pip(venv: Path, out: t.TextIO) -> None:
+    (source,) = venv.glob("lib/python3.*/site-packages/ansible_test/_internal/python_requirements.py")
+    match = re.search(r"\bpip='([\d.]+)'", source.read_text(encoding="utf-8"))
+    if match is None:
+        raise Failed(f"{source} does not say which pip it wants.")
+    cache = private_home() / ".ansible" / "test" / "cache"
+    program = cache / f"get_pip_{match.group(1).replace('.', '_')}.py"
+    with locked("get-pip"):
+        if not program.is_file():
+            cache.mkdir(parents=True, exist_ok=True)
+            run([venv / "bin" / "python", "-m", "pip", "download", "-qq", "--no-deps", "-d", cache, f"pip=={match.group(1)}"], out=out)
+            program.write_text(_GET_PIP, encoding="utf-8")
+
+
+def _name(stage: str, core: str, pythons: t.Sequence[str]) -> str:
+    """Return what ran, for the summary; the newest ansible-core goes without saying."""
+    words = [] if core == NEWEST else [f"ansible-core {core}"]
+    words += ["3.9 old stack" if python == "3.9" else python for python in pythons]
+    return f"{stage} ({', '.join(words)})" if words else stage
+
+
+def sanity(core: str, every: bool, out: t.TextIO) -> str:
+    """Run all sanity tests."""
+    AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local")
+    return _name("sanity", core, [])
+
+
+def units(core: str, every: bool, out: t.TextIO) -> str:
+    """Run the unit tests; on Python 3.9 with the oldest libraries that are supported, on all others with the newest."""
+    test = AnsibleTest.prepare(core, "units", out)
+    pythons = test.pythons(every)
+    for python in pythons:
+        test.run("units", "--venv", "--python", python)
+    return _name("units", core, pythons)
+
+
+def integration(core: str, every: bool, out: t.TextIO) -> str:
+    """Run the integration targets; modules run on the lowest and the highest Python, the controller stays on its own."""
+    missing = [program for program in _TOOLS if not shutil.which(program)]
+    if missing:
+        raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
+    test = AnsibleTest.prepare(core, "integration", out)
+    pythons = test.pythons(every)
+    for python in pythons:
+        test.run("integration", "--controller", f"origin:python=venv/{find_controller()}", "--target", f"controller:python=venv/{python}")
+    return _name("integration", core, pythons)

@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where things run: the cache, the Pythons of the machine, virtual environments, copies of the checkout, commands."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = CHECKOUT / "tests" / "requirements"
+OLDEST_CONTROLLER = 12
+"""The minor version of Python 3 that the newest ansible-core needs at least."""
+
+_PROBE = "import ensurepip, json, os, sys, venv; print(json.dumps([sys.version_info[:3], os.path.realpath(sys.executable)]))"
+_NOT_SOURCE = {".git", "__pycache__", "output"}
+
+
+class Failed(Exception):
+    """What went wrong, in one sentence for the person who typed make."""
+
+
+def cache_dir() -> Path:
+    """Return the folder that keeps everything the runs install; it may be deleted at any time."""
+    return Path(os.environ.get("OCITOOLS_CACHE") or CHECKOUT / ".cache").resolve()
+
+
+@contextlib.contextmanager
+def locked(name: str) -> t.Iterator[None]:
+    """Let one process at a time work on what the name stands for."""
+    path = cache_dir() / "locks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@functools.cache
+def find_pythons() -> dict[str, str]:
+    """Return the real interpreter, newest patch, of each Python 3.9 or later that can make virtual environments: {"3.9": path, ...}."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders = [
+        *sorted(root.glob("versions/3.*/bin")),
+        *(Path(entry) for entry in os.get_exec_path() if entry),
+        Path("/usr/local/bin"),
+        Path("/usr/bin"),
+    ]
+    found: dict[str, tuple[list[int], str]] = {}
+    for folder in dict.fromkeys(folders):
+        for candidate in folder.glob("python3.*"):
+            match = re.fullmatch(r"python3\.(\d+)", candidate.name)
+            if match is None or int(match.group(1)) < 9 or candidate.parent.name == "shims":
+                continue
+            probe = subprocess.run([str(candidate), "-I", "-c", _PROBE], capture_output=True, text=True, check=False)
+            if probe.returncode == 0:
+                version, path = json.loads(probe.stdout)
+                minor = f"{version[0]}.{version[1]}"
+                found[minor] = max(found.get(minor, ([0], "")), (version, path))
+    return {minor: path for minor, (version, path) in sorted(found.items(), key=lambda item: item[1][0])}
+
+
+def find_controller() -> str:
+    """Return the version, such as "3.12", of the Python for ansible-core and the linters."""
+    for minor in find_pythons():
+        if int(minor.split(".")[1]) >= OLDEST_CONTROLLER:
+            return minor
+    raise Failed(
+        f"Python 3.{OLDEST_CONTROLLER} or newer, with its venv module, is needed (found: {', '.join(find_pythons()) or 'none'}): "
+        "install it by pyenv or the system's packages, which may have the module apart, as python3-venv."
+    )
+
+
+def private_home() -> Path:
+    """Return a home folder for the tools, so that nobody's own settings or credentials reach a test; pip keeps its settings and cache."""
+    home = cache_dir() / "home"
+    for name in (".config/pip", ".pip", ".cache/pip"):
+        own, link = Path.home() / name, home / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if own.is_dir() and not link.exists():
+            link.symlink_to(own)
+    return home
+
+
+def environment(venv: Path | None = None, **more: str) -> dict[str, str]:
+    """Return the environment of a command: the venv's programs first, then real Pythons and no shims, a private home, no settings of Ansible."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV", "REGISTRY_", "DOCKER_"))
+    }
+    pythons = [str(Path(path).parent) for path in reversed(find_pythons().values())]
+    rest = [
+        entry for entry in os.get_exec_path() if not entry.endswith("/shims") and not Path(entry).parent.joinpath("pyvenv.cfg").exists()
+    ]
+    path = [str(venv / "bin")] if venv else []
+    own["PATH"] = os.pathsep.join(dict.fromkeys([*path, *pythons, *rest, "/usr/sbin", "/sbin"]))
+    return {**own, "HOME": str(private_home()), "LC_ALL": "C.UTF-8", **more}
+
+
+def run(
+    command: t.Sequence[str | Path],
+    *,
+    cwd: Path = CHECKOUT,
+    env: t.Mapping[str, str] | None = None,
+    out: t.TextIO | None = None,
+    hide: re.Pattern[str] | None = None,
+) -> str:
+    """Run a command, show its output as it comes (in `out`, without the lines that `hide` finds) and return it. A failure raises Failed."""
+    words = [Path(command[0]).name, *(str(word) for word in command[1:])]
+    stream = out or sys.stdout
+    stream.write(f"+ {shlex.join(words)}\n")
+    stream.flush()
+    lines = []
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in t.cast("t.TextIO", process.stdout):
+            lines.append(line)
+            if hide is None or not hide.match(line):
+                stream.write(line)
+                stream.flush()
+    if process.returncode:
+        raise Failed(f"`{shlex.join(words[:3])} ...` ended with exit code {process.returncode}.")
+    return "".join(lines)
+
+
+def make_venv(name: str, python: str, requirements: t.Sequence[str | Path], out: t.TextIO | None = None) -> Path:
+    """Make a virtual environment, or keep the one that fits: requirements are files (Path) and single pins (str)."""
+    pins = [str(entry) if isinstance(entry, str) else entry.read_text(encoding="utf-8") for entry in requirements]
+    stamp = hashlib.sha256(json.dumps([python, pins]).encode()).hexdigest()
+    venv = cache_dir() / "venv" / name
+    with locked(f"venv-{name}"):
+        mark = venv / "requirements.sha256"
+        if mark.is_file() and mark.read_text() == stamp and (venv / "bin" / "python").exists():
+            return venv
+        shutil.rmtree(venv, ignore_errors=True)
+        run([python, "-m", "venv", venv], out=out)
+        arguments: list[str | Path] = []
+        for entry in requirements:
+            arguments += [entry] if isinstance(entry, str) else ["-r", entry]
+        run([venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", *arguments], out=out)
+        mark.write_text(stamp)
+    return venv
+
+
+def source_files() -> list[Path]:
+    """List the files of the checkout, relative to it: tracked ones and new ones that are not ignored; without git all that look like source."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=CHECKOUT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return list(_walk())
+    names = {os.fsdecode(name) for name in listed.split(b"\0") if name}
+    return [Path(name) for name in sorted(names) if (CHECKOUT / name).is_file()]
+
+
+def _walk() -> t.Iterator[Path]:
+    for folder, folders, names in os.walk(CHECKOUT):
+        folders[:] = [name for name in folders if name not in _NOT_SOURCE and (not name.startswith(".") or name == ".ci")]
+        yield from (Path(folder, name).relative_to(CHECKOUT) for name in names)
+
+
+def collection_tree(name: str) -> Path:
+    """Return a fresh copy of the checkout as ansible-test wants it, .../ansible_collections/ocitools/registry; tests/output of the last copy stays.
+
+    The copy is a git repository of its own, or ansible-test would find the one around it, which ignores the cache.
+    """
+    tree = cache_dir() / "tree" / name / "ansible_collections" / "ocitools" / "registry"
+    tree.mkdir(parents=True, exist_ok=True)
+    for folder, folders, names in os.walk(tree):
+        folders[:] = [each for each in folders if each not in _NOT_SOURCE]
+        for each in names:
+            Path(folder, each).unlink()
+    for file in source_files():
+        target = tree / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CHECKOUT / file, target, follow_symlinks=False)
+    if shutil.which("git"):
+        subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    return tree
+
+
+def install_collection(venv: Path, destination: Path) -> None:
+    """Build the collection from the checkout and install it under destination, as a user would; use it with ANSIBLE_COLLECTIONS_PATH."""
+    env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(destination))
+    built = cache_dir() / "build"
+    with locked("build"):
+        shutil.rmtree(built, ignore_errors=True)
+        run([venv / "bin" / "ansible-galaxy", "collection", "build", "--output-path", built, collection_tree("build")], env=env)
+        (archive,) = built.glob("*.tar.gz")
+        run([venv / "bin" / "ansible-galaxy", "collection", "install", "--force", "--offline", "-p", destination, archive], env=env)

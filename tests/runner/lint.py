@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The linters: style, types, YAML, documentation, changelog, shell, and the rules of this code base."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import rules
+from environment import (
+    CHECKOUT,
+    REQUIREMENTS,
+    Failed,
+    cache_dir,
+    collection_tree,
+    environment,
+    find_controller,
+    find_pythons,
+    make_venv,
+    run,
+    source_files,
+)
+
+_PACKAGE = "ansible_collections.ocitools.registry"
+_RUNNER = Path("tests", "runner")
+
+
+def _packages(tree: Path) -> list[str]:
+    """Return the packages to check types in: plugins, and each folder of tests that has Python files, but for the runner, which is a program."""
+    folders = {file.relative_to(tree).parts[1] for file in tree.glob("tests/*/**/*.py")} - {"runner", "output", "integration"}
+    return [f"{_PACKAGE}.plugins", *(f"{_PACKAGE}.tests.{name}" for name in sorted(folders))]
+
+
+def _commands(tree: Path) -> t.Iterator[tuple[Path, list[str | Path]]]:
+    """Yield each linter with the folder that it runs in: the checkout where files are enough, a collection tree where names count."""
+    mypy: list[str | Path] = ["mypy", "--config-file", CHECKOUT / "pyproject.toml", "--cache-dir", cache_dir() / "mypy"]
+    yield CHECKOUT, ["ruff", "check", "--no-cache", "."]
+    yield CHECKOUT, ["ruff", "format", "--no-cache", "--check", "."]
+    yield CHECKOUT, ["shellcheck", ".ci/run"]
+    yield tree.parents[2], [*mypy, *(word for name in _packages(tree) for word in ("-p", name))]
+    yield tree / _RUNNER, [*mypy, "."]
+    yield tree, ["yamllint", "--strict", "."]
+    yield tree, ["antsibull-changelog", "lint"]
+    yield tree, ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."]
+    playbooks = [name for name in ("playbooks", "roles") if (tree / name).is_dir()]
+    if playbooks:
+        yield tree, ["ansible-lint", "--offline", "--strict", "--profile", "production", *playbooks]
+
+
+def lint(out: t.TextIO) -> str:
+    """Run every linter to its end, then report all that failed."""
+    venv = make_venv("lint", find_pythons()[find_controller()], [REQUIREMENTS / "lint.txt"], out)
+    tree = collection_tree("lint")
+    env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(tree.parents[2]))
+    failures = []
+    for folder, command in _commands(tree):
+        try:
+            run([venv / "bin" / command[0], *command[1:]], cwd=folder, env=env, out=out)
+        except Failed as failure:
+            failures.append(str(failure))
+    broken = rules.check(CHECKOUT, source_files())
+    out.writelines(f"{line}\n" for line in broken)
+    if broken:
+        failures.append(f"The rules of tests/runner/rules.py are broken in {len(broken)} places.")
+    if failures:
+        raise Failed(" ".join(failures))
+    return "lint"

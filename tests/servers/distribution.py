@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One real registry, Debian's docker-registry, on a free loopback port."""
+
+from __future__ import annotations
+
+import ctypes
+import http.client
+import json
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ADDRESS = "127.0.0.1"
+_PATIENCE = 30  # seconds until a registry answers, on a busy machine
+_TRIES = 5
+_MARK = "X-Ocitools-Test"
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+class NotStarted(Exception):
+    """A server did not start."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is special about one registry: TLS (paths of certificate and key), its kind of login, whether it deletes."""
+
+    certificate: str = ""
+    key: str = ""
+    auth: dict[str, t.Any] = field(default_factory=dict)
+    deletion: bool = True
+
+    def config(self, port: int, storage: Path, mark: str) -> dict[str, t.Any]:
+        """Return the registry's configuration; JSON is YAML too."""
+        http_settings: dict[str, t.Any] = {"addr": f"{ADDRESS}:{port}", "secret": mark, "headers": {_MARK: [mark]}}
+        if self.certificate:
+            http_settings["tls"] = {"certificate": self.certificate, "key": self.key}
+        return {
+            "version": "0.1",
+            "log": {"level": "warn"},
+            "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": self.deletion}},
+            "http": http_settings,
+            **({"auth": self.auth} if self.auth else {}),
+        }
+
+
+class Distribution:
+    """A running registry; it ends with the process that started it."""
+
+    def __init__(self, program: Path, folder: Path, settings: Settings) -> None:
+        self._program = program
+        self._folder = folder
+        self._settings = settings
+        self._mark = secrets.token_hex(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.host = ""
+
+    @property
+    def pid(self) -> int:
+        """The process id of the registry."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> None:
+        """Start and wait until this very process answers; a port that somebody took meanwhile leads to another try."""
+        (self._folder / "storage").mkdir(parents=True)
+        for _attempt in range(_TRIES):
+            port = _free_port()
+            self._launch(port)
+            if self._wait_for_answer(port):
+                self.host = f"{ADDRESS}:{port}"
+                return
+            self.stop()
+        raise NotStarted(f"The registry in {self._folder} does not start: {self._last_lines()}")
+
+    def _launch(self, port: int) -> None:
+        config = self._folder / "config.yml"
+        config.write_text(json.dumps(self._settings.config(port, self._folder / "storage", self._mark)), encoding="utf-8")
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._program), "serve", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": "/usr/bin:/bin", "OTEL_TRACES_EXPORTER": "none"},
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+
+    def _wait_for_answer(self, port: int) -> bool:
+        deadline = time.monotonic() + _PATIENCE
+        while self.is_alive() and time.monotonic() < deadline:
+            if self._answers(port):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _answers(self, port: int) -> bool:
+        """Tell whether the answer bears the mark of this process, and not of a stranger on the same port."""
+        connection = http.client.HTTPConnection(ADDRESS, port, timeout=5)
+        if self._settings.certificate:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            connection = http.client.HTTPSConnection(ADDRESS, port, timeout=5, context=context)
+        try:
+            connection.request("GET", "/v2/")
+            return connection.getresponse().getheader(_MARK) == self._mark
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def is_alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _last_lines(self) -> str:
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")[-600:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return int(probe.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)

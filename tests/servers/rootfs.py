@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A root file system that runs: a static busybox, the links to it, and the few files that programs expect."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+_APPLETS = (
+    "ash",
+    "cat",
+    "chmod",
+    "cp",
+    "date",
+    "echo",
+    "env",
+    "grep",
+    "httpd",
+    "id",
+    "ls",
+    "mkdir",
+    "mv",
+    "ps",
+    "rm",
+    "sed",
+    "sh",
+    "sleep",
+    "uname",
+    "wget",
+)
+_EPOCH = 1700000000
+_FILES = {
+    "etc/group": "root:x:0:\nnobody:x:65534:\n",
+    "etc/os-release": "NAME=ocitools-test\nID=ocitools-test\n",
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+}
+
+
+def write_base(path: Path, busybox: Path) -> None:
+    """Write the tar of a file system around a busybox of any architecture."""
+    with tarfile.open(path, "w") as archive:
+        for folder in ("bin", "etc", "root", "tmp"):
+            _add(archive, folder, None, 0o1777 if folder == "tmp" else 0o755)
+        _add(archive, "bin/busybox", busybox.read_bytes(), 0o755)
+        for applet in _APPLETS:
+            link = _entry(f"bin/{applet}", 0o777)
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+        for name, text in _FILES.items():
+            _add(archive, name, text.encode(), 0o644)
+
+
+def write_app(path: Path, version: str) -> None:
+    """Write the tar of an app: a web page that busybox serves."""
+    with tarfile.open(path, "w") as archive:
+        _add(archive, "srv", None, 0o755)
+        _add(archive, "srv/index.html", f"<h1>app {version}</h1>\n".encode(), 0o644)
+        _add(archive, "srv/start", b"#!/bin/sh\nexec httpd -f -p 8080 -h /srv\n", 0o755)
+
+
+def write_text(path: Path, name: str, text: str) -> None:
+    """Write a tar with one text file."""
+    with tarfile.open(path, "w") as archive:
+        _add(archive, name, text.encode(), 0o644)
+
+
+def _entry(name: str, mode: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.mtime = mode, _EPOCH
+    return entry
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes | None, mode: int) -> None:
+    entry = _entry(name, mode)
+    if content is None:
+        entry.type = tarfile.DIRTYPE
+    else:
+        entry.size = len(content)
+    archive.addfile(entry, io.BytesIO(content or b""))
