@@ -131,6 +131,27 @@ def test_a_layout_of_another_version_is_refused(registry: FakeRegistry, run_modu
     run_module("registry_pull", arguments()).failure("unsupported")
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_is_private_is_never_open_to_others(
+    registry: FakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, arguments: t.Any, kind: str
+) -> None:
+    given: list[int] = []
+
+    def spy(function: t.Callable[..., None]) -> t.Callable[..., None]:
+        def call(target: t.Any, mode: int = 0o777, **options: t.Any) -> None:
+            given.append(mode)
+            function(target, mode, **options)
+
+        return call
+
+    put(registry, "app", "1.0", OLD)
+    for name in ("chmod", "fchmod", "mkdir"):
+        monkeypatch.setattr(os, name, spy(getattr(os, name)))
+    run_module("registry_pull", arguments(kind, mode="0600")).ok()
+    assert given
+    assert not any(mode & 0o077 for mode in given)
+
+
 # Wrong paths
 
 
