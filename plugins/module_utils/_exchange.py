@@ -159,7 +159,7 @@ class Exchange:
                 f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.",
                 "server",
                 *facts,
-                passing=status in (400, 401, 403),
+                passing=status in (400, 403),
             )
         if code in _DENIED or status in (401, 403):
             return self._refusal(action, told, *facts)

@@ -147,7 +147,7 @@ def test_what_is_private_is_never_open_to_others(
     put(registry, "app", "1.0", OLD)
     for name in ("chmod", "fchmod", "mkdir"):
         monkeypatch.setattr(os, name, spy(getattr(os, name)))
-    run_module("registry_pull", arguments(kind, mode="0600")).ok()
+    run_module("registry_pull", arguments(kind, mode="0400")).ok()
     assert given
     assert not any(mode & 0o077 for mode in given)
 
