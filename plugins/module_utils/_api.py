@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from ._auth import Scopes
+from ._challenge import merge_scopes
 from ._errors import NotFound, RegistryError
 from ._exchange import Body, Exchange
 from ._headers import parse_next_link
@@ -20,6 +22,7 @@ from ._reference import Digest, check_repository, check_tag, is_digest
 from ._transport import Answer
 
 MAX_PAGE = 8 * 1024 * 1024
+_DIGEST = re.compile(r"sha[0-9]{3}:[0-9a-f]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class RepositoryApi:
         self.exchange = exchange
         self.repository = repository
         self.scopes = scopes
-        self.name = f"{exchange.registry}/{repository}"
+        self.name = f"{exchange.registry}/{repository}" if repository else exchange.registry
 
     def display(self, identifier: str) -> str:
         """Return how messages name a tag or digest of this repository."""
@@ -157,7 +160,8 @@ class RepositoryApi:
         """Open an upload session, or have a blob of the repository ``source`` mounted; the caller reads the status."""
         query = f"?mount={quote(str(mount), safe=':')}" + (f"&from={quote(source, safe='/')}" if source else "") if mount else ""
         target = self.url(f"blobs/uploads/{query}")
-        return self.exchange.send("POST", target, self.scopes + scopes, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
+        merged = merge_scopes(self.scopes, scopes)
+        return self.exchange.send("POST", target, merged, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
 
     def upload_target(self, answer: Answer) -> Target:
         """Return where an upload goes on, as its last answer says; foreign hosts must be as safe as the registry itself."""
@@ -173,16 +177,23 @@ class RepositoryApi:
     # Lists (end-8, end-12)
 
     def list_page(self, target: Target, key: str, scopes: Scopes | None = None) -> Page:
-        """Return one page of tags or repositories; names that break the grammar are refused, null is an empty list."""
+        """Return one page of tags or repositories; names that break the grammar are refused, null is an empty list.
+
+        Some registries list digests among the tags: those are left out.
+        """
         answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name)
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Listing the {key} of {self.name}", self.name)
         what = f"A page of the {key} of {self.name}"
-        names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key) or []
+        names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key)
+        names = [] if names is None else names
         if not isinstance(names, list):
             raise RegistryError(f"{what} is no list.", "invalid_response")
         check = check_tag if key == "tags" else check_repository
-        checked = tuple(check(name) for name in names if isinstance(name, str))
+        try:
+            checked = tuple(check(name) for name in names if isinstance(name, str) and not _DIGEST.fullmatch(name))
+        except RegistryError as error:
+            raise RegistryError(f"{what} holds a name that none may have: {error.message}", "invalid_response") from None
         return Page(checked, self._following(answer))
 
     def get_referrers(self, target: Target) -> tuple[Manifest | None, Target | None]:

@@ -62,6 +62,11 @@ class Authenticator:
         self._lock = threading.Lock()
         self._warned = False
 
+    @property
+    def challenge(self) -> Challenge | None:
+        """How the registry asked for authorization, None where it has not."""
+        return self._challenge
+
     def header(self, scopes: Scopes, credentials: Credentials | None) -> str | None:
         """Return the Authorization header for a request, as far as the registry's ways are known; None for none."""
         if credentials and credentials.registry_token:

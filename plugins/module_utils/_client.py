@@ -21,7 +21,6 @@ from ._listing import iter_repositories, iter_tags
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
-from ._sending import Ways
 from ._transfer import (
     Execution,
     PushPlan,
@@ -34,6 +33,7 @@ from ._transfer import (
     predict,
     write_tags,
 )
+from ._ways import Ways
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
@@ -147,14 +147,19 @@ class RegistryClient:
         shown = api.display(identifier)
         if manifest.is_index:
             return api.get_manifest(str(manifest.child(platform, shown).digest))
-        stated = Platform.from_document(self._read_config(manifest))
-        if stated is None or not stated.satisfies(platform):
-            raise NotFound(
-                f"{shown} is no image for the platform {platform}; it is for: {stated or 'none'}.",
-                registry=self.connection.exchange.registry,
-                reference=shown,
-            )
+        self.check_platforms(manifest, [platform], shown)
         return manifest
+
+    def check_platforms(self, image: Manifest, platforms: t.Iterable[Platform], shown: str) -> None:
+        """Raise ``not_found`` where the config of a single image, named ``shown``, does not state each of ``platforms``."""
+        stated = Platform.from_document(self._read_config(image))
+        for platform in platforms:
+            if stated is None or not stated.satisfies(platform):
+                raise NotFound(
+                    f"{shown} is no image for the platform {platform}; it is for: {stated or 'none'}.",
+                    registry=self.connection.exchange.registry,
+                    reference=shown,
+                )
 
     def get_image_config(self, tag: str, platform: Platform | None = None) -> dict[str, t.Any]:
         """Return the config of an image; an index needs a ``platform``."""
@@ -213,9 +218,12 @@ class RegistryClient:
 
     # Writing
 
-    def plan_push(self, source: ImageSource, tags: t.Sequence[str], existing: str = "overwrite") -> PushPlan:
-        """Return, by reads only, what has to be written so that ``tags`` (or the digest itself) are ``source``."""
-        return plan_push(self._acting(), source, tags, existing, self.connection.options)
+    def plan_push(self, source: ImageSource, tags: t.Sequence[str], existing: str = "overwrite", before: TagMap | None = None) -> PushPlan:
+        """Return, by reads only, what has to be written so that ``tags`` (or the digest itself) are ``source``.
+
+        ``before`` is what they are on, where that is known.
+        """
+        return plan_push(self._acting(), source, tags, existing, self.connection.options, before)
 
     def predict_push(self, plan: PushPlan) -> Transferred:
         """Return what ``execute_push`` would send."""

@@ -17,10 +17,10 @@ from ._errors import RegistryError
 from ._exchange import Exchange
 from ._origin import Origin, Trust
 from ._reference import Reference, check_host, split_base
-from ._sending import Ways
 from ._tls import TlsOptions
 from ._transfer import TransferOptions
 from ._transport import Transport
+from ._ways import Ways
 
 
 def _ignore(_text: str) -> None:

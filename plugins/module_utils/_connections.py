@@ -36,6 +36,7 @@ _BUFFER = 64 * 1024
 _TLS_RECORD = 16 * 1024
 
 Addresses = t.Callable[[str, int], t.Sequence[str]]
+Certificates = dict[tuple[str, int], bytes]
 
 
 class _Pace:
@@ -146,7 +147,7 @@ def _send_paced(sock: socket.socket, block: t.Any) -> None:
         pace.end()
 
 
-def _pool_classes(addresses: Addresses) -> dict[str, t.Any]:
+def _pool_classes(addresses: Addresses, certificates: Certificates) -> dict[str, t.Any]:
     def connect(connection: t.Any) -> socket.socket:
         # The proxy, where there is one, is what the connection's own host and port name.
         host = getattr(connection, "_dns_host", connection.host)
@@ -158,9 +159,14 @@ def _pool_classes(addresses: Addresses) -> dict[str, t.Any]:
         else:
             super(type(connection), connection).send(data)
 
+    def connect_securely(connection: t.Any) -> None:
+        super(type(connection), connection).connect()
+        host, port = (connection._tunnel_host, connection._tunnel_port) if connection._tunnel_host else (connection.host, connection.port)
+        certificates[host.strip("[]"), port] = connection.sock.getpeercert(binary_form=True)
+
     members = {"response_class": PacedResponse, "_new_conn": connect, "send": send}
     plain = type("PlainConnection", (HTTPConnection,), members)
-    secure = type("SecureConnection", (HTTPSConnection,), members)
+    secure = type("SecureConnection", (HTTPSConnection,), {**members, "connect": connect_securely})
     return {
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
@@ -176,8 +182,9 @@ if HAS_REQUESTS:
             if context.check_hostname and str(getattr(urllib3, "__version__", "")).startswith("1."):
                 context.check_hostname = False  # urllib3 1 compares the names itself, and tells the context none for addresses
             self._tls: dict[str, t.Any] = {"ssl_context": context, "cert_reqs": context.verify_mode}
-            self._classes = _pool_classes(addresses)
-            self._proxy_classes = _pool_classes(proxies)
+            self.certificates: Certificates = {}  # of each host and port, in DER
+            self._classes = _pool_classes(addresses, self.certificates)
+            self._proxy_classes = _pool_classes(proxies, self.certificates)
             super().__init__(pool_connections=64, pool_maxsize=connections, max_retries=0)
 
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: t.Any) -> None:

@@ -5,49 +5,54 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ._client import RegistryClient, pair_clients
+from ._companions import Companion, TagLists, find_companions, plan_companions
 from ._errors import RegistryError
 from ._image_source import ImageSource
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
-from ._referrers import list_referrers
-from ._results import Result, tagging_result, transfer_result
+from ._results import Result, printable, tagging_result, transfer_result
 from ._subset import Subset
-from ._transfer import TagMap, apply_policy
-
-_SIGNATURE_SUFFIXES = (".sig", ".att", ".sbom")
+from ._transfer import PushPlan, TagMap, apply_policy
 
 
 @dataclass(frozen=True)
 class CopyOptions:
-    """What to copy and what to leave."""
+    """What to copy besides the image, what to leave, and what the copies of one task share."""
 
-    platforms: tuple[Platform, ...] = ()
     referrers: bool = False
     existing: str = "overwrite"
     expected_digest: Digest | None = None
     check_mode: bool = False
+    lists: TagLists = field(default_factory=TagLists)
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One image to copy: from where, to which repository, under which tags (or by digest, with none)."""
+    """One image to copy: from where, to which repository, under which tags (or by digest, with none), which platforms of it."""
 
     source: Reference
     destination: Reference
     tags: tuple[str, ...]
+    platforms: tuple[Platform, ...] = ()
 
 
 @dataclass
 class Copied:
-    """The states of the destination, and the result for the user."""
+    """The states of the destination by full names, and the result for the user."""
 
     before: TagMap
     after: TagMap
     result: Result
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is, or would be, another than before."""
+        return self.before != self.after
 
 
 class CopyTask:
@@ -60,27 +65,49 @@ class CopyTask:
 
     def run(self) -> Copied:
         """Copy (or in check mode, plan) and return what became of it."""
-        unchanged = self._compare_digests()
-        if unchanged is not None:
-            return unchanged
-        image: ImageSource = self._source.get_image(self._copy.source.identifier)
-        origin = image.root.digest
-        self._check_expected(origin)
-        if self._options.platforms:
-            image = Subset(image, self._options.platforms, str(self._copy.source))
-        identifiers = self._copy.tags or (str(image.root.digest),)
-        plan = self._destination.plan_push(image, identifiers, self._options.existing)
-        transferred = self._destination.predict_push(plan) if self._options.check_mode else self._destination.execute_push(plan, image)
-        result = transfer_result(self._copy.destination, plan, transferred)
-        copied = Copied(dict(plan.before), dict(plan.after), {**result, **self._origin(origin, image.root.digest)})
-        if self._options.referrers:
-            for digest in dict.fromkeys([image.root.digest, *(child.digest for child, _manifest in plan.children)]):
-                self._copy_referrers(digest, copied)
-                self._copy_signatures(digest, copied)
+        start = time.monotonic()
+        copied = self._run()
+        copied.result["elapsed"] = round(time.monotonic() - start, 3)
         return copied
 
-    def _origin(self, origin: Digest, digest: Digest) -> Result:
-        return {"src_digest": str(origin), "digest_changed": origin != digest}
+    def _run(self) -> Copied:
+        before = self._destination.find_tags(self._copy.tags) if self._copy.tags else None
+        unchanged = self._compare_digests(before) if before else None
+        if unchanged is not None:
+            return unchanged
+        original = self._source.get_image(self._copy.source.identifier)
+        self._check_expected(original.root.digest)
+        image = self._choose(original)
+        self._source.fan_out(image.manifest, [child for child in image.root.children if child.is_manifest])
+        identifiers = self._copy.tags or (str(image.root.digest),)
+        plan = self._destination.plan_push(image, identifiers, self._options.existing, before)
+        companions = self._find_companions(plan)
+        along = plan_companions(self._destination, companions, self._options.existing)
+        transferred = self._destination.predict_push(plan) if self._options.check_mode else self._destination.execute_push(plan, image)
+        for companion, companion_plan in zip(companions, along):
+            if not self._options.check_mode:
+                self._destination.execute_push(companion_plan, companion.image)
+        result = transfer_result(self._copy.destination, plan, transferred)
+        if self._options.referrers:
+            result["referrers"] = [_companion_result(*pair) for pair in zip(companions, along)]
+        return self._copied([plan, *along], original.root.digest, result)
+
+    def _copied(self, plans: t.Sequence[PushPlan], origin: Digest, result: Result) -> Copied:
+        before = {self._name(key): digest for plan in plans for key, digest in plan.before.items()}
+        after = {self._name(key): digest for plan in plans for key, digest in plan.after.items()}
+        digest_changed = plans[0].root.digest != origin
+        return Copied(before, after, {**result, "src_digest": str(origin), "digest_changed": digest_changed})
+
+    def _name(self, identifier: str) -> str:
+        return f"{self._copy.destination.name}{'@' if is_digest(identifier) else ':'}{identifier}"
+
+    def _choose(self, image: ImageSource) -> ImageSource:
+        """Return the image with the platforms that are wanted; a single image must be for all of them."""
+        platforms, shown = self._copy.platforms, str(self._copy.source)
+        if not platforms or image.root.is_index:
+            return Subset(image, platforms, shown) if platforms else image
+        self._source.check_platforms(image.root, platforms, shown)
+        return image
 
     def _check_expected(self, digest: Digest) -> None:
         expected = self._options.expected_digest
@@ -91,12 +118,9 @@ class CopyTask:
                 reference=str(self._copy.source),
             )
 
-    def _compare_digests(self) -> Copied | None:
+    def _compare_digests(self, before: TagMap) -> Copied | None:
         """Find out by HEADs alone whether there is nothing to do; None where that cannot be told."""
-        if self._options.platforms or self._options.referrers or not self._copy.tags:
-            return None
-        before = self._destination.find_tags(self._copy.tags)
-        if None in before.values():
+        if self._copy.platforms or self._options.referrers or None in before.values():
             return None
         source = self._source.get_descriptor(self._copy.source.identifier)
         self._check_expected(source.digest)
@@ -105,33 +129,25 @@ class CopyTask:
             return None
         nothing: Result = {key: [] for key in ("uploaded_blobs", "mounted_blobs", "existing_blobs", "skipped_layers")}
         result = {**tagging_result(self._copy.destination, source, before, after), **nothing, "uploaded_bytes": 0, "size": None}
-        return Copied(before, after, {**result, **self._origin(source.digest, source.digest)})
+        states = {self._name(tag): digest for tag, digest in before.items()}
+        return Copied(states, states, {**result, "src_digest": str(source.digest), "digest_changed": False})
 
-    def _copy_referrers(self, subject: Digest, copied: Copied) -> None:
-        """Copy what refers to ``subject``, and what refers to that."""
-        for referrer in list_referrers(self._source.api, subject):
-            known = str(referrer.digest) in copied.after
-            if not known and referrer.is_manifest:
-                self._push_along(self._source.get_image(str(referrer.digest)), str(referrer.digest), copied)
-                self._copy_referrers(referrer.digest, copied)
+    def _find_companions(self, plan: PushPlan) -> list[Companion]:
+        if not self._options.referrers or plan.root.digest not in plan.after.values():
+            return []
+        digests = [plan.root.digest, *(child.digest for child, _manifest in plan.children)]
+        return find_companions(self._source, digests, self._options.lists)
 
-    def _copy_signatures(self, subject: Digest, copied: Copied) -> None:
-        """Copy the tags under which cosign keeps signatures, attestations and SBOMs of ``subject``."""
-        for suffix in _SIGNATURE_SUFFIXES:
-            tag = f"{subject.algorithm}-{subject.hex}{suffix}"
-            digest = self._source.find_digest(tag)
-            if digest is not None:
-                self._push_along(self._source.get_image(str(digest)), tag, copied)
 
-    def _push_along(self, image: ImageSource, identifier: str, copied: Copied) -> None:
-        plan = self._destination.plan_push(image, [identifier])
-        if not self._options.check_mode:
-            self._destination.execute_push(plan, image)
-        copied.before.update(plan.before)
-        copied.after.update(plan.after)
-        copied.result.setdefault("referrers", []).append(
-            {"name": identifier, "digest": str(image.root.digest), "changed": bool(plan.writes)}
-        )
+def _companion_result(companion: Companion, plan: PushPlan) -> Result:
+    root = companion.image.root
+    return {
+        "name": companion.identifier,
+        "digest": str(root.digest),
+        "media_type": root.media_type,
+        "artifact_type": printable(root.artifact_type),
+        "changed": plan.before != plan.after,
+    }
 
 
 def destination_tags(source: Reference, destination: Reference, tags: t.Sequence[str]) -> tuple[str, ...]:
@@ -147,8 +163,3 @@ def destination_tags(source: Reference, destination: Reference, tags: t.Sequence
     else:
         first = [source.tag] if source.tag else [] if source.digest else ["latest"]
     return tuple(dict.fromkeys([*first, *tags]))
-
-
-def names(copy: Copy, states: TagMap) -> dict[str, Digest | None]:
-    """Return states with full names as keys, for the diff."""
-    return {f"{copy.destination.name}{'@' if is_digest(key) else ':'}{key}": digest for key, digest in states.items()}

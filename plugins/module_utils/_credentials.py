@@ -77,10 +77,13 @@ def _checked(credentials: Credentials, names: t.Mapping[str, str], source: str, 
     return credentials
 
 
-def explicit(options: t.Mapping[str, t.Any]) -> Credentials | None:
-    """Return the credentials among a task's ``options``, None without any; raises ``invalid_option``."""
-    values = {name: str(options.get(name) or "") for name in _ENVIRONMENT}
-    return _choose(values, {name: name for name in values}, "The task", "invalid_option")
+def explicit(options: t.Mapping[str, t.Any], prefix: str = "") -> Credentials | None:
+    """Return the credentials among a task's ``options``, whose names begin with ``prefix``; None without any.
+
+    Errors: ``invalid_option`` for several at once, or half of a pair.
+    """
+    values = {name: str(options.get(f"{prefix}{name}") or "") for name in _ENVIRONMENT}
+    return _choose(values, {name: f"{prefix}{name}" for name in values}, "The task", "invalid_option")
 
 
 def from_environment(environ: t.Mapping[str, str], host: str) -> Credentials | None:

@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 from ._auth import Authenticator, Scopes
+from ._challenge import Challenge
 from ._credentials import Credentials
 from ._errors import NotFound, RegistryError
 from ._headers import MAX_WARNING, parse_warnings
@@ -73,8 +74,11 @@ class Exchange:
             with self._gate():
                 return self._authorized(method, target, scopes, credentials, headers or {}, body)
 
+        return self._run(attempt, self._retries if retried else 0, reference)
+
+    def _run(self, attempt: t.Callable[[], Answer], retries: int, reference: str | None = None) -> Answer:
         try:
-            return Retry(self._retries if retried else 0).run(attempt)
+            return Retry(retries).run(attempt)
         except RegistryError as error:
             error.registry = error.registry or self.registry
             error.reference = error.reference or reference
@@ -99,14 +103,28 @@ class Exchange:
         answer = self._follow(method, target, headers, body, sent)
         if answer.status != 401 or answer.target.origin != self.origin:
             return answer
-        challenge = answer.headers.get("WWW-Authenticate") or self._ask_for_challenge(credentials)
+        challenge = answer.headers.get("WWW-Authenticate") or self._ask_for_challenge()
         header = self._authenticator.answer_challenge(challenge, scopes, credentials, sent) if challenge else None
         if header is None:
             return answer
         answer.finish()
         return self._follow(method, target, headers, body, header)
 
-    def _ask_for_challenge(self, credentials: Credentials | None) -> str:
+    def greet(self) -> Answer:
+        """Return what the registry's root answers to somebody unknown."""
+        return self._run(lambda: self._follow("GET", self.base, {}, None, None), self._retries)
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What is known for the registry as a whole; the keychain may know more for single repositories."""
+        return self._find_credentials("")
+
+    @property
+    def challenge(self) -> Challenge | None:
+        """How the registry asked for authorization, None where it has not."""
+        return self._authenticator.challenge
+
+    def _ask_for_challenge(self) -> str:
         """Return the challenge of the registry's root, for those that send a 401 without one."""
         answer = self._follow("GET", self.base, {}, None, None)
         answer.finish()
@@ -175,7 +193,7 @@ class Exchange:
         return RegistryError(f"{action} failed: {reason}{told}.", kind, *facts)
 
     def _refusal(self, action: str, told: str, status: int, code: str | None, registry: str, reference: str | None) -> RegistryError:
-        if status == 401 and self._find_credentials("") is None:
+        if status == 401 and self.credentials is None:
             reason = f"the registry wants credentials; set username and password, or an auth_file that knows {self.registry}"
         elif status == 401:
             reason = "the registry does not accept the credentials, or they lack permission"

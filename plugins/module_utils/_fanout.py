@@ -20,17 +20,20 @@ class Cancelled(Exception):
 class Cancellation:
     """Tells the tasks of a group to stop where they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, above: Cancellation | None = None) -> None:
         self._event = threading.Event()
+        self._above = above
 
     def set(self) -> None:
         """Stop all tasks at their next check."""
         self._event.set()
 
     def check(self) -> None:
-        """Raise ``Cancelled`` once the group was stopped."""
+        """Raise ``Cancelled`` once the group, or the one that it is a part of, was stopped."""
         if self._event.is_set():
             raise Cancelled
+        if self._above is not None:
+            self._above.check()
 
 
 def fan_out(

@@ -8,30 +8,42 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote
 
-from ._api import RepositoryApi
+from ._api import Page, RepositoryApi
 from ._errors import NotFound, RegistryError
 from ._exchange import Exchange
 from ._origin import Target
+from ._reference import DOCKER_HUB
 
 MOST_PAGES = 1000
 MOST_NAMES = 1_000_000
+_PART = 1000
 _CATALOG_SCOPES = ("registry:catalog:*",)
 
 
 def _pages(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> t.Iterator[tuple[str, ...]]:
-    seen: set[Target] = set()
-    following: Target | None = target
-    while following is not None:
-        if following in seen or len(seen) >= MOST_PAGES:
+    page = _first_page(api, target, key, scopes)
+    seen = {target}
+    yield page.names
+    while page.following is not None:
+        if page.following in seen or len(seen) >= MOST_PAGES:
             raise RegistryError(
                 f"The list of {key} of {api.name} does not end: the registry names the same page again, or more than {MOST_PAGES} of them.",
                 "invalid_response",
                 registry=api.exchange.registry,
             )
-        seen.add(following)
-        page = api.list_page(following, key, scopes)
+        seen.add(page.following)
+        page = api.list_page(page.following, key, scopes)
         yield page.names
-        following = page.following
+
+
+def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> Page:
+    """Return the first page of a list; one that is too large as a whole is asked for in parts."""
+    try:
+        return api.list_page(target, key, scopes)
+    except RegistryError as error:
+        if error.kind != "limit":
+            raise
+        return api.list_page(target.with_query(f"n={_PART}"), key, scopes)
 
 
 def _unique(pages: t.Iterable[tuple[str, ...]], last: str | None, limit: int | None, what: str) -> t.Iterator[str]:
@@ -52,7 +64,7 @@ def _unique(pages: t.Iterable[tuple[str, ...]], last: str | None, limit: int | N
 
 
 def iter_tags(api: RepositoryApi, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
-    """Yield the tags of the repository in the registry's order; ``n`` is never sent, some registries refuse it."""
+    """Yield the tags of the repository in the registry's order; ``n`` is not sent where it is not needed, some registries refuse it."""
     query = f"?last={quote(last, safe='')}" if last else ""
     return _unique(_pages(api, api.url(f"tags/list{query}"), "tags", None), last, limit, f"The repository {api.name}")
 
@@ -67,7 +79,11 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
     under = (tuple(name for name in names if not scope or name == scope or name.startswith(f"{scope}/")) for names in pages)
     try:
         yield from _unique(under, after, limit, f"The registry {exchange.registry}")
-    except NotFound as error:
+    except RegistryError as error:
+        if not _lacks_catalog(exchange.registry, error):
+            if error.kind in ("unauthorized", "denied"):
+                error.message = f"{error.message} Many registries show their catalog to administrators only."
+            raise
         raise RegistryError(
             f"The registry {exchange.registry} has no catalog of its repositories: name them one by one.",
             "unsupported",
@@ -75,3 +91,10 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
             error.code,
             exchange.registry,
         ) from None
+
+
+def _lacks_catalog(registry: str, error: RegistryError) -> bool:
+    """Tell whether a failed listing means that there is no catalog; Docker Hub has none and says that access is denied."""
+    return (
+        isinstance(error, NotFound) or error.kind == "unsupported" or (registry == DOCKER_HUB and error.kind in ("unauthorized", "denied"))
+    )

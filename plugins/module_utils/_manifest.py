@@ -173,9 +173,10 @@ class Manifest:
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
-        """The config and the layers, each digest once, in order."""
+        """The config and the layers, or what an index lists that is no manifest; each digest once, in order."""
+        every = ((self.config,) if self.config else ()) + self.layers + tuple(child for child in self.children if not child.is_manifest)
         unique: dict[Digest, Descriptor] = {}
-        for descriptor in ((self.config,) if self.config else ()) + self.layers:
+        for descriptor in every:
             unique.setdefault(descriptor.digest, descriptor)
         return tuple(unique.values())
 

@@ -17,6 +17,7 @@ from ._errors import RegistryError
 from ._reference import Digest, Reference
 from ._scrub import Scrubber
 from ._secrets import register_secret
+from ._two_registries import SIDED, SIDES, TwoRegistries
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
 # user:password@ before a host: no option takes it, but a task that says it must not show it. What follows the @ of an image may be a digest.
@@ -47,6 +48,13 @@ def connection_spec() -> ArgumentSpec:
     }
 
 
+def two_registries_spec() -> ArgumentSpec:
+    """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``."""
+    plain = connection_spec()
+    kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
+    return {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
+
+
 def _end(number: int, _frame: object) -> t.NoReturn:
     raise SystemExit(128 + number)
 
@@ -57,7 +65,7 @@ class RegistryModule(AnsibleModule):
     def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
         self.scrubber = Scrubber()
         self.result: dict[str, t.Any] = {"changed": False}
-        self._connections: Connections | None = None
+        self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
 
@@ -131,9 +139,18 @@ class RegistryModule(AnsibleModule):
 
     def connect(self, *names: Reference) -> Connections:
         """Return the connections of the task, whose images are ``names``."""
-        listeners = Listeners(self.add_secret, self.warn, self.log)
-        self._connections = Connections(ConnectionOptions.parse(self.params), names, listeners)
-        return self._connections
+        connections = Connections(ConnectionOptions.parse(self.params), names, self._listeners())
+        self._connections = connections
+        return connections
+
+    def connect_two(self, sources: t.Iterable[Reference], destinations: t.Iterable[Reference]) -> TwoRegistries:
+        """Return the connections of a task between registries."""
+        connections = TwoRegistries(self.params, sources, destinations, self._listeners())
+        self._connections = connections
+        return connections
+
+    def _listeners(self) -> Listeners:
+        return Listeners(self.add_secret, self.warn, self.log)
 
     def client(self, image: Reference, *actions: str) -> RegistryClient:
         """Return the client for the repository of ``image``; in check mode it asks for no more than reading."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ._api import RepositoryApi
@@ -15,11 +16,23 @@ from ._origin import Target
 from ._reference import Digest
 
 MOST_PAGES = 1000
+_DIGEST_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:\..+)?", re.ASCII)
 
 
 def fallback_tag(digest: Digest) -> str:
     """Return the tag under which a registry without the referrers API lists the referrers of ``digest``."""
     return f"{digest.algorithm[:32]}-{digest.hex[:64]}"
+
+
+def is_digest_tag(tag: str) -> bool:
+    """Tell whether ``tag`` names no version of an image but what belongs to a digest: its referrers, or a signature by cosign."""
+    return _DIGEST_TAG.fullmatch(tag) is not None
+
+
+def signature_tags(digest: Digest, tags: t.Iterable[str]) -> list[str]:
+    """Return those of ``tags`` under which cosign keeps signatures, attestations and SBOMs of ``digest``."""
+    beginning = f"{digest.algorithm}-{digest.hex}."
+    return [tag for tag in tags if tag.startswith(beginning)]
 
 
 def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:

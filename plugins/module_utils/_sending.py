@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
-from dataclasses import dataclass
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
@@ -19,6 +17,7 @@ from ._origin import Target
 from ._retry import RETRIED, Retry
 from ._transport import Answer
 from ._upload_body import UploadBody, open_at
+from ._ways import Ways
 
 DEFAULT_CHUNK = 16 * 1024 * 1024
 SMALLEST_CHUNK = 1024 * 1024
@@ -26,16 +25,6 @@ _BREAKS_BEFORE_CHUNKS = 2
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _TAKEN = frozenset({200, 201, 202, 204})
 _SESSION_LOST = frozenset({404, 410, 416})
-
-
-@dataclass
-class Ways:
-    """What a registry has shown of its ways; shared by all that talk to it in this process."""
-
-    mounts: bool = False  # it has answered 201 to a mount
-    ignores_mount: bool = False  # it had the blob, and still opened a session
-    needs_chunks: bool = False
-    largest_chunk: int = sys.maxsize  # what it has not refused
 
 
 class _Restart(Exception):

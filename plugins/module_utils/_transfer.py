@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -16,20 +17,25 @@ from ._image_source import BLOCK, ImageSource
 from ._manifest import Descriptor, Manifest
 from ._reference import Digest, is_digest
 from ._referrers import add_referrer
-from ._sending import Ways
 from ._upload import Upload
+from ._ways import Ways
 
 TagMap = dict[str, t.Optional[Digest]]
 
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), and what to log."""
+    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), and what to log.
+
+    Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``.
+    """
 
     workers: int = 4
     retries: int = 4
     chunk_size: int = 0
     mount_from: tuple[str, ...] = ()
+    slots: t.ContextManager[t.Any] = field(default_factory=contextlib.nullcontext)
+    cancellation: Cancellation | None = None
     on_log: t.Callable[[str], None] = lambda text: None
 
 
@@ -130,10 +136,20 @@ def apply_policy(before: TagMap, digest: Digest, existing: str, name: str) -> Ta
     return {tag: before[tag] if existing == "keep" and tag in taken else digest for tag in before}
 
 
-def plan_push(api: RepositoryApi, source: ImageSource, identifiers: t.Sequence[str], existing: str, options: TransferOptions) -> PushPlan:
-    """Return what has to be written so that ``identifiers`` (tags, or the root's own digest) are the source's root."""
+def plan_push(
+    api: RepositoryApi,
+    source: ImageSource,
+    identifiers: t.Sequence[str],
+    existing: str,
+    options: TransferOptions,
+    before: TagMap | None = None,
+) -> PushPlan:
+    """Return what has to be written so that ``identifiers`` (tags, or the root's own digest) are the source's root.
+
+    ``before`` is what they are on, where that is known.
+    """
     root = source.root
-    before = find_digests(api, identifiers, options.workers)
+    before = find_digests(api, identifiers, options.workers) if before is None else before
     after = apply_policy(before, root.digest, existing, api.name)
     if all(before[tag] == after[tag] for tag in before):
         return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
@@ -193,7 +209,7 @@ class Execution:
         return result
 
     def _write(self, plan: PushPlan, blobs: t.Sequence[Descriptor], result: Transferred, trust_mounts: bool = True) -> None:
-        cancellation = Cancellation()
+        cancellation = Cancellation(self._options.cancellation)
 
         def upload(blob: Descriptor) -> str:
             return self._upload(blob, cancellation, trust_mounts)
@@ -201,20 +217,29 @@ class Execution:
         for blob, how in zip(blobs, fan_out(upload, blobs, self._options.workers, cancellation)):
             result.add(how, blob)
         for level in _levels(plan.missing):
-            fan_out(lambda manifest: self._api.put_manifest(str(manifest.digest), manifest), level, self._options.workers)
+            fan_out(self._store, level, self._options.workers)
         self._write_root(plan)
 
     def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
+        own, homes = self._api.repository, self._ways.homes
+        with homes.visit(blob.digest) as home:
+            if home == own and trust_mounts:
+                return "existing"
+            with self._options.slots:
+                how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts)
+            homes.settle(blob.digest, own)
+        self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
+        return how
+
+    def _bring(self, blob: Descriptor, cancellation: Cancellation, home: str | None, trust_mounts: bool) -> str:
         own = self._api.repository
-        mount_from = self._options.mount_from or (own,)
+        mount_from = (home, own) if home and not self._ways.ignores_mount else self._options.mount_from or (own,)
         upload = Upload(self._api, blob, self._source.open_blob, self._ways, cancellation, self._options.retries, self._options.chunk_size)
         if not trust_mounts:
             mount_from = tuple(repository for repository in mount_from if repository != own)
             if self._api.has_blob(blob):
                 return "existing"
-        how = upload.run(mount_from, self._check if self._source.is_local else None)
-        self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
-        return how
+        return upload.run(mount_from, self._check if self._source.is_local else None)
 
     def _check(self, blob: Descriptor) -> None:
         """Read a local blob to its end: a corrupt one is found before its first byte is sent."""
@@ -227,12 +252,18 @@ class Execution:
 
     def _write_root(self, plan: PushPlan) -> None:
         tags = plan.writes
-        if plan.root.subject is not None and not plan.root_present:
-            stored = self._api.put_manifest(str(plan.root.digest), plan.root)
-            if not stored.knows_subject:
-                add_referrer(self._api, plan.root)
+        if plan.root.subject is not None:
+            # Also where it is there already: an earlier run may have been cut off before the list of referrers knew it.
+            self._store(plan.root)
             tags = [tag for tag in tags if not is_digest(tag)]
         write_tags(self._api, plan.root, tags, self._options.workers)
+
+    def _store(self, manifest: Manifest) -> None:
+        """Put a manifest by its digest, and where it has a subject see to it that the list of referrers names it."""
+        stored = self._api.put_manifest(str(manifest.digest), manifest)
+        if manifest.subject is not None and not stored.knows_subject:
+            with self._ways.listing:
+                add_referrer(self._api, manifest)
 
 
 def write_tags(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], workers: int) -> None:

@@ -124,9 +124,7 @@ class Transport:
         bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return self.trust.usable_addresses(Origin("https", bracketed, port), resolve)
 
-    def attempt(
-        self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False
-    ) -> Answer:
+    def attempt(self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False) -> Answer:
         """Send one request, once, and return the answer whatever its status.
 
         Only the registry and the token servers that are as good as it see the client certificate. A host that the registry
@@ -159,6 +157,13 @@ class Transport:
         password = user_info.rpartition("//")[2].partition(":")[2] if at else ""
         for secret in {password, unquote(password)} - {""}:
             self._on_secret(secret)
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The registry's TLS certificate in DER, verified or not; None before the first request and without TLS."""
+        registry = self.trust.registry
+        certificates: _connections.Certificates = self._named.certificates
+        return certificates.get((registry.host.strip("[]"), registry.port))
 
     def close(self) -> None:
         """Close all connections."""

@@ -12,8 +12,9 @@ from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._image_source import BlobStream
 from ._manifest import Descriptor
-from ._sending import Sender, Ways
+from ._sending import Sender
 from ._transport import Answer
+from ._ways import Ways
 
 SMALL = 4 * 1024 * 1024  # a blob under this may go twice to a host that ignores mount; asking first would cost more
 
@@ -43,7 +44,7 @@ class Upload:
         called before the first byte is sent.
         """
         own = self._api.repository
-        if own in mount_from and self._ways.ignores_mount and self._api.has_blob(self._descriptor):
+        if self._ways.ignores_mount and self._api.has_blob(self._descriptor):
             return "existing"
         session: Answer | None = None
         for repository in mount_from if not self._ways.ignores_mount else ():
@@ -51,7 +52,7 @@ class Upload:
             session = self._mount(repository)
             if session is None:
                 return "existing" if repository == own else "mounted"
-        if session is not None and own in mount_from and self._is_there_after_all():
+        if session is not None and self._is_there_after_all():
             self._sender.cancel(session)
             return "existing"
         if check is not None:

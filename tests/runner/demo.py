@@ -29,7 +29,9 @@ _OLDEST = 10  # the minor version of Python 3 that ansible-core 2.16 needs
 _IMAGE = "registry:3"
 _PATIENCE = 120  # seconds for an engine to fetch its image
 _SETTINGS = """[defaults]
-collections_path = {collections}
+collections_path = {folder}/collections
+local_tmp = {folder}/tmp
+remote_tmp = {folder}/tmp
 callback_result_format = yaml
 localhost_warning = false
 nocows = true
@@ -160,7 +162,7 @@ def start_registry(stack: contextlib.ExitStack) -> tuple[str, dict[str, str]]:
 
 def play(venv: Path, settings: t.Mapping[str, str]) -> int:
     """Run the playbook; return how many of its tasks changed something."""
-    (FOLDER / "ansible.cfg").write_text(_SETTINGS.format(collections=FOLDER / "collections"), encoding="utf-8")
+    (FOLDER / "ansible.cfg").write_text(_SETTINGS.format(folder=FOLDER), encoding="utf-8")
     color = {"ANSIBLE_FORCE_COLOR": "true"} if sys.stdout.isatty() else {}
     env = environment(venv, ANSIBLE_CONFIG=str(FOLDER / "ansible.cfg"), **color, **settings)
     output = run([venv / "bin" / "ansible-playbook", "ocitools.registry.demo", "--diff", "-e", f"folder={FOLDER}"], env=env)

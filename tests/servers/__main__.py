@@ -53,7 +53,7 @@ def _start(options: argparse.Namespace) -> str:
             stderr=output,
             start_new_session=True,
         )
-    facts = options.folder / "facts.json"
+    facts: Path = options.folder / "facts.json"
     deadline = time.monotonic() + _PATIENCE
     while keeper.poll() is None and time.monotonic() < deadline:
         if facts.exists():

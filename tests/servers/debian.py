@@ -95,5 +95,5 @@ def _run(command: t.Sequence[str], folder: Path) -> str:
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{command[0]} did not end within {_PATIENCE} s.") from None
     if done.returncode:
-        raise Unavailable(f"{' '.join(command[:1] + command[-2:])} failed: {done.stderr.strip()[-400:]}")
+        raise Unavailable(f"{' '.join([command[0], *command[-2:]])} failed: {done.stderr.strip()[-400:]}")
     return done.stdout

@@ -50,8 +50,22 @@ def _build(folder: Path, cache: Path) -> Layout:
         for layer in (base, app):
             _run("umoci", "raw", "add-layer", "--image", image, layer)
             layer.unlink()
-        _run("umoci", "config", "--image", image, "--os", "linux", "--architecture", architecture, "--config.cmd", "/srv/start",
-             "--config.label", f"org.opencontainers.image.version={version}", "--config.env", "PATH=/bin")  # fmt: skip
+        _run(
+            "umoci",
+            "config",
+            "--image",
+            image,
+            "--os",
+            "linux",
+            "--architecture",
+            architecture,
+            "--config.cmd",
+            "/srv/start",
+            "--config.label",
+            f"org.opencontainers.image.version={version}",
+            "--config.env",
+            "PATH=/bin",
+        )
     return Layout(path)
 
 

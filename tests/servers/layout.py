@@ -71,7 +71,7 @@ class Layout:
 
     def path(self, descriptor: Descriptor) -> Path:
         """Return the file of a blob."""
-        return self.folder / "blobs" / descriptor["digest"].replace(":", "/")
+        return self.folder / "blobs" / str(descriptor["digest"]).replace(":", "/")
 
     def archive(self, path: Path) -> None:
         """Write the layout as an OCI archive."""

@@ -19,7 +19,7 @@ from jinja2.nativetypes import NativeEnvironment
 
 COLLECTION = Path(__file__).resolve().parents[3]
 PREFIX = "ocitools.registry."
-HOSTS = re.compile(r"\b(?:registry\.example\.com|reg\.example\.com|quay\.io)\b")
+HOSTS = re.compile(r"\b(?:(?:registry|reg|old|new)\.example\.com|quay\.io|docker\.io)\b")
 
 Task = dict[str, t.Any]
 RunLookup = t.Callable[..., list[str]]
@@ -59,6 +59,8 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
     registry.set_tag("team/app", "1.4.2-rc1", added.digest)
     registry.add_image("org/app", "1.2")
     registry.add_image("org/db", "16")
+    registry.add_image("library/alpine", "3.20")
+    registry.add_index("team/db", "16")
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})
     monkeypatch.chdir(tmp_path)
@@ -78,7 +80,8 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
         "all_images": [f"{registry.host}/team/app:1.4.2", f"{registry.host}/org/db:16"],
         "candidate": {"digest": digest},
         "tested": {"digest": digest},
-        "vault_registry_password": "unused here",
+        "team": {"repositories": [f"{registry.host}/team/app"]},
+        **dict.fromkeys(("vault_registry_password", "vault_old_password", "vault_new_password"), "unused here"),
         "lookup": lookup,
         "query": query,
     }
@@ -99,7 +102,9 @@ def _rendered(value: t.Any, variables: dict[str, t.Any], host: str) -> t.Any:
 def test_example(prepared: FakeRegistry, run_module: RunModule, run_lookup: RunLookup, task: Task) -> None:
     key = next(key for key in task if key.startswith((PREFIX, "ansible.builtin.")))
     defaults = {key: value for key, value in task.get("defaults", {}).items() if key == "registry"}
-    arguments = _rendered({**defaults, **task[key]}, _variables(prepared, run_lookup), prepared.host)
+    variables = _variables(prepared, run_lookup)
+    variables["item"] = next(iter(_rendered(task.get("loop", [None]), variables, prepared.host)))
+    arguments = _rendered({**defaults, **task[key]}, variables, prepared.host)
     if not key.startswith(PREFIX):
         assert arguments  # a task of Ansible's own, with a lookup in it
         return

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task of registry_copy: from options to copies, side by side, and what became of each."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from ._copy import Copied, Copy, CopyOptions, CopyTask, destination_tags
+from ._errors import RegistryError
+from ._fanout import Cancellation, fan_out
+from ._module import RegistryModule
+from ._platform import Platform
+from ._reference import Digest, Reference, check_tags
+from ._results import Result
+from ._transfer import TagMap
+from ._two_registries import TwoRegistries
+
+_MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
+
+Outcome = t.Union[Copied, RegistryError]
+
+
+def copy_images(module: RegistryModule) -> None:
+    """Copy what the options name and fill the module's result; raises when all is done where an image failed."""
+    params = module.params
+    listed = params["images"]
+    entries = [{"src": params["src"], "dest": params["dest"]}] if listed is None else listed
+    copies = [_parse(params, entry) for entry in entries]
+    _check_destinations(copies)
+    expected = Digest.parse(params["expected_digest"]) if params["expected_digest"] else None
+    options = CopyOptions(params["referrers"], params["existing"], expected, module.check_mode)
+    registries = module.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
+    outcomes = _run(registries, copies, options)
+    if listed is None:
+        if isinstance(outcomes[0], RegistryError):
+            raise outcomes[0]
+        module.result.update(outcomes[0].result)
+    else:
+        module.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
+    _note_changes(module, [outcome for outcome in outcomes if isinstance(outcome, Copied)])
+    _raise_failures(copies, outcomes)
+
+
+def _note_changes(module: RegistryModule, done: t.Iterable[Copied]) -> None:
+    before: TagMap = {}
+    after: TagMap = {}
+    for copied in done:
+        before.update(copied.before)
+        after.update(copied.after)
+    module.changes(before, after)
+
+
+def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any]) -> Copy:
+    source = Reference.parse(entry["src"], params["src_registry"])
+    destination = Reference.parse(entry["dest"], params["dest_registry"])
+    tags = destination_tags(source, destination, check_tags(entry.get("tags") or params["tags"]))
+    platforms = tuple(Platform.parse(text) for text in entry.get("platforms") or params["platforms"])
+    return Copy(source, destination, tags, platforms)
+
+
+def _check_destinations(copies: t.Sequence[Copy]) -> None:
+    """Refuse two images for one tag: which of them it would be on is a matter of luck."""
+    writers: dict[str, Copy] = {}
+    for copy in copies:
+        for tag in copy.tags:
+            name = f"{copy.destination.name}:{tag}"
+            other = writers.setdefault(name, copy)
+            if (other.source, other.platforms) != (copy.source, copy.platforms):
+                raise RegistryError(
+                    f"Both {other.source} and {copy.source} are to be copied to {name}: nothing was copied.", "invalid_option"
+                )
+
+
+def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions) -> list[Outcome]:
+    """Return what became of each copy, in order; the same one given twice is done once."""
+    cancellation = Cancellation()
+    shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": cancellation}
+
+    def run(copy: Copy) -> Outcome:
+        try:
+            actions = ("pull",) if options.check_mode else ("pull", "push")
+            destination = registries.destination(copy.destination, *actions).with_options(**shared)
+            return CopyTask(registries.source(copy.source), destination, copy, options).run()
+        except RegistryError as error:
+            return error
+
+    unique = list(dict.fromkeys(copies))
+    outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, _MOST_AT_A_TIME), cancellation)))
+    return [outcomes[copy] for copy in copies]
+
+
+def _entry(entry: t.Mapping[str, t.Any], outcome: Outcome) -> Result:
+    named = {"src": entry["src"], "dest": entry["dest"]}
+    if isinstance(outcome, RegistryError):
+        return {**named, "changed": False, "error": {"msg": outcome.message, **outcome.facts()}}
+    return {**named, "changed": outcome.changed, **outcome.result}
+
+
+def _raise_failures(copies: t.Sequence[Copy], outcomes: t.Sequence[Outcome]) -> None:
+    failed = [(copy, outcome) for copy, outcome in zip(copies, outcomes) if isinstance(outcome, RegistryError)]
+    if not failed:
+        return
+    first = failed[0][1]
+    names = ", ".join(str(copy.source) for copy, _error in failed[:20]) + (", ..." if len(failed) > 20 else "")
+    message = f"{len(failed)} of {len(copies)} images were not copied: {names}. {first.message}"
+    raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)

@@ -1,0 +1,130 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_info
+short_description: Look at a registry itself
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Tells whether a registry is up, whether the credentials work, how it wants to be authenticated to, until when its certificate is valid and how much may
+    still be asked, without any image.
+  - A registry that cannot be reached and credentials that do not work are failures, each with its error kind.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+  - ocitools.registry._attributes.read_only
+options:
+  registry:
+    description:
+      - The registry, C(host[:port]); a prefix behind it plays no part.
+      - Credentials and a client certificate that the task gives are for this host.
+      - Something that is no host fails with O(registry) named in the message, a host that is no registry with the error kind V(invalid_response).
+    type: str
+    required: true
+    aliases: [registry_url, url]
+seealso:
+  - module: ocitools.registry.registry_repository_info
+"""
+
+EXAMPLES = r"""
+- name: Make sure that the registry is up and takes the credentials
+  ocitools.registry.registry_info:
+    registry: registry.example.com
+    username: robot
+    password: "{{ vault_registry_password }}"
+  register: registry
+  failed_when: registry is failed or not registry.authenticated
+
+- name: See until when the certificate of a registry is valid, whoever signed it
+  ocitools.registry.registry_info:
+    registry: registry.example.com
+    validate_certs: false
+  register: registry
+"""
+
+RETURN = r"""
+reachable:
+  description: True, since a registry that cannot be reached is a failure.
+  type: bool
+  returned: success
+authenticated:
+  description:
+    - Whether the registry asked for credentials and took those that are there for it. Without credentials it is V(false), and so it is where the registry
+      asks for none.
+    - What the credentials may do is not told; registries tell that only of single repositories.
+  type: bool
+  returned: success
+auth_scheme:
+  description: How the registry wants to be authenticated to, null where it does not ask for it.
+  type: str
+  returned: success
+  sample: bearer
+realm:
+  description: Where tokens are to be had (V(bearer)), or what the registry calls itself (V(basic)).
+  type: str
+  returned: success
+  sample: https://auth.example.com/token
+api_version:
+  description: The version of the API as the registry states it, null where it does not.
+  type: str
+  returned: success
+  sample: registry/2.0
+tls:
+  description: The registry's certificate, also where it was not verified; null with O(plain_http=true).
+  type: dict
+  returned: success
+  contains:
+    subject:
+      description: Whose it is.
+      type: str
+      returned: always
+      sample: O=Example, CN=registry.example.com
+    issuer:
+      description: Who signed it.
+      type: str
+      returned: always
+      sample: O=Example, CN=Example Authority
+    not_after:
+      description: The end of its validity, in UTC.
+      type: str
+      returned: always
+      sample: "2026-12-31T23:59:59Z"
+rate_limit:
+  description:
+    - How much may be asked within a time that the registry knows; null where it does not tell. Docker Hub tells it, for the credentials or the address
+      that one comes from, and asking for it does not count.
+  type: dict
+  returned: success
+  contains:
+    limit:
+      description: How many pulls are allowed.
+      type: int
+      returned: always
+      sample: 100
+    remaining:
+      description: How many of them are left.
+      type: int
+      returned: always
+      sample: 87
+"""
+
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._probe import look_at_registry
+from ..module_utils._reference import split_base
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {"registry": {"type": "str", "required": True, "aliases": ["registry_url", "url"]}}
+    with RegistryModule(options) as module:
+        host, _prefix = split_base(module.params["registry"])
+        module.result.update(look_at_registry(module.connect().connection(host).exchange))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_repository_info
+short_description: List the repositories of a registry
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Lists the repositories of a registry, or those under a prefix, by the registry's catalog.
+  - The catalog is no part of the OCI distribution specification. Registries that one runs oneself mostly have it; Docker Hub and GitHub do not, and others
+    show it to administrators only.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+  - ocitools.registry._attributes.read_only
+options:
+  registry:
+    description:
+      - The registry, C(host[:port][/prefix]). With a prefix, only repositories under it are listed.
+      - Credentials and a client certificate that the task gives are for this host.
+      - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message.
+    type: str
+    required: true
+    aliases: [registry_url, url]
+  prefix:
+    description:
+      - List only the repositories under this prefix, which is appended to that of O(registry). It is made of whole parts of a name, so V(team) is for
+        V(team/app), not for V(team-a/app).
+      - One that breaks the naming rules fails with the error kind V(invalid_reference) before any request.
+    type: str
+  include:
+    description:
+      - Regular expressions; only repositories in whose relative name one of them is found are listed. They may match anywhere in it, so anchor them
+        with V(^) and V($).
+      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Regular expressions; repositories in whose relative name one of them is found are left out, also those that O(include) chooses.
+      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
+    type: list
+    elements: str
+    default: []
+  limit:
+    description:
+      - Return so many repositories at most, the first in the registry's order. RV(truncated) tells whether there are more.
+      - Less than 1 fails with the error kind V(invalid_option).
+    type: int
+  unsupported:
+    description:
+      - What a registry without a catalog is. V(fail) fails with the error kind V(unsupported), V(ok) reports it with RV(supported=false).
+      - A registry that has one but denies it always fails, with the error kind V(unauthorized) or V(denied).
+    type: str
+    choices: [fail, ok]
+    default: fail
+seealso:
+  - module: ocitools.registry.registry_tag_info
+"""
+
+EXAMPLES = r"""
+- name: List the repositories of a team
+  ocitools.registry.registry_repository_info:
+    registry: registry.example.com
+    prefix: team
+  register: team
+
+- name: Count their tags
+  ocitools.registry.registry_tag_info:
+    name: "{{ item }}"
+  loop: "{{ team.repositories }}"
+
+- name: List what can be listed, where the registry may have no catalog
+  ocitools.registry.registry_repository_info:
+    registry: registry.example.com
+    exclude: ['^cache/']
+    limit: 1000
+    unsupported: ok
+  register: found
+"""
+
+RETURN = r"""
+repositories:
+  description: The full names of the repositories, C(registry/repository), in the registry's order.
+  type: list
+  elements: str
+  returned: success
+  sample: ["registry.example.com/team/app", "registry.example.com/team/db"]
+relative_names:
+  description:
+    - The same repositories, relative to O(registry) and O(prefix), for tasks that set O(registry) to both of them together.
+    - The name of a repository that is named exactly like the prefix is an empty string.
+  type: list
+  elements: str
+  returned: success
+  sample: ["app", "db"]
+supported:
+  description: Whether the registry has a catalog.
+  type: bool
+  returned: success
+truncated:
+  description: Whether O(limit) left out some.
+  type: bool
+  returned: success
+"""
+
+from ..module_utils._client import RegistryClient
+from ..module_utils._errors import RegistryError
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._patterns import Selection, check_limit
+from ..module_utils._reference import check_repository, split_base
+
+
+def _scope(module: RegistryModule) -> tuple[str, str]:
+    """Return the host and the whole prefix, "" without one."""
+    host, prefix = split_base(module.params["registry"])
+    parts = [part for part in (prefix, module.params["prefix"]) if part]
+    return host, check_repository("/".join(parts), host) if parts else ""
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {
+        "registry": {"type": "str", "required": True, "aliases": ["registry_url", "url"]},
+        "prefix": {"type": "str"},
+        "include": {"type": "list", "elements": "str", "default": []},
+        "exclude": {"type": "list", "elements": "str", "default": []},
+        "limit": {"type": "int"},
+        "unsupported": {"type": "str", "choices": ["fail", "ok"], "default": "fail"},
+    }
+    with RegistryModule(options) as module:
+        host, scope = _scope(module)
+        selection = Selection.parse(module.params["include"], module.params["exclude"])
+        limit = check_limit(module.params["limit"])
+        client = RegistryClient(module.connect().connection(host), scope)
+        names: dict[str, str] = {}
+        module.result.update(repositories=[], relative_names=[], supported=True, truncated=False)
+        try:
+            for repository in client.iter_repositories():
+                relative = repository[len(scope) :].lstrip("/")
+                if not selection.has(relative):
+                    continue
+                if limit is not None and len(names) == limit:
+                    module.result["truncated"] = True
+                    break
+                names[f"{host}/{repository}"] = relative
+        except RegistryError as error:
+            if error.kind != "unsupported" or module.params["unsupported"] == "fail":
+                raise
+            module.result["supported"] = False
+        module.result.update(repositories=list(names), relative_names=list(names.values()))
+
+
+if __name__ == "__main__":
+    main()

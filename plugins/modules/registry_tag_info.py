@@ -1,0 +1,221 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_tag_info
+short_description: List the tags of a repository in a registry
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Lists all tags of a repository, however many pages the registry makes of them, chosen by regular expressions, sorted by name or by version, and
+    with what can be told of each image when asked for.
+  - A repository is reported absent only where the registry itself says so. Denied access, a fault of the registry and a proxy's page are failures.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+  - ocitools.registry._attributes.read_only
+options:
+  name:
+    description:
+      - The repository, C([registry/]repository), without tag or digest.
+      - A name that breaks the naming rules, or has a tag or digest, fails with the error kind V(invalid_reference) before any request.
+    type: str
+    required: true
+  include:
+    description:
+      - Regular expressions; only tags in which one of them is found are listed. They may match anywhere in a tag, so anchor them with V(^) and V($).
+      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Regular expressions; tags in which one of them is found are left out, also those that O(include) chooses.
+      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
+    type: list
+    elements: str
+    default: []
+  sort:
+    description:
+      - The order of the tags. V(name) is that of their characters, V(version) that of the versions that they write, V(registry) is the registry's own.
+      - A version is numbers with dots between them, with or without V(v) before. Numbers count as numbers, so V(1.9) comes before V(1.10), and one that
+        is missing is V(0). Pre-releases (C(dev), C(snapshot), C(nightly), C(canary), C(alpha) or C(a), C(beta) or C(b), C(milestone) or C(m),
+        C(preview) or C(pre), C(rc) or C(cr), in this order, each with its number) come before their release, every other suffix behind it, so
+        V(1.10-rc1), V(1.10), V(1.10-alpine).
+      - What is no version, such as V(latest), comes last, also with O(reverse=true).
+    type: str
+    choices: [name, version, registry]
+    default: name
+  reverse:
+    description:
+      - Turn the order around. With O(sort=version) the newest version comes first.
+    type: bool
+    default: false
+  limit:
+    description:
+      - Return so many tags at most, after sorting. RV(truncated) tells whether there are more.
+      - Less than 1 fails with the error kind V(invalid_option).
+    type: int
+  ignore_digest_tags:
+    description:
+      - Leave out tags that stand for no version of an image but for what belongs to a digest, C(sha256-...), where signatures, attestations and lists of
+        referrers are kept.
+    type: bool
+    default: true
+  details:
+    description:
+      - What to find out of each tag that is returned, in parallel. V(none) only lists, V(digest) costs a HEAD for each tag (which registries do not count
+        as a pull), V(manifest) reads its manifest, V(config) also the image config, of an index those of all its images.
+      - Image configs often hold secrets in their environment variables; they are returned only with V(config).
+      - A tag that cannot be looked at fails the task; one that was deleted in the meantime has RV(images[].exists=false).
+    type: str
+    choices: [none, digest, manifest, config]
+    default: none
+  missing:
+    description:
+      - What an absent repository is. V(ok) reports it with RV(exists=false), V(fail) fails with the error kind V(not_found).
+    type: str
+    choices: [ok, fail]
+    default: fail
+seealso:
+  - module: ocitools.registry.registry_image_info
+  - module: ocitools.registry.registry_repository_info
+"""
+
+EXAMPLES = r"""
+- name: List all tags of a repository
+  ocitools.registry.registry_tag_info:
+    name: registry.example.com/team/app
+  register: app
+
+- name: Find the newest release of 1.x, no pre-release
+  ocitools.registry.registry_tag_info:
+    name: registry.example.com/team/app
+    include: ['^v?1\.\d+\.\d+$']
+    sort: version
+    reverse: true
+    limit: 1
+  register: newest
+
+- name: Digests of all release candidates, if there is such a repository at all
+  ocitools.registry.registry_tag_info:
+    name: registry.example.com/team/app
+    include: ['-rc\d+$']
+    details: digest
+    missing: ok
+  register: candidates
+"""
+
+RETURN = r"""
+exists:
+  description: Whether there is such a repository.
+  type: bool
+  returned: success
+tags:
+  description: The tags, in order.
+  type: list
+  elements: str
+  returned: success
+  sample: ["1.9.0", "1.10.0-rc1", "1.10.0"]
+total:
+  description: How many tags were chosen, those beyond O(limit) among them.
+  type: int
+  returned: success
+truncated:
+  description: Whether O(limit) left out some.
+  type: bool
+  returned: success
+images:
+  description:
+    - One entry for each of RV(tags), in order; none with O(details=none).
+    - The keys are those of RV(ocitools.registry.registry_image_info#module:images).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The image's full name with its tag.
+      type: str
+      returned: always
+    exists:
+      description: Whether the image is there; it may have been deleted after the list was made.
+      type: bool
+      returned: always
+    tag:
+      description: The tag.
+      type: str
+      returned: always
+    digest:
+      description: The digest, null where the image is missing.
+      type: str
+      returned: always
+"""
+
+from ..module_utils._errors import NotFound, RegistryError
+from ..module_utils._images import look_at
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._patterns import Selection, check_limit
+from ..module_utils._reference import Reference
+from ..module_utils._referrers import is_digest_tag
+from ..module_utils._versions import sort_by_version
+
+
+def _repository(module: RegistryModule) -> Reference:
+    image = module.reference(module.params["name"])
+    if image.tag or image.digest:
+        raise RegistryError(
+            f"{image} names an image: the tags of a repository are listed, name it without tag and digest.", "invalid_reference"
+        )
+    return image
+
+
+def _order(tags: list[str], order: str, reverse: bool) -> list[str]:
+    if order == "version":
+        return sort_by_version(tags, str, reverse)
+    if order == "name":
+        return sorted(tags, reverse=reverse)
+    return tags[::-1] if reverse else tags
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {
+        "name": {"type": "str", "required": True},
+        "include": {"type": "list", "elements": "str", "default": []},
+        "exclude": {"type": "list", "elements": "str", "default": []},
+        "sort": {"type": "str", "choices": ["name", "version", "registry"], "default": "name"},
+        "reverse": {"type": "bool", "default": False},
+        "limit": {"type": "int"},
+        "ignore_digest_tags": {"type": "bool", "default": True},
+        "details": {"type": "str", "choices": ["none", "digest", "manifest", "config"], "default": "none"},
+        "missing": {"type": "str", "choices": ["ok", "fail"], "default": "fail"},
+    }
+    with RegistryModule(options) as module:
+        params = module.params
+        repository = _repository(module)
+        selection = Selection.parse(params["include"], params["exclude"])
+        limit = check_limit(params["limit"])
+        connections = module.connect(repository)
+        module.result.update(exists=True, tags=[], images=[], total=0, truncated=False)
+        try:
+            listed = connections.client(repository).list_tags()
+        except NotFound:
+            if params["missing"] == "fail":
+                raise
+            module.result["exists"] = False
+            listed = []
+        chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and is_digest_tag(tag))]
+        tags = _order(chosen, params["sort"], params["reverse"])[:limit]
+        module.result.update(tags=tags, total=len(chosen), truncated=len(tags) < len(chosen))
+        if params["details"] != "none":
+            images = [repository.with_tag(tag) for tag in tags]
+            entries = look_at(connections, images, params["details"])
+            module.result["images"] = [{"name": str(image), **entry} for image, (entry, _absence) in zip(images, entries)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of registry_copy share: the options for two registries, and images in one of them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ocitools.registry.plugins.module_utils._two_registries import SIDED
+from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+MakeRegistry = t.Callable[..., FakeRegistry]
+
+
+def side(name: str, registry: FakeRegistry, credentials: bool = True) -> dict[str, t.Any]:
+    """Return the options that say how one side is reached: ``src_registry`` and so on."""
+    return {f"{name}_{option}": value for option, value in registry.args(credentials).items() if option in SIDED}
+
+
+def between(source: FakeRegistry, destination: FakeRegistry, **options: t.Any) -> dict[str, t.Any]:
+    """Return the options of a copy from one registry to another, names relative to them, and ``options``."""
+    return {"timeout": 10, **side("src", source), **side("dest", destination), **options}
+
+
+def within(registry: FakeRegistry, **options: t.Any) -> dict[str, t.Any]:
+    """Return the options of a copy inside one registry, as one would write them: credentials without a prefix."""
+    bases = {"src_registry": registry.host, "dest_registry": registry.host}
+    return {**registry.args(**options), **bases}
+
+
+def put(registry: FakeRegistry, repository: str, content: Content, tag: str | None = None) -> Content:
+    """Put an image, index or artifact with all that it needs into a registry and return it."""
+    for digest, raw in content.blobs.items():
+        registry.store.get(repository).blobs[digest] = registry.store.new_blob(raw)
+    for digest, (media_type, raw) in content.manifests.items():
+        registry.add_manifest(repository, raw, media_type, tag if digest == content.digest else None)
+    return content
+
+
+def digests(blobs: t.Iterable[dict[str, t.Any]]) -> set[str]:
+    """Return the digests of blobs in a result."""
+    return {blob["digest"] for blob in blobs}
