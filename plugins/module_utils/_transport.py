@@ -162,7 +162,7 @@ class Transport:
     def certificate(self) -> bytes | None:
         """The registry's TLS certificate in DER, verified or not; None before the first request and without TLS."""
         registry = self.trust.registry
-        certificates: _connections.Certificates = self._named.certificates
+        certificates: _connections.Certificates = self._adapter("own").certificates
         return certificates.get((registry.host.strip("[]"), registry.port))
 
     def close(self) -> None:

@@ -1,17 +1,12 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts with names of their own for tests of trust, and the ways in which a registry may send a client to one of them.
-
-A test file gets the fixtures by ``pytest_plugins = [STRANGERS]``.
-"""
+"""Hosts with names of their own for tests of trust, and the ways in which a registry may send a client to one of them."""
 
 from __future__ import annotations
 
-import typing as t
 from pathlib import Path
 
-import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
@@ -22,34 +17,10 @@ from ansible_collections.ocitools.registry.tests.unit.registry.evil import Evil
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
-if t.TYPE_CHECKING:
-    from ansible_collections.ocitools.registry.tests.unit.registry.tls import Authority
-
 Names = dict[str, str]
 PUBLIC = "93.184.216.34"
 PRIVATE = "10.1.2.3"
-STRANGERS = __name__
 CHANNELS = ("redirect", "blob", "realm", "location", "link")
-
-
-@pytest.fixture
-def one_authority(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One certificate authority instead of the machine's many, which take longer to read than a test takes."""
-    monkeypatch.setenv("SSL_CERT_FILE", ca.path)
-
-
-@pytest.fixture
-def guarded(make_registry: t.Callable[..., FakeRegistry]) -> FakeRegistry:
-    """A registry with a token server, a user, and one image: ``app:1``."""
-    made = make_registry(auth="token")
-    made.add_image("app", "1")
-    return made
-
-
-@pytest.fixture
-def abroad(evil: Evil, names: Names) -> str:
-    """The evil host under a name and an address that any registry might send us to."""
-    return place(names, "evil.example", evil.server.port)
 
 
 def tokens(registry: FakeRegistry) -> TokenAuth:

@@ -119,6 +119,14 @@ def token_registry(make_registry: MakeRegistry) -> FakeRegistry:
 
 
 @pytest.fixture
+def guarded(make_registry: MakeRegistry) -> FakeRegistry:
+    """A registry with a token server and one image, ``app:1``."""
+    made_registry = make_registry(auth="token")
+    made_registry.add_image("app", "1")
+    return made_registry
+
+
+@pytest.fixture
 def make_evil(made: list[FakeRegistry], request: pytest.FixtureRequest) -> t.Iterator[t.Callable[..., Evil]]:
     """Make a host that must never be shown a secret of any registry of the test: ``make_evil(tls=True)``."""
     hosts: list[Evil] = []
@@ -139,6 +147,13 @@ def make_evil(made: list[FakeRegistry], request: pytest.FixtureRequest) -> t.Ite
 def evil(make_evil: t.Callable[..., Evil]) -> Evil:
     """A host over http that must never be shown a secret of any registry of the test."""
     return make_evil()
+
+
+@pytest.fixture
+def abroad(evil: Evil, names: dict[str, str]) -> str:
+    """The evil host as ``evil.example:port``, at an address that any registry might send us to."""
+    names["evil.example"], names["93.184.216.34"] = "93.184.216.34", "127.0.0.1"
+    return f"evil.example:{evil.server.port}"
 
 
 @pytest.fixture
@@ -171,6 +186,12 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     from .tls import Authority
 
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def one_authority(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust in one certificate authority instead of the machine's many, which take longer to read than a test takes."""
+    monkeypatch.setenv("SSL_CERT_FILE", ca.path)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.clients import Mak
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.strangers import (
     CHANNELS,
-    STRANGERS,
     Names,
     assert_no_authorization,
     follow,
@@ -25,7 +24,6 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Headers
 from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
 
-pytest_plugins = [STRANGERS]
 pytestmark = pytest.mark.usefixtures("one_authority")
 
 # T1: one reading of an address
@@ -113,7 +111,7 @@ def test_t03_content_is_sent_again_only_within_the_registry(
 
 
 def test_t03_a_stranger_that_asks_for_credentials_gets_none(guarded: FakeRegistry, evil: Evil, abroad: str, run_module: RunModule) -> None:
-    evil.challenge(f'Bearer realm="{tokens(guarded).url}",service="guarded.test",scope="repository:app:pull"')
+    evil.challenge(f'Bearer realm="{tokens(guarded).url}",service="registry.test",scope="repository:app:pull"')
     guarded.on("get_blob").redirect(f"http://{abroad}/blob")
     result = run_module("registry_image_info", guarded.args(name=["app:1"], details="config")).failure("server")
     assert "evil.example" in result.msg

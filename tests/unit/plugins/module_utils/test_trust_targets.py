@@ -17,7 +17,6 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Run
 from ansible_collections.ocitools.registry.tests.unit.plugins.strangers import (
     PRIVATE,
     PUBLIC,
-    STRANGERS,
     Names,
     assert_no_authorization,
     follow,
@@ -32,7 +31,6 @@ from ansible_collections.ocitools.registry.tests.unit.registry.journal import He
 from ansible_collections.ocitools.registry.tests.unit.registry.proxy import Proxy
 from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
 
-pytest_plugins = [STRANGERS]
 pytestmark = pytest.mark.usefixtures("one_authority")
 
 # T4: where uploads go

@@ -179,13 +179,13 @@ def test_an_interrupted_copy_within_a_registry_that_does_not_mount_sends_no_larg
     make_registry: MakeRegistry, run_module: RunModule
 ) -> None:
     registry = make_registry(mount="ignored")
-    put(registry, "app", images.image(layers=[images.layer_tar("large", 5 * 1024 * 1024)], compression=""), "1.0")
+    content = put(registry, "app", images.image(layers=[images.layer_tar("large", 5 * 1024 * 1024)], compression=""), "1.0")
     registry.on("put_manifest").answer(403, code="DENIED")
     arguments = within(registry, src="app:1.0", dest="copy")
     run_module("registry_copy", arguments).failure("denied")
     result = run_module("registry_copy", arguments).ok()
     assert result["uploaded_bytes"] < 1024 * 1024
-    assert len(result["existing_blobs"]) == 1
+    assert content.document["layers"][0]["digest"] in digests(result["existing_blobs"])
     assert registry.sessions("copy") == []
 
 
