@@ -70,6 +70,22 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
         entry["artifactType"] = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
     if manifest.annotations:
         entry["annotations"] = dict(manifest.annotations)
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, entry]}
+    _write_fallback(api, tag, [*entries, entry])
+
+
+def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
+    """Take ``manifest``, which was deleted, out of the fallback tag of its subject; registries with the referrers API do it themselves."""
+    subject = manifest.subject
+    if subject is None or api.get_referrers(api.url(f"referrers/{subject.digest}"))[0] is not None:
+        return
+    current = _read_fallback(api, subject.digest)
+    entries = current.document["manifests"] if current else []
+    left = [entry for entry in entries if entry["digest"] != str(manifest.digest)]
+    if len(left) < len(entries):
+        _write_fallback(api, fallback_tag(subject.digest), left)
+
+
+def _write_fallback(api: RepositoryApi, tag: str, entries: t.Sequence[t.Any]) -> None:
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
     raw = json.dumps(document, separators=(",", ":")).encode("ascii")
     api.put_manifest(tag, Manifest.parse(raw, OCI_INDEX))
