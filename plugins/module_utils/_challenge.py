@@ -73,7 +73,8 @@ def merge_scopes(*groups: t.Iterable[str]) -> tuple[str, ...]:
     actions: dict[str, dict[str, None]] = {}
     for group in groups:
         for scope in group:
-            resource, _colon, wanted = scope.rpartition(":")
-            actions.setdefault(resource, {}).update(dict.fromkeys(wanted.split(",")))
-    merged = [f"{resource}:{','.join(wanted)}" for resource, wanted in actions.items()]
+            resource, colon, wanted = scope.rpartition(":")
+            known = actions.setdefault(f"{resource}:" if colon else scope, {})
+            known.update(dict.fromkeys(wanted.split(",")) if colon else {})
+    merged = [f"{resource}{','.join(wanted)}" for resource, wanted in actions.items()]
     return tuple(sorted(merged, key=lambda scope: "push" not in scope.rpartition(":")[2].split(",")))

@@ -87,11 +87,11 @@ class Connections:
         options: ConnectionOptions,
         names: t.Iterable[Reference] = (),
         listeners: Listeners | None = None,
-        environ: t.Mapping[str, str] = os.environ,
+        environ: t.Mapping[str, str] | None = None,
     ) -> None:
         self._options = options
         self._listeners = listeners or Listeners()
-        self._environ = environ
+        self._environ = os.environ if environ is None else environ
         self._explicit = options.credentials()
         self._tls = TlsOptions(options.validate_certs, options.ca_path, options.client_cert, options.client_key)
         self._own = self._own_host({name.registry for name in names})
@@ -101,7 +101,7 @@ class Connections:
             options.auth_config,
             options.auth_file,
             options.use_auth_file,
-            environ,
+            self._environ,
             on_secret=self._listeners.on_secret,
             on_warning=self._listeners.on_warning,
         )

@@ -23,19 +23,27 @@ _NONE = b"credentials not found in native keychain"
 RunHelper = t.Callable[[str, bytes], tuple[int, bytes]]
 
 
+class _Helper(subprocess.Popen[bytes]):
+    """A helper at work, in a session of its own: with it goes all that it has started."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__([path, "get"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def kill(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+
+
 def run_helper(program: str, server: bytes, seconds: float = SECONDS) -> tuple[int, bytes]:
     """Run ``program get`` with ``server`` on its standard input; return its exit code and what it printed."""
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
     path = shutil.which(program, path=os.pathsep.join(folders))
     if path is None:
         raise FileNotFoundError(program)
-    with subprocess.Popen(
-        [path, "get"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with _Helper(path) as process:
         try:
             output, _errors = process.communicate(server, timeout=seconds)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             raise
     return process.returncode, output
 

@@ -41,21 +41,24 @@ def _finite(text: str) -> float:
 
 def _check_depth(document: t.Any) -> None:
     level = [document]
-    for _depth in range(MAX_DEPTH):
-        nested: list[t.Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                nested.extend(value.values())
-            elif isinstance(value, list):
-                nested.extend(value)
-        if not nested:
+    for _depth in range(MAX_DEPTH + 1):
+        containers = [value for value in level if isinstance(value, (dict, list))]
+        if not containers:
             return
-        level = nested
+        level = [inner for value in containers for inner in (value.values() if isinstance(value, dict) else value)]
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> dict[str, t.Any]:
     """Return the JSON object in ``raw`` (at most ``limit`` bytes of UTF-8); ``what`` names it in the error of ``kind``."""
+    document = load_value(raw, limit, what, kind)
+    if not isinstance(document, dict):
+        raise RegistryError(f"{what} cannot be read as JSON: it is no JSON object.", kind)
+    return document
+
+
+def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> t.Any:
+    """Return what JSON ``raw`` holds, whatever its type; the rest as ``load_object``."""
     if len(raw) > limit:
         raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
     try:
@@ -72,11 +75,9 @@ def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response
     except UnicodeDecodeError:
         reason = "it is not UTF-8 text"
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} at byte {error.pos}"
+        reason = f"{error.msg} at character {error.pos}"
     except ValueError as error:
         reason = str(error)
     else:
-        if isinstance(document, dict):
-            return document
-        reason = "it is no JSON object"
+        return document
     raise RegistryError(f"{what} cannot be read as JSON: {reason}.", kind)

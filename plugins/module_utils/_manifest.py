@@ -12,6 +12,7 @@ from ._errors import NotFound, RegistryError
 from ._json import load_object
 from ._platform import Platform
 from ._reference import Digest
+from ._scrub import clean
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -30,11 +31,20 @@ MAX_CONFIG = 8 * 1024 * 1024
 MAX_DESCRIPTORS = 2000
 _MAX_SIZE = 2**53
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
-_ESSENTIAL = {key.lower(): key for key in ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers")}
+_ESSENTIAL = ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers")
+_DESCRIBING = ("mediaType", "digest", "size", "platform", "artifactType")
 
 
 def _invalid(message: str) -> RegistryError:
     return RegistryError(message, "invalid_response")
+
+
+def _check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: str) -> None:
+    """Refuse keys that some readers take for one of ``names``: Go's folds case, and two letters outside of ASCII with it."""
+    known = {name.casefold(): name for name in names}
+    for key in document:
+        if known.get(key.casefold(), key) != key:
+            raise _invalid(f"{what} spells {known[key.casefold()]} as {key!a:.30}: readers would not agree on what it is.")
 
 
 def _text(document: dict[str, t.Any], key: str, what: str) -> str:
@@ -67,6 +77,7 @@ class Descriptor:
         """Return the descriptor in ``document``; ``what`` names it in errors."""
         if not isinstance(document, dict):
             raise _invalid(f"{what} is no descriptor.")
+        _check_spelling(document, _DESCRIBING, what)
         size = document.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= _MAX_SIZE:
             raise _invalid(f"The size of {what} is not a number of bytes.")
@@ -189,9 +200,7 @@ def _lower(what: str) -> str:
 
 
 def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
-    for key in document:
-        if _ESSENTIAL.get(key.lower(), key) != key:
-            raise _invalid(f"{what} spells {_ESSENTIAL[key.lower()]} as {key!a:.30}: readers would not agree on what it is.")
+    _check_spelling(document, _ESSENTIAL, what)
     if "fsLayers" in document or document.get("schemaVersion") == 1:
         raise RegistryError(
             f"{what} is of Docker's schema 1, which holds no digests: push the image anew with a current tool.", "unsupported"
@@ -200,17 +209,19 @@ def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
         raise _invalid(f"{what} can be read both as an index and as an image: it is refused.")
     stated = _text(document, "mediaType", what)
     if carrier and stated and carrier != stated:
-        raise _invalid(f"{what} was served as {carrier:.100} but says {stated:.100} of itself: it is refused.")
+        raise _invalid(f"{what} was served as {clean(carrier, 100)} but says {clean(stated, 100)} of itself: it is refused.")
     kind = carrier or stated or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if kind not in INDEX_TYPES and kind not in MANIFEST_TYPES:
-        raise RegistryError(f"{what} is of the type {kind:.100}, which is no image manifest or index.", "unsupported")
+        raise RegistryError(f"{what} is of the type {clean(kind, 100)}, which is no image manifest or index.", "unsupported")
     if ("manifests" in document) != (kind in INDEX_TYPES):
         raise _invalid(f"{what} is of the type {kind}, but its content is not.")
     return kind
 
 
 def _descriptors(document: dict[str, t.Any], key: str, what: str) -> tuple[Descriptor, ...]:
-    items = document.get(key)
+    items = document.get(key, "")
+    if items is None:
+        return ()  # Go writes an empty list so where nobody made one
     if not isinstance(items, list):
         raise _invalid(f"{what} has no list of {key}.")
     if len(items) > MAX_DESCRIPTORS:

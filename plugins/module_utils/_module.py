@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -45,6 +44,10 @@ def connection_spec() -> ArgumentSpec:
     }
 
 
+def _end(number: int, _frame: object) -> t.NoReturn:
+    raise SystemExit(128 + number)
+
+
 class RegistryModule(AnsibleModule):
     """A task: its body fills ``result``; leaving the with-block ends the task, with an error as one clear sentence."""
 
@@ -57,7 +60,7 @@ class RegistryModule(AnsibleModule):
 
     def __enter__(self) -> RegistryModule:
         # Temporary files and upload sessions are given up in order when the task is ended from outside.
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        signal.signal(signal.SIGTERM, _end)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
@@ -102,9 +105,11 @@ class RegistryModule(AnsibleModule):
         """Give a warning, scrubbed."""
         super().warn(self.scrubber.text(warning), **kwargs)
 
-    def deprecate(self, msg: str, *args: t.Any, **kwargs: t.Any) -> None:
+    def deprecate(
+        self, msg: str, version: str | None = None, date: str | None = None, collection_name: str | None = None, **kwargs: t.Any
+    ) -> None:
         """Announce that something ends, scrubbed."""
-        super().deprecate(self.scrubber.text(msg), *args, **kwargs)
+        super().deprecate(self.scrubber.text(msg), version=version, date=date, collection_name=collection_name, **kwargs)
 
     def log(self, msg: str, log_args: t.Any = None) -> None:
         """Write a line to the journal of the host, scrubbed."""

@@ -16,7 +16,7 @@ from ._module import RegistryModule
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
 from ._results import transfer_result
-from ._source import open_source
+from ._source import Opened, open_source
 from ._subset import Subset
 from ._transfer import PushPlan, Transferred
 
@@ -75,14 +75,14 @@ def _log(module: RegistryModule, transferred: Transferred) -> None:
 # Archives of docker save hold uncompressed layers: the config's digest, not the manifest's, says whether it is the same image.
 
 
-def _image(module: RegistryModule, client: RegistryClient, opened: t.Any, identifiers: t.Sequence[str]) -> ImageSource:
+def _image(module: RegistryModule, client: RegistryClient, opened: Opened, identifiers: t.Sequence[str]) -> ImageSource:
     if not isinstance(opened, DockerArchive):
-        return t.cast(ImageSource, opened)
+        return opened
     pushed = _find_pushed(client, opened.config_digest, identifiers)
     if pushed is not None:
         return client.image_of(pushed)
-    compression, workers = module.params["compression"], module.params["concurrency"]
-    return opened.build(module.tmpdir, compression, workers, keep=not module.check_mode)
+    tmpdir = None if module.check_mode else module.tmpdir
+    return opened.build(module.params["compression"], module.params["concurrency"], tmpdir)
 
 
 def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence[str]) -> Manifest | None:

@@ -96,29 +96,20 @@ def check_repository(repository: str, host: str = "") -> str:
 
 def check_host(text: str) -> str:
     """Return ``text`` (``host[:port]``) in lower case if it is a host name or address, else raise ``invalid_reference``."""
-    host, port = text, ""
-    if text.startswith("["):
-        host, bracket, rest = text.partition("]")
-        host += bracket
-        if rest and not rest.startswith(":"):
-            raise _invalid(f"The registry {text!a:.300} is not valid: after ']' only ':port' may follow.")
-        port = rest[1:] if rest else ""
-        colon = bool(rest)
-    else:
-        host, separator, port = text.partition(":")
-        colon = bool(separator)
-    host = host.lower()
-    if not _is_host(host):
-        raise _invalid(f"The registry {text!a:.300} is not a host name or address, with a port or without.")
+    bracket = text.rfind("]") + 1 if text.startswith("[") else 0
+    host, colon, port = text[bracket:].partition(":")
+    host = (text[:bracket] + host).lower()
+    if not (text.isascii() and _is_host(host)):
+        raise _invalid(f"The registry {_without_user_info(text)!a:.300} is not a host name or address, with a port or without.")
     if colon and not (_PORT.fullmatch(port) and 1 <= int(port) <= 65535):
-        raise _invalid(f"The registry {text!a:.300} has no valid port: it is a number from 1 to 65535.")
+        raise _invalid(f"The registry {_without_user_info(text)!a:.300} has no valid port: it is a number from 1 to 65535.")
     return f"{host}:{int(port)}" if colon else host
 
 
 def _is_host(host: str) -> bool:
     if host.startswith("["):
         try:
-            return "%" not in host and bool(ipaddress.IPv6Address(host[1:-1]))
+            return host.endswith("]") and "%" not in host and bool(ipaddress.IPv6Address(host[1:-1]))
         except ValueError:
             return False
     labels = host.split(".")
@@ -154,24 +145,26 @@ def _without_user_info(text: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else text.rpartition("@")[2]
 
 
-def _check_characters(text: str, whole: str) -> None:
-    if not whole:
+def _check_characters(text: str) -> None:
+    if not text:
         raise _invalid("The image name is empty.")
     if _UNSAFE.search(text):
         raise _invalid(
-            f"The name {_without_user_info(whole)!a:.300} holds a blank, a control character or one of \\ % ? #, "
+            f"The name {_without_user_info(text)!a:.300} holds a blank, a control character or one of \\ % ? #, "
             "which no image name can hold."
         )
 
 
 def split_base(base: str) -> tuple[str, str]:
     """Return the host and the prefix ("" without one) of the option ``registry``: ``host[:port][/prefix]``."""
+    _check_characters(base)
     text = _strip_scheme(base)
-    _check_characters(text, base)
     if "@" in text:
         raise _invalid("The option registry holds '@': give user name and password in their own options.")
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
+    if host == DOCKER_HUB and prefix == "v1":
+        return host, ""  # docker login's own spelling of Docker Hub is https://index.docker.io/v1/
     if slash:
         check_repository(prefix, host)
     return host, prefix
@@ -193,8 +186,8 @@ class Reference:
     @classmethod
     def parse(cls, name: str, registry: str | None = None) -> Reference:
         """Return the image that ``name`` says: ``[registry/]repository[:tag][@digest]``, relative to ``registry`` if given."""
+        _check_characters(name)
         text = _strip_scheme(name)
-        _check_characters(text, name)
         path, at, digest_text = text.partition("@")
         if (at and "/" in digest_text) or "@" in digest_text:
             raise _invalid("The image name holds user information before '@': give user name and password in their own options.")

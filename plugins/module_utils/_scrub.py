@@ -14,36 +14,49 @@ from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST = 4  # shorter secrets would mask ordinary text such as "sha256" or "changed"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+CUT = "..."  # what stands where text was cut
+_MOST_CUTS = 8
 
 
 def clean(text: str, limit: int = 500) -> str:
     """Return ``text`` from a registry as one printable line of at most ``limit`` characters."""
-    line = " ".join(_CONTROL.sub(" ", text[: limit * 4]).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    start = text[: limit * 4]
+    line = " ".join("".join(char if char.isprintable() else " " for char in start).split())
+    return line if len(line) <= limit and start == text else line[: limit - len(CUT)] + CUT
 
 
 def _base64_cores(raw: bytes) -> t.Iterator[str]:
     """Yield what of ``raw`` shows in a longer base64 text, whatever bytes stand before and behind it."""
     for shift in range(3):
-        whole = base64.b64encode(b"\0" * shift + raw)
-        core = whole[4 if shift else 0 :] if len(raw) % 3 == 0 and not shift else whole[4 if shift else 0 : -4]
-        text = core.decode("ascii")
-        if len(text) >= 2 * SHORTEST:
-            yield text
-            yield text.translate({43: 45, 47: 95})
+        text = base64.b64encode(b"\0" * shift + raw).decode("ascii")
+        core = text[(0, 2, 3)[shift] : (shift + len(raw)) * 8 // 6]  # the characters that hold bits of ``raw`` alone
+        yield core
+        yield core.translate({43: 45, 47: 95})
+
+
+def _json_texts(secret: str) -> t.Iterator[str]:
+    """Yield ``secret`` as writers of JSON put it: Python's, PHP's, Go's."""
+    whole = json.dumps(secret)[1:-1]
+    short = json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield whole
+    yield short
+    yield whole.replace("/", "\\/")
+    yield short.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _forms(secret: str) -> t.Iterator[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
     yield secret
     yield secret.strip()
-    yield quote(secret, safe="")
-    yield quote(secret)
-    yield quote_plus(secret)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield repr(secret)[1:-1]
-    raw = secret.encode("utf-8", "surrogatepass")
+    yield clean(secret, len(secret))
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield quoted
+        yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)
+    for escaped in (*_json_texts(secret), repr(secret)[1:-1], ascii(secret)[1:-1]):
+        yield escaped
+        yield re.sub(r"(?<=\\[ux])[0-9a-f]{2,4}", lambda match: match.group().upper(), escaped)
+    yield raw.hex()
+    yield raw.hex().upper()
     yield base64.b64encode(raw).decode("ascii")
     yield base64.urlsafe_b64encode(raw).decode("ascii")
     yield from _base64_cores(raw)
@@ -67,15 +80,39 @@ class Scrubber:
             self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
 
     def text(self, value: str) -> str:
-        """Return ``value`` with every known secret masked."""
-        return self._pattern.sub(MASK, value) if self._pattern else value
+        """Return ``value`` with every known secret masked, and what is left of one where text was cut."""
+        if self._pattern is None:
+            return value
+        text = self._pattern.sub(MASK, value)
+        end = len(text)
+        for _cut in range(_MOST_CUTS):
+            end = text.rfind(CUT, 0, end)
+            if end < SHORTEST:
+                break
+            start = self._find_beginning(text[:end])
+            text = text[:start] + (MASK if start < end else "") + text[end:]
+            end = start
+        return text
+
+    def _find_beginning(self, text: str) -> int:
+        """Return where the longest beginning of a secret starts that ``text`` ends with, its length without one."""
+        found = len(text)
+        for form in self._forms:
+            start = text.find(form[:SHORTEST], max(0, len(text) - len(form)))
+            while 0 <= start < found:
+                if form.startswith(text[start:]):
+                    found = start
+                start = text.find(form[:SHORTEST], start + 1)
+        return found
 
     def value(self, value: t.Any) -> t.Any:
         """Return a copy of a JSON-like ``value`` with every known secret masked, in keys too."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "replace"))
         if isinstance(value, dict):
-            return {self.value(key): self.value(item) for key, item in value.items()}
+            return {self.text(key) if isinstance(key, str) else key: self.value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value

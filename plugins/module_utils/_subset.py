@@ -55,7 +55,7 @@ def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str) ->
         raise RegistryError(f"{what} is a single image: platforms can be chosen only of an index.", "invalid_option")
     kept = {str(index.child(platform, what).digest) for platform in platforms}
     entries = []
-    for entry in index.document["manifests"]:
+    for entry in index.document["manifests"] or []:
         annotations = entry.get("annotations") or {}
         attested = annotations.get(_ATTESTED) if ATTESTATION in annotations else None
         if entry["digest"] in kept or attested in kept:

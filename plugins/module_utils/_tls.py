@@ -38,7 +38,7 @@ class TlsOptions:
                 "client_key is given without client_cert: give both, or a client_cert file that holds both.", "invalid_option"
             )
 
-    def context(self, host: str, environ: t.Mapping[str, str] = os.environ) -> ssl.SSLContext:
+    def context(self, host: str, environ: t.Mapping[str, str] | None = None) -> ssl.SSLContext:
         """Return the TLS context for the registry ``host``; raises ``invalid_option`` for a file that cannot be used."""
         self.check()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -50,7 +50,7 @@ class TlsOptions:
         elif self.ca_path:
             _load_authority(context, self.ca_path, "ca_path")
         else:
-            _load_default_authorities(context, folder, environ)
+            _load_default_authorities(context, folder, os.environ if environ is None else environ)
         pair = (self.client_cert, self.client_key) if self.client_cert else _client_pair(folder)
         if pair:
             _load_client(context, *pair)

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An archive as docker save writes it: manifest.json names a config and layers, for which a manifest is made here."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ._errors import RegistryError
+from ._fanout import Cancellation, fan_out
+from ._files import MemoryFile, Store, read_file
+from ._image_source import BlobStream, VerifiedBlob
+from ._json import load_object, load_value
+from ._manifest import MAX_CONFIG, MAX_DESCRIPTORS, MAX_MANIFEST, OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
+from ._reference import Digest
+from ._saved_layers import Layer, LayerPacker
+from ._selection import Candidate, choose
+
+CONTENTS = "manifest.json"
+_NAMED_BY_DIGEST = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """An entry of manifest.json: names inside the archive, never paths of this host."""
+
+    config: str
+    layers: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, document: t.Any, what: str) -> _Saved:
+        """Return the entry in ``document``."""
+        if not isinstance(document, dict):
+            raise RegistryError(f"{what} is no JSON object.", "invalid_source")
+        config, layers, names = document.get("Config"), document.get("Layers") or [], document.get("RepoTags") or []
+        if not isinstance(config, str) or not all(isinstance(texts, list) and len(texts) <= MAX_DESCRIPTORS for texts in (layers, names)):
+            raise RegistryError(f"{what} does not name a config, layers and tags.", "invalid_source")
+        if not all(isinstance(text, str) for text in [*layers, *names]):
+            raise RegistryError(f"{what} names layers or tags by something else than text.", "invalid_source")
+        return cls(config, tuple(layers), tuple(names))
+
+
+class DockerArchive:
+    """One image of an archive; its manifest, which the archive does not hold, is made by ``build``."""
+
+    def __init__(self, store: Store, source_name: str | None) -> None:
+        self._store = store
+        entries = self._entries()
+        digests = {name: Digest.of(self._read_config(name)) for name in dict.fromkeys(saved.config for saved in entries)}
+        self._saved: _Saved = choose([Candidate(saved.names, digests[saved.config], saved) for saved in entries], source_name, store.path)
+        self._config = self._read_config(self._saved.config)
+        self._diff_ids = self._read_diff_ids()
+
+    @property
+    def config_digest(self) -> Digest:
+        """The digest of the image's config: whatever compresses the layers, it stays the same."""
+        return Digest.of(self._config)
+
+    def _entries(self) -> list[_Saved]:
+        what = f"{CONTENTS} in {self._store.path}"
+        document = load_value(read_file(self._store, CONTENTS, MAX_MANIFEST), MAX_MANIFEST, what, "invalid_source")
+        if not isinstance(document, list) or len(document) > MAX_DESCRIPTORS:
+            raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
+        return [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
+
+    def _read_config(self, name: str) -> bytes:
+        config = read_file(self._store, name, MAX_CONFIG)
+        named = _NAMED_BY_DIGEST.fullmatch(name)
+        if named and named.group(1) != Digest.of(config).hex:
+            raise RegistryError(
+                f"The config {name!a:.300} in {self._store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
+            )
+        return config
+
+    def _read_diff_ids(self) -> list[Digest]:
+        what = f"The config {self._saved.config!a:.300} in {self._store.path}"
+        rootfs = load_object(self._config, MAX_CONFIG, what, "invalid_source").get("rootfs")
+        stated = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+        texts = stated or []
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(texts) != len(self._saved.layers):
+            raise RegistryError(f"{what} does not state a digest for each of the {len(self._saved.layers)} layers.", "invalid_source")
+        try:
+            return [Digest.parse(text) for text in texts]
+        except RegistryError as error:
+            raise RegistryError(f"{what} states a digest of a layer that is none: {error.message}", "invalid_source") from None
+
+    def build(self, compression: str, workers: int, tmpdir: str | None) -> SavedImage:
+        """Return the image with its layers ready to be sent, each made once and checked against the config.
+
+        ``compression`` is ``gzip`` or ``none``. What is compressed lies in unnamed files in ``tmpdir`` until the image is closed; with
+        None nothing is written, and a layer is compressed anew whenever it is opened.
+        """
+        cancellation = Cancellation()
+        packer = LayerPacker(self._store, compression, tmpdir, cancellation)
+        files = dict(zip(self._diff_ids, self._saved.layers))
+        made: dict[Digest, Layer] = {}
+
+        def pack(diff_id: Digest) -> None:
+            made[diff_id] = packer.pack(files[diff_id], diff_id)
+
+        try:
+            fan_out(pack, files, workers, cancellation)
+            return SavedImage(self._config, [made[diff_id] for diff_id in self._diff_ids], self._store.path)
+        except BaseException:
+            for layer in made.values():
+                layer.close()
+            raise
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._store.close()
+
+
+class SavedImage:
+    """An image of an archive with the manifest that was made for it, as an image source."""
+
+    # Each layer was read and checked when it was made: it need not be read once more before it is sent.
+    is_local = False
+
+    def __init__(self, config: bytes, layers: t.Sequence[Layer], path: str) -> None:
+        self._path = path
+        self._layers = {layer.descriptor.digest: layer for layer in layers}
+        self._config = config
+        self._root = _manifest(Descriptor(OCI_CONFIG, Digest.of(config), len(config)), [layer.descriptor for layer in layers])
+
+    @property
+    def root(self) -> Manifest:
+        """The manifest."""
+        return self._root
+
+    def manifest(self, descriptor: Descriptor) -> Manifest:
+        """Return the manifest of a child: there is none."""
+        raise RegistryError(f"{self._path} holds a single image, no {descriptor.digest}.", "invalid_source")
+
+    def open_blob(self, descriptor: Descriptor) -> BlobStream:
+        """Return the content of the config or a layer, verified while it is read."""
+        layer = self._layers.get(descriptor.digest)
+        return VerifiedBlob(layer.open() if layer else MemoryFile(self._config), descriptor, self._path)
+
+    def close(self) -> None:
+        """Remove what was compressed."""
+        for layer in self._layers.values():
+            layer.close()
+
+
+def _manifest(config: Descriptor, layers: t.Sequence[Descriptor]) -> Manifest:
+    def entry(descriptor: Descriptor) -> dict[str, t.Any]:
+        return {"mediaType": descriptor.media_type, "digest": str(descriptor.digest), "size": descriptor.size}
+
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": entry(config), "layers": [entry(layer) for layer in layers]}
+    return Manifest.parse(json.dumps(document, separators=(",", ":")).encode(), OCI_MANIFEST)

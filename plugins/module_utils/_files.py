@@ -1,0 +1,233 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of this host, read in place: an open file by offset, and a directory of which no link leads out."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import typing as t
+
+from ._errors import RegistryError
+from ._image_source import BlobStream
+
+# A fifo must not block, a terminal must not become ours; what was opened is looked at before it is read.
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class StoredFile(BlobStream, t.Protocol):
+    """A file of a store, being read; its ``length`` is known beforehand."""
+
+    @property
+    def length(self) -> int:
+        """Its length in bytes."""
+
+
+class Store(t.Protocol):
+    """The files of an image on this host, by their path inside the layout or archive; safe for several threads."""
+
+    @property
+    def path(self) -> str:
+        """Where the whole lies, for messages."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its files can be read twice at little cost."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file ``name``."""
+
+    def repeats(self, name: str) -> bool:
+        """Tell whether there are several files ``name``, of which readers do not agree on which one counts."""
+
+    def open(self, name: str) -> StoredFile:
+        """Open the file ``name``; ``invalid_source`` where it is missing or no regular file."""
+
+    def close(self) -> None:
+        """Release what is held open; a second call is fine."""
+
+
+class MissingFile(RegistryError):
+    """A file that should be in the layout or archive is not."""
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__(f"{name!a:.300} is missing in {path}: the image is incomplete, make it anew.", "invalid_source")
+
+
+def read_file(store: Store, name: str, limit: int) -> bytes:
+    """Return the whole file ``name``, which is there once and has at most ``limit`` bytes."""
+    if store.repeats(name):
+        raise RegistryError(f"{name!a:.300} is in {store.path} more than once: make the archive anew.", "invalid_source")
+    stream = store.open(name)
+    try:
+        if stream.length > limit:
+            raise RegistryError(f"{name!a:.300} in {store.path} is larger than the limit of {limit} bytes.", "limit")
+        return read_all(stream)
+    finally:
+        stream.close()
+
+
+def read_all(stream: BlobStream) -> bytes:
+    """Return what ``stream`` has left; for content whose length was held against a limit."""
+    parts: list[bytes] = []
+    while True:
+        block = stream.read(io.DEFAULT_BUFFER_SIZE * 8)
+        if not block:
+            return b"".join(parts)
+        parts.append(block)
+
+
+class LocalFile:
+    """An open regular file, read by offset: any number of threads, no shared position."""
+
+    def __init__(self, file: t.BinaryIO, path: str) -> None:
+        self._file = file
+        self.path = path
+        self.size = os.fstat(file.fileno()).st_size
+
+    def read_at(self, offset: int, amount: int) -> bytes:
+        """Return up to ``amount`` bytes from ``offset`` on, b"" at the end."""
+        try:
+            return os.pread(self._file.fileno(), amount, offset)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class FileRange:
+    """A part of a file from ``offset`` on, read from its first byte; ``owned`` closes the file with it."""
+
+    def __init__(self, file: LocalFile, offset: int, length: int, owned: bool = False) -> None:
+        self._file = file
+        self._at = offset
+        self._end = offset + length
+        self._owned = owned
+        self.length = length
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+        wanted = min(amount, self._end - self._at)
+        if wanted <= 0:
+            return b""
+        block = self._file.read_at(self._at, wanted)
+        if not block:
+            raise RegistryError(f"{self._file.path} became shorter while it was read.", "invalid_source")
+        self._at += len(block)
+        return block
+
+    def copy(self) -> FileRange:
+        """Return a second reader that goes on from the same byte."""
+        return FileRange(self._file, self._at, self._end - self._at)
+
+    def close(self) -> None:
+        """Close the file where it was opened for this part alone."""
+        if self._owned:
+            self._file.close()
+
+
+class MemoryFile:
+    """Bytes as a file."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+        self.length = len(content)
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+        block = self._content[self._at : self._at + amount]
+        self._at += len(block)
+        return block
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Directory:
+    """A directory as a store: each step is opened from the one before, links are not followed, only regular files are read."""
+
+    is_local = True
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self.path = path
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file ``name``; one that may not be read is no missing one, but an error."""
+        try:
+            self.open(name).close()
+        except MissingFile:
+            return False
+        return True
+
+    def repeats(self, name: str) -> bool:
+        """Return False: a directory has each name once."""
+        return False
+
+    def open(self, name: str) -> FileRange:
+        """Open the file ``name`` (parts joined by "/")."""
+        *folders, last = name.split("/")
+        at = self._descriptor
+        try:
+            for folder in folders:
+                at, parent = os.open(folder, _FLAGS | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=at), at
+                self._leave(parent)
+            file = _adopt(os.open(last, _FLAGS | os.O_NOFOLLOW, dir_fd=at), os.path.join(self.path, name))
+        except OSError as error:
+            raise self._fault(name, error) from None
+        finally:
+            self._leave(at)
+        return FileRange(file, 0, file.size, owned=True)
+
+    def _leave(self, descriptor: int) -> None:
+        if descriptor != self._descriptor:
+            os.close(descriptor)
+
+    def _fault(self, name: str, error: OSError) -> RegistryError:
+        if error.errno == errno.ENOENT:
+            return MissingFile(name, self.path)
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            return RegistryError(
+                f"{name!a:.300} in {self.path} is a symbolic link, or lies behind one or behind a file: links are not followed, "
+                "copy the layout with its links resolved.",
+                "invalid_source",
+            )
+        return unreadable(os.path.join(self.path, name), error)
+
+    def close(self) -> None:
+        """Close the directory."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def open_path(path: str) -> LocalFile | Directory:
+    """Open what the user named: a regular file or a directory, anything else is refused without waiting for it."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        raise RegistryError(f"The path {path} does not exist.", "local_io") from None
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        return Directory(descriptor, path)
+    return _adopt(descriptor, path)
+
+
+def unreadable(path: str, error: Exception) -> RegistryError:
+    """Return the error for a path that the system does not let us read."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return RegistryError(f"{path} cannot be read: {reason}.", "local_io")
+
+
+def _adopt(descriptor: int, path: str) -> LocalFile:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RegistryError(f"{path} is neither a file nor a directory, but a device, a pipe or the like.", "invalid_source")
+    return LocalFile(open(descriptor, "rb", buffering=0), path)

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An OCI image layout, in a directory or in an archive, as an image source."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ._errors import RegistryError
+from ._files import Store, read_all, read_file
+from ._image_source import BlobStream, VerifiedBlob
+from ._json import load_object
+from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
+from ._reference import Digest
+from ._selection import Candidate, choose
+
+MARKER = "oci-layout"
+INDEX = "index.json"
+_NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
+_MAX_MARKER = 64 * 1024
+_UNCOMPRESSED = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
+
+
+@contextlib.contextmanager
+def reading_source() -> t.Iterator[None]:
+    """Call what cannot be understood ``invalid_source``: no registry sent it."""
+    try:
+        yield
+    except RegistryError as error:
+        if error.kind != "invalid_response":
+            raise
+        raise RegistryError(error.message, "invalid_source") from None
+
+
+def find_root(store: Store, source_name: str | None) -> Descriptor:
+    """Return the entry of index.json that ``source_name`` means, or the only one."""
+    _check_version(store)
+    document = load_object(read_file(store, INDEX, MAX_MANIFEST), MAX_MANIFEST, f"{INDEX} in {store.path}", "invalid_source")
+    entries = document.get("manifests")
+    if not isinstance(entries, list) or len(entries) > MAX_DESCRIPTORS:
+        raise RegistryError(f"{INDEX} in {store.path} has no list of manifests, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
+    with reading_source():
+        roots = [Descriptor.parse(entry, f"Entry {number} of {INDEX} in {store.path}") for number, entry in enumerate(entries)]
+    candidates = [
+        Candidate(tuple(root.annotations[key] for key in _NAMES if root.annotations.get(key)), root.digest, root) for root in roots
+    ]
+    return t.cast(Descriptor, choose(candidates, source_name, store.path))
+
+
+def _check_version(store: Store) -> None:
+    if not store.has(MARKER):
+        raise RegistryError(f"{store.path} is no OCI layout: it has no file {MARKER}.", "invalid_source")
+    version = load_object(read_file(store, MARKER, _MAX_MARKER), _MAX_MARKER, f"{MARKER} in {store.path}", "invalid_source").get(
+        "imageLayoutVersion"
+    )
+    if not isinstance(version, str) or not version.startswith("1."):
+        raise RegistryError(f"{store.path} is an OCI layout of version {version!a:.30}: only version 1 is known.", "unsupported")
+
+
+def _path(digest: Digest) -> str:
+    return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
+class LayoutImage:
+    """One image or index of a layout; its blobs are opened by their digest and checked while they are read."""
+
+    def __init__(self, store: Store, root: Descriptor) -> None:
+        self._store = store
+        self._root = self.manifest(root)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether blobs can be read twice at little cost."""
+        return self._store.is_local
+
+    @property
+    def root(self) -> Manifest:
+        """The manifest or index that was chosen."""
+        return self._root
+
+    def manifest(self, descriptor: Descriptor) -> Manifest:
+        """Return the manifest or index of ``descriptor``."""
+        what = f"The manifest {descriptor.digest} in {self._store.path}"
+        if descriptor.size > MAX_MANIFEST:
+            raise RegistryError(f"{what} is larger than the limit of {MAX_MANIFEST} bytes.", "limit")
+        stream = self.open_blob(descriptor)
+        try:
+            raw = read_all(stream)
+        finally:
+            stream.close()
+        with reading_source():
+            return Manifest.parse(raw, descriptor.media_type, descriptor.digest, what)
+
+    def open_blob(self, descriptor: Descriptor) -> BlobStream:
+        """Return the content of a config or layer."""
+        file = self._store.open(_path(descriptor.digest))
+        if file.length != descriptor.size:
+            file.close()
+            raise RegistryError(
+                f"The blob {descriptor.digest} in {self._store.path} has {file.length} bytes, not {descriptor.size} as its manifest states: "
+                "it is corrupt.",
+                "digest_mismatch",
+            )
+        return VerifiedBlob(file, descriptor, self._store.path)
+
+    def close(self) -> None:
+        """Close the layout."""
+        self._store.close()
+
+    # Docker writes layouts that lack something: its images of other platforms, or the compression of the layers.
+
+    @property
+    def is_uncompressed(self) -> bool:
+        """Whether this is a single image with layers that are not compressed."""
+        return any(layer.media_type in _UNCOMPRESSED for layer in self._root.layers)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all manifests and blobs of the image, or of each image of the index, are there."""
+        return all(self._has_all(manifest) for manifest in self._reachable())
+
+    def find_image(self, config: Digest) -> Manifest | None:
+        """Return the single image with this config, if all of it is there."""
+        found = (manifest for manifest in self._reachable() if manifest.config and manifest.config.digest == config)
+        return next((manifest for manifest in found if self._has_all(manifest)), None)
+
+    def _has_all(self, manifest: Manifest) -> bool:
+        needed = [blob for blob in manifest.blobs if not blob.is_foreign] + [child for child in manifest.children if child.is_manifest]
+        return all(self._store.has(_path(descriptor.digest)) for descriptor in needed)
+
+    def _reachable(self) -> t.Iterator[Manifest]:
+        pending, seen = [self._root], {self._root.digest}
+        while pending:
+            manifest = pending.pop()
+            yield manifest
+            for child in manifest.children:
+                if child.is_manifest and child.digest not in seen and self._store.has(_path(child.digest)):
+                    seen.add(child.digest)
+                    pending.append(self.manifest(child))

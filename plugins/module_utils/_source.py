@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user named by its path: it is looked at, whatever it is called, and opened as the image that it holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._archive import Archive
+from ._docker_archive import CONTENTS, DockerArchive
+from ._errors import RegistryError
+from ._files import Directory, Store, open_path
+from ._oci_layout import INDEX, MARKER, LayoutImage, find_root
+
+Opened = t.Union[LayoutImage, DockerArchive]
+
+
+def open_source(path: str, source_name: str | None = None) -> Opened:
+    """Open the image at ``path``, an OCI layout or an archive; ``source_name`` chooses where there are several.
+
+    Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``missing_library``.
+    """
+    store = _open_store(path)
+    try:
+        return _open_image(store, source_name)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _open_store(path: str) -> Store:
+    opened = open_path(path)
+    if isinstance(opened, Directory):
+        return opened
+    try:
+        return Archive(opened)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _open_image(store: Store, source_name: str | None) -> Opened:
+    if store.has(MARKER) and store.has(INDEX):
+        return _open_mixed(store, source_name) if store.has(CONTENTS) else LayoutImage(store, find_root(store, source_name))
+    if isinstance(store, Archive) and store.has(CONTENTS):
+        return DockerArchive(store, source_name)
+    raise RegistryError(f"{store.path} {_no_image(store)}", "invalid_source")
+
+
+def _no_image(store: Store) -> str:
+    if not isinstance(store, Archive):
+        return f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}."
+    inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
+    if inner:
+        return (
+            f"holds an OCI layout in the directory {inner[0][: -len(MARKER) - 1]!a:.100}, not at its top: make the archive from within it."
+        )
+    if store.has("repositories"):
+        return f"was saved by a Docker before 1.10 and has no {CONTENTS}: save it anew with a current one."
+    return f"holds no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {CONTENTS} (docker save)."
+
+
+def _open_mixed(store: Store, source_name: str | None) -> Opened:
+    """Open an archive of Docker 25 or later, which is a layout as well.
+
+    The layout counts, with all its platforms, unless its layers are not compressed (Docker's own store) or some of it was left out
+    (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is pushed, as the
+    manifest that it had where that is there.
+    """
+    try:
+        layout: LayoutImage | None = LayoutImage(store, find_root(store, source_name))
+    except RegistryError as error:
+        # The two know an image by different names. What is wrong for both is told by the second.
+        if error.kind != "invalid_source":
+            raise
+        layout = None
+    if layout is not None and layout.is_complete and not layout.is_uncompressed:
+        return layout
+    saved = DockerArchive(store, source_name)
+    manifest = layout.find_image(saved.config_digest) if layout is not None else None
+    if manifest is not None:
+        image = LayoutImage(store, manifest.descriptor())
+        if not image.is_uncompressed:
+            return image
+    return saved

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arrange for the collection to be imported as Ansible does it, then load the fixtures (registry/fixtures.py)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[5]
+
+
+def _install_collection_loader() -> None:
+    """Install Ansible's loader before anything of the collection is imported, where the test runner has not done so."""
+    try:
+        from ansible.plugins.loader import init_plugin_loader
+    except ImportError:
+        return  # a Python for modules only: they need no loader
+    if importlib.import_module("ansible.utils.collection_loader").AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader([str(_ROOT)])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures."""
+    if str(_ROOT) not in sys.path:
+        sys.path.insert(0, str(_ROOT))
+    _install_collection_loader()
+    fixtures = importlib.import_module("ansible_collections.ocitools.registry.tests.unit.registry.fixtures")
+    if not config.pluginmanager.is_registered(fixtures):
+        config.pluginmanager.register(fixtures)

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run one module in a process of its own; what to run comes in as JSON, since a command line can be read by everybody."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import json
+import sys
+import typing as t
+
+_COLLECTION = "ansible_collections.ocitools.registry"
+
+
+class _Hidden(importlib.abc.MetaPathFinder):
+    """Makes libraries look as if they were not installed."""
+
+    def __init__(self, names: t.Sequence[str]) -> None:
+        self._names = names
+
+    def find_spec(self, fullname: str, path: t.Any, target: t.Any = None) -> None:
+        """Refuse the hidden ones."""
+        if fullname.partition(".")[0] in self._names:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+def main() -> None:
+    """Run the module that the standard input names."""
+    request = json.load(sys.stdin)
+    sys.path.pop(0)  # this folder is none of the module's business
+    sys.meta_path.insert(0, _Hidden(request["hide"]))
+    harness = importlib.import_module(f"{_COLLECTION}.tests.unit.plugins.harness")
+    if request["fast"] and not request["hide"]:
+        harness.plugin("module_utils._retry").Retry.__init__.__defaults__ = (lambda seconds: None,)
+    with harness.patch_module_args(request["args"]):
+        harness.plugin(f"modules.{request['name']}").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read image sources in tests: whole, in pieces, and up to the error that is expected."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import typing as t
+
+import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
+
+HAS_ZSTD = sys.version_info >= (3, 14) or importlib.util.find_spec("zstandard") is not None
+# The codecs that this Python can read.
+CODECS = ("", "gzip", "bzip2", "xz", *(("zstd",) if HAS_ZSTD else ()))
+
+
+def read_stream(stream: t.Any, amount: int = 100_000) -> bytes:
+    """All that ``stream`` has, read in pieces; it is closed."""
+    parts = []
+    try:
+        while True:
+            block = stream.read(amount)
+            assert len(block) <= amount
+            if not block:
+                return b"".join(parts)
+            parts.append(block)
+    finally:
+        stream.close()
+
+
+def read_image(source: t.Any) -> dict[str, bytes]:
+    """Everything in ``source`` by digest: its manifests and blobs, foreign layers excepted."""
+    found: dict[str, bytes] = {}
+
+    def visit(manifest: t.Any) -> None:
+        found[str(manifest.digest)] = manifest.raw
+        for blob in manifest.blobs:
+            if not blob.is_foreign:
+                found[str(blob.digest)] = read_stream(source.open_blob(blob))
+        for child in manifest.children:
+            visit(source.manifest(child))
+
+    visit(source.root)
+    return found
+
+
+@contextlib.contextmanager
+def refused(kind: str, *words: str) -> t.Iterator[None]:
+    """Expect a ``RegistryError`` of ``kind`` whose sentence has each of ``words``."""
+    with pytest.raises(RegistryError) as caught:
+        yield
+    assert caught.value.kind == kind, caught.value.message
+    for word in words:
+        assert word in caught.value.message
+    assert caught.value.message.endswith(".")
