@@ -122,7 +122,9 @@ class TagDeletion:
             if found is None:
                 return
             if found not in ours:
-                message = f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else has put it on {found} meanwhile."
+                message = (
+                    f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else has put it on {found} meanwhile."
+                )
                 raise RegistryError(message, "conflict", reference=self.shown)
             message = f"The registry said that it deleted {self.shown}, but the tag is still there."
             still = RegistryError(message, "conflict", reference=self.shown, passing=True)

@@ -23,6 +23,10 @@ _OWN_WAYS = (
 )
 
 
+class NoDeletion(RegistryError):
+    """The registry deletes nothing, or not in this way: it is no use to ask it for more."""
+
+
 def own_way(registry: str) -> str:
     """Return how the vendor of ``registry`` wants tags to be deleted, "" where nothing special is known."""
     host = registry.partition(":")[0]
@@ -36,6 +40,8 @@ def no_tag_deletion(failure: RegistryError, registry: str, shown: str) -> Regist
         return _unsupported(failure, f"{own}.")
     if failure.status in (400, 404, 405) and failure.kind not in ("denied", "unauthorized"):
         return _unsupported(failure, f"It does not delete a tag by its name: set method to auto or substitute for {shown}.")
+    if failure.status == 405:
+        failure.message += " It may do so because an index names the manifest: delete the index first, or set method to auto or substitute."
     return failure
 
 
@@ -54,6 +60,6 @@ def no_deletion(failure: RegistryError, registry: str) -> RegistryError:
     )
 
 
-def _unsupported(failure: RegistryError, hint: str) -> RegistryError:
+def _unsupported(failure: RegistryError, hint: str) -> NoDeletion:
     message = f"{failure.message} {hint}"
-    return RegistryError(message, "unsupported", failure.status, failure.code, failure.registry, failure.reference)
+    return NoDeletion(message, "unsupported", failure.status, failure.code, failure.registry, failure.reference)
