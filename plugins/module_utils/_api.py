@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from urllib.parse import quote
 from ._auth import Scopes
 from ._errors import NotFound, RegistryError
 from ._exchange import Body, Exchange
+from ._headers import parse_next_link
 from ._json import load_object
 from ._manifest import ACCEPT, MAX_MANIFEST, Descriptor, Manifest
 from ._origin import Target
@@ -195,21 +195,20 @@ class RepositoryApi:
         return page, self._following(answer)
 
     def _following(self, answer: Answer) -> Target | None:
-        for part in re.findall(r"<([^>]*)>([^<]*)", answer.headers.get("Link", "")):
-            link, parameters = part
-            if link and re.search(r';\s*rel\s*=\s*"?next"?(?:\s*[;,]|\s*$)', parameters, re.ASCII | re.IGNORECASE):
-                target = answer.target.join(link, f"The next page that {self.exchange.registry} names")
-                if target.origin != self.exchange.origin:
-                    raise RegistryError(
-                        f"The registry {self.exchange.registry} names a next page on {target.origin.authority}: another host is refused.",
-                        "untrusted_target",
-                        None,
-                        None,
-                        self.exchange.registry,
-                        self.name,
-                    )
-                return target
-        return None
+        link = parse_next_link(answer.headers.get("Link"))
+        if link is None:
+            return None
+        target = answer.target.join(link, f"The next page that {self.exchange.registry} names")
+        if target.origin != self.exchange.origin:
+            raise RegistryError(
+                f"The registry {self.exchange.registry} names a next page on {target.origin.authority}: another host is refused.",
+                "untrusted_target",
+                None,
+                None,
+                self.exchange.registry,
+                self.name,
+            )
+        return target
 
 
 def _digest_header(answer: Answer) -> Digest | None:

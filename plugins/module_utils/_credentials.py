@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+import stat
 import threading
 import typing as t
 from dataclasses import dataclass, field
@@ -20,6 +22,8 @@ from ._reference import DOCKER_HUB, check_host, normalize_registry
 MAX_AUTH_FILE = 1024 * 1024
 _TOKEN_USER = "<token>"
 _HUB_KEY = "https://index.docker.io/v1/"
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)
+_ENTRY_TOKENS = {"registrytoken": "registry_token", "identitytoken": "identity_token"}
 _ENVIRONMENT = {
     "username": "OCITOOLS_REGISTRY_USERNAME",
     "password": "OCITOOLS_REGISTRY_PASSWORD",
@@ -54,7 +58,22 @@ def _choose(values: t.Mapping[str, str], names: t.Mapping[str, str], source: str
     if ("username" in given) != ("password" in given) and not (ways and ways != ["password"]):
         present, absent = ("username", "password") if "username" in given else ("password", "username")
         raise RegistryError(f"{source} gives {names[present]} without {names[absent]}: both are needed.", kind)
-    return Credentials(**given)
+    return _checked(Credentials(**given), names, source, kind)
+
+
+def _checked(credentials: Credentials, names: t.Mapping[str, str], source: str, kind: str) -> Credentials:
+    """Return ``credentials`` if they can be sent at all: HTTP libraries print a header that they refuse."""
+    for name in ("identity_token", "registry_token"):
+        token = getattr(credentials, name)
+        if token and not _TOKEN.fullmatch(token):
+            raise RegistryError(
+                f"{source} gives a value for {names[name]} that holds a blank, a line break or another character that no token has.", kind
+            )
+    try:
+        f"{credentials.username}{credentials.password}".encode()
+    except UnicodeEncodeError:
+        raise RegistryError(f"{source} gives a user name or a password that is no UTF-8 text.", kind) from None
+    return credentials
 
 
 def explicit(options: t.Mapping[str, t.Any]) -> Credentials | None:
@@ -82,13 +101,22 @@ def from_environment(environ: t.Mapping[str, str], host: str) -> Credentials | N
 
 def _normalize_key(key: str) -> str:
     """Return ``host[:port][/path]`` of an entry's key as any tool may have written it."""
-    text = key.partition("://")[2] if "://" in key else key
-    text = text.rstrip("/")
-    for suffix in ("/v1", "/v2"):
-        if text.endswith(suffix):
-            text = text[: -len(suffix)]
-    host, slash, path = text.partition("/")
-    return f"{normalize_registry(host.lower())}{slash}{path}"
+    _scheme, separator, text = key.rpartition("://")
+    host, slash, path = text.rstrip("/").partition("/")
+    host = normalize_registry(host.lower())
+    if path in ("v1", "v2") and (separator or host == DOCKER_HUB):
+        return host  # an old address of the whole registry, no namespace
+    return f"{host}{slash}{path}"
+
+
+def _by_key(section: dict[str, t.Any]) -> dict[str, list[t.Any]]:
+    """Return the entries of each host or namespace, the one whose key is written exactly so first."""
+    table: dict[str, list[t.Any]] = {}
+    for key, entry in section.items():
+        name = _normalize_key(key)
+        entries = table.setdefault(name, [])
+        entries.insert(0 if key == name else len(entries), entry)
+    return table
 
 
 class AuthFile:
@@ -96,10 +124,11 @@ class AuthFile:
 
     def __init__(self, raw: bytes, what: str) -> None:
         self._what = what
-        document = load_object(raw, MAX_AUTH_FILE, what, "credentials")
-        self._auths = {_normalize_key(key): (key, entry) for key, entry in self._section(document, "auths").items()}
-        self._helpers = {_normalize_key(key): (key, name) for key, name in self._section(document, "credHelpers").items()}
+        document = load_object(raw, MAX_AUTH_FILE, what, "credentials") if raw.strip() else {}
+        self._auths = _by_key(self._section(document, "auths"))
+        self._helpers = _by_key(self._section(document, "credHelpers"))
         self._store = document.get("credsStore") or ""
+        self._asked: dict[tuple[t.Any, str], Credentials | None] = {}
 
     def _section(self, document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
         section = document.get(name) or {}
@@ -109,60 +138,78 @@ class AuthFile:
 
     def find(self, host: str, repository: str, run: RunHelper) -> Credentials | None:
         """Return the credentials for a repository: the host's helper, the most specific entry, the general helper."""
-        if host in self._helpers:
-            return self._ask(self._helpers[host][1], host, run)
+        for helper in self._helpers.get(host, ()):
+            credentials = self._ask(helper, host, run)
+            if credentials is not None:
+                return credentials
         parts = repository.split("/") if repository else []
         for length in range(len(parts), -1, -1):
-            found = self._auths.get("/".join([host, *parts[:length]]))
-            if found is not None:
-                credentials = self._entry(found[1])
+            for entry in self._auths.get("/".join([host, *parts[:length]]), ()):
+                credentials = self._entry(entry)
                 if credentials is not None:
                     return credentials
-        return self._ask(self._store, host, run) if self._store else None
+        return self._ask(self._store, host, run)
 
     def _ask(self, name: t.Any, host: str, run: RunHelper) -> Credentials | None:
+        """Return what a helper has for ``host``; it is run once, and "" is none."""
         if not isinstance(name, str):
             raise RegistryError(f"{self._what} names a credential helper for {host} that is no text.", "credentials")
-        pair = ask_helper(name, _HUB_KEY if host == DOCKER_HUB else host, run)
-        return None if pair is None else _from_pair(*pair)
+        if name and (name, host) not in self._asked:
+            pair = ask_helper(name, _HUB_KEY if host == DOCKER_HUB else host, run)
+            what = f"The credential helper {name} for {host}"
+            self._asked[name, host] = None if pair is None else _from_pair(*pair, what)
+        return self._asked.get((name, host))
 
     def _entry(self, entry: t.Any) -> Credentials | None:
         if not isinstance(entry, dict) or not all(isinstance(value, (str, int)) or value is None for value in entry.values()):
             raise RegistryError(f"{self._what} has an entry that is no map of texts.", "credentials")
-        if entry.get("registrytoken"):
-            return Credentials(registry_token=str(entry["registrytoken"]))
-        if entry.get("identitytoken"):
-            return Credentials(identity_token=str(entry["identitytoken"]))
+        for key, name in _ENTRY_TOKENS.items():
+            if entry.get(key):
+                return _checked(Credentials(**{name: str(entry[key])}), {name: key}, self._what, "credentials")
         if entry.get("auth"):
-            try:
-                text = base64.b64decode(str(entry["auth"]), validate=True).decode("utf-8")
-            except ValueError:
-                raise RegistryError(f"{self._what} has an entry whose auth is no base64 of user:password.", "credentials") from None
-            username, colon, password = text.partition(":")
-            if not colon:
-                raise RegistryError(f"{self._what} has an entry whose auth is no base64 of user:password.", "credentials")
-            return _from_pair(username, password.rstrip("\0"))
-        if entry.get("username") and entry.get("password"):
-            return _from_pair(str(entry["username"]), str(entry["password"]))
+            return _from_pair(*self._decode(str(entry["auth"])), self._what)
+        return _from_pair(str(entry.get("username") or ""), str(entry.get("password") or ""), self._what)
+
+    def _decode(self, auth: str) -> tuple[str, str]:
+        try:
+            text = base64.b64decode(auth.replace("\r", "").replace("\n", ""), validate=True).decode("utf-8")
+        except ValueError:
+            text = ""
+        username, colon, password = text.partition(":")
+        if not colon:
+            raise RegistryError(f"{self._what} has an entry whose auth is no base64 of user:password.", "credentials")
+        return username, password.strip("\0")
+
+
+def _from_pair(username: str, secret: str, source: str) -> Credentials | None:
+    """Return the credentials of a user name and a secret, None where one is missing."""
+    if not username or not secret:
         return None
+    credentials = Credentials(identity_token=secret) if username == _TOKEN_USER else Credentials(username, secret)
+    return _checked(credentials, {"identity_token": "an identity token"}, source, "credentials")
 
 
-def _from_pair(username: str, secret: str) -> Credentials:
-    return Credentials(identity_token=secret) if username == _TOKEN_USER else Credentials(username, secret)
-
-
-def _read(path: Path, named: bool) -> bytes | None:
-    """Return the bytes of an auth file; None where a file that nobody named does not exist."""
+def _read(path: Path, named: bool) -> tuple[bytes, int] | None:
+    """Return the bytes and the mode of an auth file; None where a file that nobody named does not exist."""
+    hint = "check auth_file and REGISTRY_AUTH_FILE" if named else "repair it, or set use_auth_file: false"
     try:
-        if not path.is_file():
-            if path.exists() or named:
-                fault = "is no regular file" if path.exists() else "does not exist"
-                raise RegistryError(f"The auth file {path} {fault}: check auth_file or REGISTRY_AUTH_FILE.", "credentials")
-            return None
-        with path.open("rb") as stream:
-            return stream.read(MAX_AUTH_FILE + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe must not hold the task up
+    except (FileNotFoundError, NotADirectoryError):
+        if named:
+            raise RegistryError(f"The auth file {path} does not exist: {hint}.", "credentials") from None
+        return None
+    except (OSError, ValueError):
+        raise RegistryError(f"The auth file {path} cannot be read: {hint}.", "credentials") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise RegistryError(f"The auth file {path} is no regular file: {hint}.", "credentials")
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(MAX_AUTH_FILE + 1), mode
     except OSError:
-        raise RegistryError(f"The auth file {path} cannot be read: check its permissions.", "credentials") from None
+        raise RegistryError(f"The auth file {path} cannot be read: {hint}.", "credentials") from None
+    finally:
+        os.close(descriptor)
 
 
 class Keychain:
@@ -210,16 +257,13 @@ class Keychain:
     def _sources(self) -> t.Iterator[AuthFile]:
         if self._auth_config:
             if "auth_config" not in self._files:
-                self._files["auth_config"] = AuthFile(self._auth_config.encode(), "The option auth_config")
+                self._files["auth_config"] = AuthFile(self._auth_config.encode("utf-8", "surrogatepass"), "The option auth_config")
             yield t.cast(AuthFile, self._files["auth_config"])
         if not self._use_auth_file:
             return
         for path, named in self._paths():
             if str(path) not in self._files:
-                raw = _read(path, named)
-                if raw is not None:
-                    self._warn_if_open(path)
-                self._files[str(path)] = None if raw is None else AuthFile(raw, f"The auth file {path}")
+                self._files[str(path)] = self._open(path, named)
             known = self._files[str(path)]
             if known is not None:
                 yield known
@@ -238,6 +282,11 @@ class Keychain:
         paths += [home / ".config" / "containers" / "auth.json", home / ".docker" / "config.json"]
         return [(path, False) for path in paths]
 
-    def _warn_if_open(self, path: Path) -> None:
-        if path.stat().st_mode & 0o077:
-            self._on_warning(f"The auth file {path} can be read by other users: make it readable by its owner only.")
+    def _open(self, path: Path, named: bool) -> AuthFile | None:
+        found = _read(path, named)
+        if found is None:
+            return None
+        raw, mode = found
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            self._on_warning(f"The auth file {path} is open to other users: make it readable by its owner only.")
+        return AuthFile(raw, f"The auth file {path}")

@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import typing as t
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
+from ._headers import parse_content_range
 from ._image_source import BlobStream, VerifiedBlob
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._reference import Digest
 from ._retry import Retry
 from ._transport import Answer
-
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/(?:[0-9]{1,18}|\*)", re.ASCII)
 
 
 class RegistryBlob:
@@ -50,11 +48,8 @@ class RegistryBlob:
 
     def _resume(self) -> Answer:
         answer = self._api.get_blob(self._descriptor.digest, self._position)
-        start = 0
-        if answer.status == 206:
-            match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-            start = int(match.group(1)) if match else -1
-        if start not in (0, self._position):
+        start = parse_content_range(answer.headers.get("Content-Range")) if answer.status == 206 else 0
+        if start is None or start not in (0, self._position):
             answer.close()
             raise RegistryError(
                 f"The registry {self._api.exchange.registry} sent another part of the blob {self._descriptor.digest} than was asked for.",

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import typing as t
 
 from ._auth import Authenticator, Scopes
 from ._credentials import Credentials
 from ._errors import NotFound, RegistryError
+from ._headers import MAX_WARNING, parse_warnings
 from ._json import load_object
 from ._origin import Target
 from ._retry import Retry
@@ -20,8 +20,6 @@ from ._transport import MAX_ERROR_BODY, Answer, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 5
-_WARNING = re.compile(r'299 [^ ]+ "((?:[^"\\]|\\.){0,4096})"')
-_MOST_WARNINGS = 4096
 _ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND"})
 _DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
 
@@ -138,8 +136,8 @@ class Exchange:
         raise RegistryError(f"{self.origin.authority} redirects more than {_MOST_HOPS} times.", "invalid_response")
 
     def _pass_warnings(self, header: str) -> None:
-        for text in _WARNING.findall(header[: 4 * _MOST_WARNINGS]):
-            shown = clean(re.sub(r"\\(.)", r"\1", text), _MOST_WARNINGS)
+        for text in parse_warnings(header):
+            shown = clean(text, MAX_WARNING)
             if shown not in self._warned:
                 self._warned.add(shown)
                 self._on_warning(f"The registry {self.registry} warns: {shown}")

@@ -15,7 +15,7 @@ from ._manifest import INDEX_TYPES, Manifest
 from ._platform import Platform
 from ._reference import Digest, Reference
 from ._referrers import list_referrers
-from ._results import Result, config_result, manifest_result, referrer_result
+from ._results import Result, config_result, manifest_result, printable, referrer_result
 
 
 def _configs(client: RegistryClient, index: Manifest) -> list[Result]:
@@ -33,7 +33,7 @@ def _details(client: RegistryClient, image: Reference, details: str, platform: P
         found = client.get_descriptor(image.identifier, platform)
         return {
             "digest": str(found.digest),
-            "media_type": found.media_type,
+            "media_type": printable(found.media_type),
             "size": found.size,
             "is_index": found.media_type in INDEX_TYPES,
         }

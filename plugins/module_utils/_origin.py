@@ -26,9 +26,15 @@ _TOKEN_SERVERS = {
     "registry.gitlab.com": "gitlab.com",
     "registry.digitalocean.com": "api.digitalocean.com",
 }
-_METADATA = frozenset(ipaddress.ip_address(text) for text in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"))
-_CARRIER_NAT = ipaddress.ip_network("100.64.0.0/10")
-_TRANSLATED = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("64:ff9b::/96"))  # IPv4 in disguise
+# Where strangers may register names beside each other: example.co.uk is no kin of other.co.uk.
+_SHARED_PARENT = re.compile(r"(?:ac|co|com|edu|gov|net|org)\.[a-z]{2}", re.ASCII)
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+)
+_TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48"))  # IPv4 in disguise
+# Not all versions of Python know that these are not public.
+_PRIVATE = tuple(ipaddress.ip_network(text) for text in ("100.64.0.0/10", "fec0::/10", "3fff::/20", "5f00::/16"))
 
 IPAddress = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Resolver = t.Callable[[str, int], t.Sequence[str]]
@@ -124,7 +130,7 @@ def classify(text: str) -> str:
         return "forbidden"
     if address.is_multicast or address.is_reserved or any(address in network for network in _TRANSLATED):
         return "forbidden"
-    if address in _CARRIER_NAT or not address.is_global:
+    if not address.is_global or any(address in network for network in _PRIVATE):
         return "private"
     return "public"
 
@@ -153,7 +159,7 @@ class Trust:
         host, parent = self.registry.host, self.registry.host.partition(".")[2]
         if _TOKEN_SERVERS.get(host) == realm.host:
             return True
-        if _address(host.strip("[]")) or parent.count(".") < 1:
+        if _address(host.strip("[]")) or "." not in parent or _SHARED_PARENT.fullmatch(parent):
             return False
         return realm.host == parent or realm.host.endswith(f".{parent}")
 

@@ -9,7 +9,7 @@ import typing as t
 
 from ._manifest import Descriptor, Manifest
 from ._reference import Reference
-from ._scrub import clean
+from ._scrub import CUT
 from ._transfer import PushPlan, TagMap, Transferred
 
 _LONGEST_TEXT = 16384
@@ -18,9 +18,10 @@ Result = dict[str, t.Any]
 
 
 def printable(value: t.Any) -> t.Any:
-    """Return text and structures from a registry without control characters, texts cut at 16 KiB."""
+    """Return text and structures from a registry without control characters but tab and newline, texts cut at 16 KiB."""
     if isinstance(value, str):
-        return clean(value, _LONGEST_TEXT) if not value.isprintable() or len(value) > _LONGEST_TEXT else value
+        text = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - len(CUT)] + CUT
+        return text if text.isprintable() else "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
     if isinstance(value, dict):
         return {printable(key): printable(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -35,7 +36,7 @@ def blob_result(descriptors: t.Iterable[Descriptor]) -> list[Result]:
 
 def typed_result(descriptors: t.Iterable[Descriptor]) -> list[Result]:
     """Return descriptors as ``{digest, size, media_type}``."""
-    return [{"digest": str(item.digest), "size": item.size, "media_type": item.media_type} for item in descriptors]
+    return [{"digest": str(item.digest), "size": item.size, "media_type": printable(item.media_type)} for item in descriptors]
 
 
 def tagging_result(image: Reference, root: Descriptor, before: TagMap, after: TagMap) -> Result:

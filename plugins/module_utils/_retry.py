@@ -9,6 +9,7 @@ import random
 import re
 import time
 import typing as t
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 
 from ._errors import RegistryError
@@ -25,10 +26,12 @@ def parse_retry_after(value: str, now: float) -> float | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
         return float(text)
-    if not re.fullmatch(r"[A-Za-z]{3}, [ -~]{10,40}", text, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z]{3,9},? [ -~]{10,40}", text, re.ASCII):
         return None
     try:
-        return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
+        date = parsedate_to_datetime(text)
+        known = date if date.tzinfo else date.replace(tzinfo=timezone.utc)  # two of HTTP's three forms may not name a zone
+        return max(known.timestamp() - now, 0.0)
     except (TypeError, ValueError, OverflowError, IndexError):
         return None
 

@@ -15,7 +15,6 @@ from urllib.parse import quote, quote_plus
 MASK = "********"
 SHORTEST = 4  # shorter secrets would mask ordinary text such as "sha256" or "changed"
 CUT = "..."  # what stands where text was cut
-_MOST_CUTS = 8
 
 
 def clean(text: str, limit: int = 500) -> str:
@@ -66,7 +65,7 @@ class Scrubber:
     """Knows the secrets of one task and masks them in text, and in the keys and values of results."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
+        self._forms: dict[str, tuple[str, ...]] = {}  # by their first characters, the longest first
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
 
@@ -75,35 +74,42 @@ class Scrubber:
         if not secret or len(secret.strip()) < SHORTEST:
             return
         with self._lock:
-            self._forms.update(form for form in _forms(secret) if len(form) >= SHORTEST)
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+            forms = dict(self._forms)
+            for form in _forms(secret):
+                if len(form) >= SHORTEST:
+                    same = {*forms.get(form[:SHORTEST], ()), form}
+                    forms[form[:SHORTEST]] = tuple(sorted(same, key=len, reverse=True))
+            self._forms = forms
+            # Of the forms only their beginnings: a task may learn hundreds of long tokens.
+            self._pattern = re.compile("|".join(map(re.escape, forms)))
 
     def text(self, value: str) -> str:
-        """Return ``value`` with every known secret masked, and what is left of one where text was cut."""
-        if self._pattern is None:
-            return value
-        text = self._pattern.sub(MASK, value)
-        end = len(text)
-        for _cut in range(_MOST_CUTS):
-            end = text.rfind(CUT, 0, end)
-            if end < SHORTEST:
-                break
-            start = self._find_beginning(text[:end])
-            text = text[:start] + (MASK if start < end else "") + text[end:]
-            end = start
-        return text
+        """Return ``value`` with every known secret masked, also the beginning of one where ``value`` was cut."""
+        shown: list[str] = []
+        end = 0
+        for start, stop in self._find(value):
+            if start >= end:
+                shown += [value[end:start], MASK]
+            end = max(end, stop)
+        return "".join([*shown, value[end:]])
 
-    def _find_beginning(self, text: str) -> int:
-        """Return where the longest beginning of a secret starts that ``text`` ends with, its length without one."""
-        found = len(text)
-        for form in self._forms:
-            start = text.find(form[:SHORTEST], max(0, len(text) - len(form)))
-            while 0 <= start < found:
-                if form.startswith(text[start:]):
-                    found = start
-                start = text.find(form[:SHORTEST], start + 1)
-        return found
+    def _find(self, text: str) -> t.Iterator[tuple[int, int]]:
+        """Yield where secrets stand in ``text``, in order; they may overlap."""
+        match = self._pattern.search(text) if self._pattern else None
+        while match is not None:
+            length = self._length(text, match.start())
+            if length:
+                yield match.start(), match.start() + length
+            match = match.re.search(text, match.start() + 1)
+
+    def _length(self, text: str, start: int) -> int:
+        """Return how much of a secret stands in ``text`` from ``start`` on, 0 if none does."""
+        forms = self._forms[text[start : start + SHORTEST]]
+        for form in forms:
+            if text.startswith(form, start):
+                return len(form)
+        cut = text.find(CUT, start + SHORTEST, start + len(forms[0]) + len(CUT))
+        return cut - start if cut >= 0 and any(form.startswith(text[start:cut]) for form in forms) else 0
 
     def value(self, value: t.Any) -> t.Any:
         """Return a copy of a JSON-like ``value`` with every known secret masked, in keys too."""

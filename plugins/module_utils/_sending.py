@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass, field
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
 from ._fanout import Cancellation
+from ._headers import parse_count, parse_received
 from ._image_source import BlobStream
 from ._manifest import Descriptor
 from ._origin import Target
@@ -22,7 +22,6 @@ from ._upload_body import UploadBody, open_at
 DEFAULT_CHUNK = 16 * 1024 * 1024
 SMALLEST_CHUNK = 1024 * 1024
 _BREAKS_BEFORE_CHUNKS = 2
-_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _TAKEN = frozenset({200, 201, 202, 204})
 _SESSION_LOST = frozenset({404, 410, 416})
@@ -264,10 +263,8 @@ class Sender:
 
 
 def _reached(answer: Answer) -> int | None:
-    match = _RANGE.fullmatch(answer.headers.get("Range", "").strip())
-    return int(match.group(1)) + 1 if match else None
+    return parse_received(answer.headers.get("Range"))
 
 
 def _least_chunk(answer: Answer) -> int:
-    text = answer.headers.get("OCI-Chunk-Min-Length", "")
-    return int(text) if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) else 0
+    return parse_count(answer.headers.get("OCI-Chunk-Min-Length")) or 0

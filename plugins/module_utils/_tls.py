@@ -58,7 +58,7 @@ class TlsOptions:
 
 
 def _host_folder(host: str) -> Path | None:
-    found = [Path(folder) / host for folder in CERTIFICATE_FOLDERS if (Path(folder) / host).is_dir()]
+    found = [Path(folder) / host for folder in CERTIFICATE_FOLDERS if os.path.isdir(Path(folder) / host)]  # False where it is closed to us
     return found[0] if found else None
 
 
@@ -76,8 +76,10 @@ def _load_default_authorities(context: ssl.SSLContext, folder: Path | None, envi
         if os.path.isfile(store):
             _load_authority(context, store, "the system's certificate store")
             return
-    import certifi  # comes with requests; only wanted where the system has no store
-
+    try:
+        import certifi  # comes with requests; only wanted where the system has no store
+    except ImportError:
+        raise RegistryError("This host has no store of certificate authorities: name a file of them with ca_path.", "tls") from None
     _load_authority(context, certifi.where(), "certifi")
 
 

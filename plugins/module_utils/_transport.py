@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from . import _connections
 from ._errors import RegistryError
+from ._headers import parse_count
 from ._origin import Origin, Target, Trust, resolve
 from ._tls import TlsOptions
 
@@ -31,8 +32,7 @@ class Answer:
         self.target = target
         self.status: int = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
-        length = self.headers.get("Content-Length", "")
-        self.length = int(length) if re.fullmatch(r"[0-9]{1,18}", length, re.ASCII) else None
+        self.length = parse_count(self.headers.get("Content-Length"))
         self._count = 0
 
     @property

@@ -48,10 +48,13 @@ def _shorter() -> RegistryError:
 def open_at(open_blob: t.Callable[[Descriptor], BlobStream], descriptor: Descriptor, offset: int) -> BlobStream:
     """Return the content of a blob from byte ``offset`` on; what stands before is read and dropped."""
     stream = open_blob(descriptor)
-    while offset:
-        block = stream.read(min(BLOCK, offset))
-        if not block:
-            stream.close()
-            raise _shorter()
-        offset -= len(block)
+    try:
+        while offset:
+            block = stream.read(min(BLOCK, offset))
+            if not block:
+                raise _shorter()
+            offset -= len(block)
+    except BaseException:
+        stream.close()
+        raise
     return stream

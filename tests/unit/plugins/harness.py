@@ -124,14 +124,20 @@ def module_arguments(args: t.Mapping[str, t.Any], check: bool, diff: bool, tmpdi
 
 @contextlib.contextmanager
 def _fresh_state() -> t.Iterator[None]:
-    """Forget warnings of modules before; put back the signal handler that the module sets."""
+    """Forget warnings of modules before; be no controller, which shows warnings itself; put back the signal handler."""
     for name in ("_global_warnings", "_global_deprecations"):
         getattr(warnings, name).clear()
+    internal: t.Any = sys.modules.get("ansible.module_utils._internal")
+    controller = getattr(internal, "is_controller", False)
+    if controller:
+        internal.is_controller = False
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, handler)
+        if controller:
+            internal.is_controller = True
 
 
 def run_module(name: str, args: t.Mapping[str, t.Any], check: bool, diff: bool, tmpdir: Path) -> Result:

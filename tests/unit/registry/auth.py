@@ -14,9 +14,10 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from .body import Body
 from .faults import refuse
 from .journal import Headers, Recorded
-from .wire import Answer, Body
+from .wire import Answer
 
 Grants = t.Mapping[str, str]  # pattern of repositories -> actions, "pull,push"; "*" for all
 EVERYTHING: Grants = {"*": "*"}

@@ -9,11 +9,12 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .body import Body
 from .faults import page, refuse
 from .journal import Headers, Recorded
 from .store import Repository, Store
 from .styles import Style
-from .wire import Answer, Body
+from .wire import Answer
 
 DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
 NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"

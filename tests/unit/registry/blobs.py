@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 
 from .backend import Backend, Endpoint, fixed
+from .body import Body
 from .faults import refuse
 from .journal import Headers, Recorded
 from .store import Blob, Slice
-from .wire import Answer, Body
+from .wire import Answer
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

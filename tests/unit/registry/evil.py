@@ -8,10 +8,11 @@ from __future__ import annotations
 import ssl
 import typing as t
 
+from .body import Body
 from .canary import find_secrets
 from .journal import Headers, Journal, Recorded
 from .server import Server
-from .wire import Answer, Body, Channel
+from .wire import Answer, Channel
 
 
 class Evil:

@@ -12,13 +12,14 @@ import typing as t
 from . import blobs, lists, manifests, uploads
 from .auth import Open, TokenAuth
 from .backend import Backend, Endpoint, not_found_page, route
+from .body import Body
 from .content import Filler
 from .faults import Rule, Script, refuse
 from .journal import Journal, Recorded
 from .server import Server
 from .store import Store
 from .styles import Style, make_style
-from .wire import Answer, Body, Channel
+from .wire import Answer, Channel
 
 ENDPOINTS: dict[str, Endpoint] = {**lists.ENDPOINTS, **manifests.ENDPOINTS, **blobs.ENDPOINTS, **uploads.ENDPOINTS}
 

@@ -11,8 +11,9 @@ import re
 import threading
 import typing as t
 
+from .body import Body
 from .journal import Headers, Recorded
-from .wire import Answer, Body, Delivery
+from .wire import Answer, Delivery
 
 Apply = t.Callable[[], Answer]
 Change = t.Callable[[Answer], None]

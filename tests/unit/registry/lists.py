@@ -10,10 +10,11 @@ import typing as t
 from urllib.parse import quote, urlencode
 
 from .backend import Backend, Endpoint, fixed, not_found_page
+from .body import Body
 from .faults import refuse
 from .journal import Headers, Recorded
 from .store import OCI_INDEX, Repository
-from .wire import Answer, Body
+from .wire import Answer
 
 _JSON = Headers([("Content-Type", "application/json")])
 

@@ -9,10 +9,11 @@ import json
 import typing as t
 
 from .backend import DIGEST, Backend, Endpoint, fixed, not_found_page
+from .body import Body
 from .faults import refuse
 from .journal import Headers, Recorded
 from .store import DOCKER_LIST, MEDIA_TYPES, OCI_INDEX, Repository, Stored, digest_of, is_foreign
-from .wire import Answer, Body
+from .wire import Answer
 
 _INDEXES = (OCI_INDEX, DOCKER_LIST)
 

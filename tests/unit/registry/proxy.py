@@ -11,10 +11,11 @@ import typing as t
 from urllib.parse import urlsplit
 
 from .auth import decode_basic
+from .body import Body
 from .faults import page
 from .journal import Headers, Journal, Recorded
 from .server import Server
-from .wire import BLOCK, Answer, Body, Channel
+from .wire import BLOCK, Answer, Channel
 
 _HOP = ("proxy-authorization", "proxy-connection", "connection", "keep-alive")
 

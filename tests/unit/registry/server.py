@@ -11,8 +11,9 @@ import threading
 import traceback
 import typing as t
 
+from .body import Body
 from .journal import Journal, Recorded
-from .wire import Answer, Body, Channel, ClientLeft, CutOff
+from .wire import Answer, Channel, ClientLeft, CutOff
 
 Handler = t.Callable[[Recorded, Body, Channel], t.Optional[Answer]]
 
@@ -70,20 +71,14 @@ class Server:
 
     def _run(self, sock: socket.socket, number: int) -> None:
         if self._context is not None:
-            try:
-                sock.settimeout(30)
-                sock = self._context.wrap_socket(sock, server_side=True)
-                sock.settimeout(None)
-            except OSError as error:
-                self.handshake_failures.append(str(error))
-                sock.close()
-                return
+            sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         channel = Channel(sock, number, self.stopped, self.copy)
         with self._lock:
             self._channels[number] = channel
         if self.stopped.is_set():
             channel.stop()
         try:
+            self._shake_hands(channel)
             while self._serve(channel):
                 pass
         except CutOff:
@@ -96,6 +91,16 @@ class Server:
             with self._lock:
                 del self._channels[number]
             channel.close()
+
+    def _shake_hands(self, channel: Channel) -> None:
+        if not isinstance(channel.sock, ssl.SSLSocket):
+            return
+        try:
+            channel.sock.do_handshake()
+        except OSError as error:
+            self.handshake_failures.append(str(error))
+            channel.linger()  # the client may read the alert that says why
+            raise
 
     def _serve(self, channel: Channel) -> bool:
         request = channel.read_head(self.name)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 
 from .backend import DIGEST, Backend, Endpoint, fixed
+from .body import Body
 from .faults import page, refuse
 from .journal import Headers, Recorded
 from .store import Blob, Repository, Session
-from .wire import Answer, Body, ClientLeft
+from .wire import Answer, ClientLeft
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 

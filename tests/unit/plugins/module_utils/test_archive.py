@@ -22,12 +22,12 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.sources import COD
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, tar_bytes
 
 PACKED = [codec for codec in CODECS if codec]
-FILES = {f"file{number}": random.Random(number).randbytes(200_000 + number) for number in range(12)}
+FILES = {f"file{number}": random.Random(number).randbytes(70_000 + number) for number in range(8)}
 FILES["small"] = b"{}"
 RAW = tar_bytes(FILES.items())
 
 
-@pytest.fixture()
+@pytest.fixture
 def make(tmp_path: Path) -> t.Iterator[t.Callable[[bytes], Archive]]:
     """A function that writes an archive and opens it."""
     opened: list[Archive] = []
@@ -48,7 +48,7 @@ def make(tmp_path: Path) -> t.Iterator[t.Callable[[bytes], Archive]]:
 Make = t.Callable[[bytes], Archive]
 
 
-@pytest.fixture()
+@pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one whenever a compressed file is decompressed from its beginning."""
     count: list[int] = []
@@ -74,7 +74,8 @@ def test_files_are_read_in_any_order_and_often(make: Make, codec: str) -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_threads_read_at_the_same_time(make: Make, codec: str) -> None:
+def test_threads_read_at_the_same_time(make: Make, codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_compressed_file, "_SPACING", 1)
     archive = make(COMPRESSIONS[codec](RAW))
     together = threading.Barrier(4, timeout=30)
 
@@ -139,10 +140,9 @@ def test_small_files_are_kept_as_long_as_there_is_room(make: Make, begun: list[i
     assert len(begun) == 3
 
 
-@pytest.mark.parametrize("codec", ["xz"])
-def test_a_large_window_has_one_reader_at_a_time(make: Make, monkeypatch: pytest.MonkeyPatch, codec: str) -> None:
+def test_a_large_window_has_one_reader_at_a_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_archive, "LIGHT", 1024 * 1024)
-    archive = make(COMPRESSIONS[codec](RAW))
+    archive = make(COMPRESSIONS["xz"](RAW))
     first = archive.open("file1")
     done: list[bytes] = []
     second = threading.Thread(target=lambda: done.append(read_stream(archive.open("file0"))))
@@ -162,7 +162,7 @@ def test_a_window_beyond_all_allowance_is_refused(make: Make, monkeypatch: pytes
 
 @pytest.mark.parametrize("codec", ["", "gzip", "bzip2", "xz"])
 def test_memory_is_bounded_whatever_the_size(make: Make, codec: str) -> None:
-    size = 48 * 1024 * 1024
+    size = 32 * 1024 * 1024
     raw = COMPRESSIONS[codec](tar_bytes([("large", bytes(size)), ("last", b"x" * 100)]))
     tracemalloc.start()
     try:
@@ -176,7 +176,7 @@ def test_memory_is_bounded_whatever_the_size(make: Make, codec: str) -> None:
                 break
             length += len(block)
         assert length == size
-        assert tracemalloc.get_traced_memory()[1] - before < 5 * 1024 * 1024
+        assert tracemalloc.get_traced_memory()[1] - before < 14 * 1024 * 1024, "xz alone holds 8 MiB"
     finally:
         tracemalloc.stop()
 
@@ -195,7 +195,7 @@ def test_a_compressed_file_that_became_shorter(make: Make, tmp_path: Path) -> No
     raw = COMPRESSIONS["xz"](RAW)
     archive = make(raw)
     os.truncate(tmp_path / "image.tar", len(raw) // 2)
-    file = archive.open("file11")
+    file = archive.open("file7")
     with refused("invalid_source", "image.tar became shorter while it was read"):
         read_stream(file)
     with refused("invalid_source", "image.tar"):
@@ -206,7 +206,7 @@ def test_a_compressed_file_that_is_another_now(make: Make, tmp_path: Path) -> No
     archive = make(COMPRESSIONS["bzip2"](RAW))
     (tmp_path / "image.tar").write_bytes(COMPRESSIONS["bzip2"](b"short").ljust(3_000_000, b"\0"))
     with refused("invalid_source", "The archive", "changed while it was read"):
-        read_stream(archive.open("file11"))
+        read_stream(archive.open("file7"))
 
 
 # What is no archive

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
 
 # From the lowest layer to the highest. A file imports from the layers below its own and, in its own, from what stands before it.
 LAYERS = (
-    "_errors _scrub _secrets _json _reference _platform _manifest _challenge _fanout",
+    "_errors _scrub _secrets _json _reference _platform _manifest _challenge _headers _fanout",
     "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
     "_credential_helper _credentials",
     "_origin _tls _connections _transport _retry _auth _exchange",

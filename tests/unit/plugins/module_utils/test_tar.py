@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils import _tar
 from ansible_collections.ocitools.registry.plugins.module_utils._archive import Archive
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._files import LocalFile
+from ansible_collections.ocitools.registry.plugins.module_utils._files import LocalFile, open_path
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, header, member, pax_record, tar_bytes
 from hypothesis import given, settings
@@ -27,11 +27,11 @@ LONG = "blobs/sha512/" + "a" * 128
 
 
 def archive(raw: bytes) -> Archive:
-    """An archive of these bytes, in a file without a name."""
-    file = tempfile.TemporaryFile()
-    file.write(raw)
-    file.flush()
-    return Archive(LocalFile(t.cast(t.BinaryIO, file), "image.tar"))
+    """An archive of these bytes, in a file that is removed but open."""
+    with tempfile.NamedTemporaryFile(suffix="image.tar") as file:
+        file.write(raw)
+        file.flush()
+        return Archive(t.cast(LocalFile, open_path(file.name)))
 
 
 def contents(raw: bytes) -> dict[str, bytes]:
@@ -41,6 +41,14 @@ def contents(raw: bytes) -> dict[str, bytes]:
         return {name: read_stream(opened.open(name)) for name in opened.names if opened.has(name)}
     finally:
         opened.close()
+
+
+def outcome(raw: bytes) -> dict[str, bytes] | RegistryError:
+    """The files in an archive, or the error with which it is refused."""
+    try:
+        return contents(raw)
+    except RegistryError as error:
+        return error
 
 
 # What tools write
@@ -129,7 +137,7 @@ def test_links_are_followed_inside_the_archive() -> None:
 def test_links_that_lead_out_or_nowhere_are_missing(target: str) -> None:
     opened = archive(tar_bytes([("a", Link(target))]))
     assert not opened.has("a")
-    with refused("invalid_source", "'a' is missing in image.tar"):
+    with refused("invalid_source", "'a' is missing in", "image.tar"):
         opened.open("a")
 
 
@@ -173,7 +181,7 @@ HARMFUL = {
 @pytest.mark.parametrize("case", HARMFUL)
 def test_harmful_archives_are_refused(case: str, codec: str) -> None:
     raw, kind, words = HARMFUL[case]
-    with refused(kind, "The archive image.tar", words):
+    with refused(kind, "The archive ", "image.tar", words):
         archive(COMPRESSIONS[codec](raw + END))
 
 
@@ -204,11 +212,10 @@ def test_cut_off_anywhere_it_is_truncated_or_lacks_the_last_members() -> None:
     files = {"a": b"1" * 700, LONG: b"2" * 512, "c": b"3"}
     raw = tar_bytes(files.items(), tarfile.GNU_FORMAT)
     for length in range(512, len(raw), 31):
-        try:
-            found = contents(raw[:length])
-        except RegistryError as error:
-            assert error.kind == "invalid_source"
-            assert "truncated: it ends after" in error.message
+        found = outcome(raw[:length])
+        if isinstance(found, RegistryError):
+            assert found.kind == "invalid_source"
+            assert "truncated: it ends after" in found.message
         else:
             assert found.items() <= files.items()
             assert length % 512 == 0 or length > len(raw.rstrip(b"\0")) + 512
@@ -254,8 +261,8 @@ def _with_checksums(raw: bytes) -> bytes:
 
 
 def _read_or_refuse(raw: bytes) -> None:
-    try:
-        for content in contents(raw).values():
-            assert len(content) <= len(raw) + 10_000
-    except RegistryError as error:
-        assert error.kind in ("invalid_source", "limit", "missing_library")
+    found = outcome(raw)
+    if isinstance(found, RegistryError):
+        assert found.kind in ("invalid_source", "limit", "missing_library")
+    else:
+        assert all(len(content) <= len(raw) + 10_000 for content in found.values())

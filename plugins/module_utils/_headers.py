@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the headers that registries answer with: strictly, and None where one says nothing that can be used."""
+
+from __future__ import annotations
+
+import re
+
+MAX_WARNING = 4096
+_MAX_LINK = 16384
+_COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
+_RECEIVED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)", re.ASCII)
+_WARNING = re.compile(rf'299 [^ ]+ "((?:[^"\\]|\\.){{0,{MAX_WARNING}}})"', re.ASCII)
+_LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"(?:[^"\\]|\\.)*")*)')
+_RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.ASCII | re.IGNORECASE)
+
+
+def parse_count(value: str | None) -> int | None:
+    """Return the number of bytes that a header such as Content-Length gives."""
+    return int(value) if value and _COUNT.fullmatch(value) else None
+
+
+def parse_received(value: str | None) -> int | None:
+    """Return how many bytes of an upload the registry has, as its Range (``0-<last byte>``) says."""
+    match = _RECEIVED.fullmatch((value or "").strip())
+    return int(match.group(1)) + 1 if match else None
+
+
+def parse_content_range(value: str | None) -> int | None:
+    """Return the first byte that a Content-Range (``bytes <first>-<last>/<all>``) names."""
+    match = _CONTENT_RANGE.fullmatch((value or "").strip())
+    return int(match.group(1)) if match and int(match.group(1)) <= int(match.group(2)) else None
+
+
+def parse_warnings(value: str | None) -> list[str]:
+    """Return the texts of the warnings with code 299; text behind the first 16 KiB of the header is left out."""
+    return [re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) for text in _WARNING.findall((value or "")[: 4 * MAX_WARNING])]
+
+
+def parse_next_link(value: str | None) -> str | None:
+    """Return the address of the next page that a Link header names."""
+    for link, parameters in _LINK.findall((value or "")[:_MAX_LINK]):
+        relation = _RELATION.search(parameters)
+        if link and relation and "next" in (relation.group(1) or relation.group(2) or "").lower().split():
+            return str(link)
+    return None
