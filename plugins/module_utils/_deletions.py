@@ -60,7 +60,7 @@ class Deletions:
         """Raise the first failure, if there is one, and tell how many of those ``asked`` for there are."""
         for error in self.failures.values():
             if asked > 1:
-                error.message += f" {len(self.done)} of {asked} were deleted, {len(self.failures)} failed."
+                error.message += f" {sum(map(bool, self.done.values()))} of {asked} were deleted, {len(self.failures)} failed."
             raise error
 
 
