@@ -99,14 +99,6 @@ class TagDeletion:
                 raise
             return None
 
-    def _is_there(self, identifier: str) -> bool:
-        try:
-            return find_digest(self.api, identifier) is not None
-        except RegistryError as error:
-            if error.kind != "denied":
-                raise
-            return False
-
     def _by_tag(self) -> RegistryError | None:
         refusal = self._delete(self.tag)
         if refusal is None:
@@ -134,8 +126,8 @@ class TagDeletion:
     def _check_rest(self) -> None:
         """Make sure that manifest and siblings are there; put back what the registry took along and raise ``TookMore``."""
         digest = self.manifest.digest
-        kept = self.spare or self._is_there(str(digest))
-        lost = [tag for tag in self.siblings if not self._is_there(tag)]
+        kept = self.spare or find_readable(self.api, str(digest)) is not None
+        lost = [tag for tag in self.siblings if find_readable(self.api, tag) is None]
         if kept and not lost:
             return
         taken = [] if kept else [f"the manifest {digest}"]
@@ -208,6 +200,16 @@ class TagDeletion:
             )
 
 
+def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:
+    """Return the digest of what could be read before a deletion, None where it is absent or, as some registries say then, denied."""
+    try:
+        return find_digest(api, identifier)
+    except RegistryError as error:
+        if error.kind != "denied":
+            raise
+        return None
+
+
 def check_unmoved(shown: str, planned: Digest, current: Digest) -> None:
     """Raise ``conflict`` where somebody moved the tag since it was looked at."""
     if current != planned:
@@ -244,7 +246,7 @@ def delete_digest(api: RepositoryApi, manifest: Manifest, retries: int = 4) -> N
     else:
         raise no_deletion(api.exchange.failure(answer, f"Deleting {shown}", shown), api.exchange.registry)
     retry = Retry(retries)
-    while find_digest(api, str(manifest.digest)) is not None:
+    while find_readable(api, str(manifest.digest)) is not None:
         message = f"The registry said that it deleted {shown}, but it is still there."
         still = RegistryError(message, "conflict", reference=shown, passing=True)
         if not retry.after_error(still):

@@ -8,12 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ._client import RegistryClient
-from ._deletion import DeletionWays, TagDeletion, TookMore, check_unmoved, delete_digest
+from ._deletion import DeletionWays, TagDeletion, TookMore, check_unmoved, delete_digest, find_readable
 from ._deletion_refusal import NoDeletion
 from ._errors import NotFound, RegistryError
 from ._manifest import Manifest
 from ._reference import Digest
-from ._transfer import find_digest
 
 Delete = t.Callable[[str], str]
 _FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
@@ -95,7 +94,7 @@ def delete_with_tags(client: RegistryClient, digest: Digest, tags: t.Sequence[st
         return ""
     delete_digest(client.api, manifest, client.connection.options.retries)
     for tag in tags:
-        if find_digest(client.api, tag) == digest:
+        if find_readable(client.api, tag) == digest:
             raise RegistryError(
                 f"The registry deleted {client.registry}@{digest}, but the tag {tag} still leads there: delete it by method tag.",
                 "conflict",

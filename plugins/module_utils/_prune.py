@@ -141,16 +141,23 @@ class Pruning:
         self._deletions = Deletions(client)
 
     def run(self) -> None:
-        """Delete what the plan says: indexes, then images, then what belongs to them by its name."""
+        """Delete what the plan says; what belongs to an image by its name goes after it."""
         if self._method == "digest":
             self._taken = self._find_taken()
-        waves: tuple[list[str], ...] = ([], [], [])
-        # What shares its digest with a kept tag goes first: it shows whether this registry deletes more than it is asked to.
-        for entry in sorted(self._plan.doomed, key=lambda entry: entry.descriptor.digest not in self._staying):
-            waves[2 if owner_key(entry.tag) else 0 if entry.descriptor.is_index else 1].append(self._name(entry))
+        waves: tuple[list[str], ...] = ([], [], [], [])
+        for entry in self._plan.doomed:
+            waves[self._wave(entry)].append(self._name(entry))
         for wave in waves:
             self._deletions.run(list(dict.fromkeys(wave)), self._delete)
             self._deletions.raise_failures(sum(map(len, waves)))
+
+    def _wave(self, entry: Entry) -> int:
+        """Return when a tag goes: what shares its digest with a kept tag shows whether this registry takes more than it is asked to."""
+        if owner_key(entry.tag):
+            return 3
+        if entry.descriptor.digest in self._staying:
+            return 0
+        return 1 if entry.descriptor.is_index else 2
 
     def _name(self, entry: Entry) -> str:
         """Return what is deleted so that the tag goes: the digest only where no kept tag leads to it."""

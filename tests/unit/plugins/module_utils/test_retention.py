@@ -100,7 +100,9 @@ def test_either_keeps() -> None:
     assert kept(policy(keep_last=3, keep_within="1h"), ages) == {"a", "b", "c"}
 
 
-@pytest.mark.parametrize(("span", "age", "stays"), [("12h", 0.5, True), ("12h", 0.51, False), ("30d", 30, True), ("2w", 14.1, False), ("1y", 364, True)])
+@pytest.mark.parametrize(
+    ("span", "age", "stays"), [("12h", 0.5, True), ("12h", 0.51, False), ("30d", 30, True), ("2w", 14.1, False), ("1y", 364, True)]
+)
 def test_spans(span: str, age: float, stays: bool) -> None:
     assert kept(policy(keep_within=span), {"a": age}) == ({"a"} if stays else set())
 

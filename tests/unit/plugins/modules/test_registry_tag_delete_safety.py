@@ -11,8 +11,9 @@ import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, Result, RunModule
-from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
+from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 StartModule = t.Callable[..., Process]
@@ -135,7 +136,9 @@ def test_reads_that_are_behind(make_registry: MakeRegistry, run_module: RunModul
 # Where the second half of substitute fails
 
 
-@pytest.mark.parametrize("refusal", [(405, "UNSUPPORTED"), (403, "DENIED"), (500, "UNKNOWN"), (404, "MANIFEST_UNKNOWN"), (400, "DIGEST_INVALID")])
+@pytest.mark.parametrize(
+    "refusal", [(405, "UNSUPPORTED"), (403, "DENIED"), (500, "UNKNOWN"), (404, "MANIFEST_UNKNOWN"), (400, "DIGEST_INVALID")]
+)
 def test_the_tag_is_put_back(make_registry: MakeRegistry, run_module: RunModule, refusal: tuple[int, str]) -> None:
     registry = make_registry("distribution2")
     fill(registry)
@@ -236,7 +239,12 @@ def test_of_many_tags_one_is_moved_and_one_deleted_meanwhile(registry: FakeRegis
     for tag in ("a", "b", "c"):
         registry.add_image("app", tag)
     other = registry.tags("app")["c"]
-    registry.on("delete_manifest").call(lambda request: (registry.set_tag("app", "b", other), registry.remove_tag("app", "1.0")) and None)
+
+    def interfere(_request: Recorded) -> None:
+        registry.set_tag("app", "b", other)
+        registry.remove_tag("app", "1.0")
+
+    registry.on("delete_manifest").call(interfere)
     result = delete(run_module, registry, name="app", tags=["a", "b", "1.0", "stable"]).failure("conflict")
     assert result["deleted_tags"] == ["a", "stable"]
     assert result["absent_tags"] == ["1.0"]
