@@ -20,6 +20,7 @@ try:
     import requests
     from requests.adapters import HTTPAdapter
     from requests.utils import get_environ_proxies
+    from urllib3 import __version__ as urllib3_version
     from urllib3 import disable_warnings
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -149,6 +150,8 @@ if HAS_REQUESTS:
         """Connects only to what ``addresses(host, port)`` returns, or to a proxy, with one TLS context for good."""
 
         def __init__(self, context: ssl.SSLContext, addresses: Addresses, proxies: Addresses, connections: int) -> None:
+            if context.check_hostname and urllib3_version.startswith("1."):
+                context.check_hostname = False  # urllib3 1 compares the names itself, and tells the context none for addresses
             self._tls: dict[str, t.Any] = {"ssl_context": context, "cert_reqs": context.verify_mode}
             self._classes = _pool_classes(addresses)
             self._proxy_classes = _pool_classes(proxies)

@@ -160,7 +160,7 @@ class Exchange:
             return NotFound(f"{action} failed: the registry has no such content{told}.", *facts)
         if page and status < 500:
             return RegistryError(
-                f"{action} failed: {self.origin.authority} answered with a web page{told}; is this the registry, or a proxy before it?",
+                f"{action} failed: {self.origin.authority} answered with a web page{told}: check that it is the registry, and what stands before it.",
                 "invalid_response",
                 *facts,
             )

@@ -174,8 +174,10 @@ class Manifest:
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The config and the layers, each digest once, in order."""
-        every = ((self.config,) if self.config else ()) + self.layers
-        return tuple({descriptor.digest: descriptor for descriptor in reversed(every)}.values())[::-1]
+        unique: dict[Digest, Descriptor] = {}
+        for descriptor in ((self.config,) if self.config else ()) + self.layers:
+            unique.setdefault(descriptor.digest, descriptor)
+        return tuple(unique.values())
 
     @property
     def platforms(self) -> tuple[Descriptor, ...]:
@@ -209,7 +211,7 @@ def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
         raise _invalid(f"{what} can be read both as an index and as an image: it is refused.")
     stated = _text(document, "mediaType", what)
     if carrier and stated and carrier != stated:
-        raise _invalid(f"{what} was served as {clean(carrier, 100)} but says {clean(stated, 100)} of itself: it is refused.")
+        raise _invalid(f"{what} is called {clean(carrier, 100)} but says {clean(stated, 100)} of itself: it is refused.")
     kind = carrier or stated or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if kind not in INDEX_TYPES and kind not in MANIFEST_TYPES:
         raise RegistryError(f"{what} is of the type {clean(kind, 100)}, which is no image manifest or index.", "unsupported")

@@ -194,8 +194,9 @@ class Reference:
         digest = Digest.parse(digest_text) if at else None
         head, slash, last = path.rpartition("/")
         last, colon, tag = last.partition(":")
-        if colon and not slash and registry is None and _PORT.fullmatch(tag) and last == "localhost":
-            raise _invalid(f"The name {name!a:.300} names a registry but no repository.")
+        alone = not slash and registry is None and _has_host(last)
+        if alone and (text != name or (last == "localhost" and _PORT.fullmatch(tag))):  # a scheme or a last '/' was dropped
+            raise _invalid(f"The name {last!a:.300} names a registry but no repository.")
         path = f"{head}{slash}{last}"
         host, repository = cls._locate(path, name, registry)
         return cls(host, check_repository(repository, host), check_tag(tag) if colon else None, digest)

@@ -199,11 +199,12 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
 
 def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            reason = re.sub(r"[^ -~]", "", cause.verify_message or "it cannot be verified")
-            return RegistryError(
-                f"The TLS certificate of {where} is not trusted: {reason}. Name the authority that issued it with ca_path.", "tls"
-            )
+        # urllib3 1 compares host names itself, and says so in an error of its own.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            reason = re.sub(r"[^ -~]", "", getattr(cause, "verify_message", "") or str(cause)).rstrip(".") or "it cannot be verified"
+            named = "match" in reason
+            advice = "Use a name that is in it" if named else "Name the authority that issued it with ca_path"
+            return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):

@@ -30,8 +30,8 @@ options:
       - The image on the host that runs the task, an OCI layout directory, an OCI archive or a C(docker save) archive. Archives may be plain or
         compressed by gzip, bzip2, xz or zstd; what a file is, is found by looking at it, not by its name.
       - zstd needs Python 3.14 or the Python package zstandard; without, the task fails with the error kind V(missing_library).
-      - A path that does not exist or cannot be read fails with the error kind V(local_io), one that holds no image, a corrupt or a truncated one
-        with V(invalid_source).
+      - A path that does not exist or cannot be read fails with the error kind V(local_io), one that holds no image or ends too early with
+        V(invalid_source), one with content that does not have its digest with V(digest_mismatch).
     type: path
     required: true
     aliases: [src]

@@ -72,6 +72,9 @@ class Open:
         """Return what must never be shown."""
         return []
 
+    def expire_all(self) -> None:
+        """Make every token that was issued invalid; only a token server has any."""
+
     def check(self, request: Recorded) -> Answer | None:
         """Return a refusal, None where the request may pass."""
         return None

@@ -42,7 +42,7 @@ def _start(backend: Backend, request: Recorded, names: list[str]) -> int:
     cursor, last = request.argument("next_page"), request.argument("last")
     if cursor.startswith("cursor-"):
         return int(cursor[7:])
-    if not last or backend.style.ignores_last:
+    if not last or (backend.style.ignores_last and request.endpoint == "list_tags"):
         return 0
     if last in names:
         return names.index(last) + 1
@@ -54,10 +54,11 @@ def _page(backend: Backend, request: Recorded, names: list[str]) -> tuple[list[s
     style, told = backend.style, request.argument("n")
     if "n" in request.query and (style.refuses_n or not told.lstrip("-").isdigit()):
         return refuse(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested")
-    wanted = 0 if style.ignores_n or not told else int(told)
+    ignored = style.ignores_n and request.endpoint == "list_tags"
+    wanted = 0 if ignored or not told else max(int(told), 0)
     if style.page_limit and wanted > style.page_limit:
         return refuse(400, "PAGINATION_NUMBER_INVALID", f"n must be at most {style.page_limit}")
-    if told == "0" and not style.ignores_n:
+    if told == "0" and not ignored:
         return [], Headers()
     start = _start(backend, request, names)
     size = min(filter(None, (wanted, style.page_size)), default=0)

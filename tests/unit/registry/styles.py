@@ -61,11 +61,12 @@ class Style:
     location_query: bool = True  # it has a query that must be kept
     stale_location: str = "refused"  # what an old Location is good for: refused (404), ok
     cancel: str = "ok"  # ok; or a status
+    session_code: str = "BLOB_UPLOAD_UNKNOWN"  # the error code of a session that is lost, or of an old Location
 
     # Lists
     page_size: int = 0  # 0: everything on one page
     page_limit: int = 0  # n above it: 400
-    ignores_n: bool = False
+    ignores_n: bool = False  # of tags; the catalog knows n and last
     ignores_last: bool = False
     refuses_n: bool = False  # 400
     next_page: str = "last"  # last; opaque (a token); loop (the same page again); endless (ever new cursors)
@@ -90,6 +91,7 @@ def distribution2(delete: bool = True) -> Style:
         delete_by_tag="digest_invalid" if delete else "unsupported",
         delete_by_digest=delete,
         chunks="append",
+        session_code="BLOB_UPLOAD_INVALID",
         foreign_layers="refused",
         ignores_n=True,
         ignores_last=True,

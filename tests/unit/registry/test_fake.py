@@ -86,6 +86,7 @@ def test_distribution2_appends_a_chunk_at_a_wrong_offset(make_registry: MakeRegi
     registry = make_registry("distribution2")
     opened = ask(registry, "POST", "/v2/app/blobs/uploads/")
     patched = ask(registry, "PATCH", local(opened), DATA, {"Content-Range": "7-26"})
+    assert ask(registry, "GET", local(opened)).code == "BLOB_UPLOAD_INVALID"
     assert (patched.status, patched.headers["Range"]) == (202, f"0-{len(DATA) - 1}")
     assert ask(registry, "PUT", local(patched, f"digest={digest_of(b'x')}"), b"").code == "DIGEST_INVALID"
 
@@ -214,6 +215,17 @@ def test_lists_of_what_is_not_there(registry: FakeRegistry) -> None:
     assert ask(registry, "GET", "/v2/_catalog").json == {"repositories": ["db"]}
     registry.style.refuses_n = True
     assert ask(registry, "GET", "/v2/db/tags/list?n=5").status == 400
+
+
+def test_distribution2_pages_its_catalog_but_not_its_tags(make_registry: MakeRegistry) -> None:
+    registry = make_registry("distribution2")
+    for repository in ("a", "b"):
+        registry.add_image(repository, "2")
+        registry.add_image(repository, "1")
+    first = ask(registry, "GET", "/v2/_catalog?n=1")
+    assert (first.json, first.headers["Link"]) == ({"repositories": ["a"]}, '</v2/_catalog?n=1&last=a>; rel="next"')
+    assert ask(registry, "GET", "/v2/_catalog?n=-1&last=a").json == {"repositories": ["b"]}
+    assert ask(registry, "GET", "/v2/a/tags/list?n=1&last=2").json == {"name": "a", "tags": ["2", "1"]}
 
 
 def test_referrers(make_registry: MakeRegistry) -> None:

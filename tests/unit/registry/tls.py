@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ssl
+import typing as t
 from pathlib import Path
 
 import trustme
@@ -30,7 +31,7 @@ class Authority:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def client_files(self, name: str = "client@example.com") -> dict[str, str]:
+    def client_files(self, name: str = "client@example.com") -> dict[str, t.Any]:
         """Return the module options ``client_cert`` and ``client_key`` of a new client certificate."""
         self._count += 1
         issued = self._ca.issue_cert(name)

@@ -93,8 +93,8 @@ def _session(backend: Backend, request: Recorded) -> Session | None:
     return session if current else None
 
 
-def _unknown() -> Answer:
-    return refuse(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+def _unknown(backend: Backend) -> Answer:
+    return refuse(404, backend.style.session_code, "blob upload unknown to registry")
 
 
 def _too_large(backend: Backend, body: Body) -> Answer | None:
@@ -122,7 +122,7 @@ def patch_upload(backend: Backend, request: Recorded, body: Body) -> Answer:
     if style.chunks not in ("ok", "append"):
         return fixed(style.chunks)
     if session is None:
-        return _unknown()
+        return _unknown(backend)
     before = session.blob.size
     told = _RANGE.fullmatch(request.headers.get("Content-Range"))
     if told and int(told.group(1)) != before and style.chunks == "ok":
@@ -154,7 +154,7 @@ def _bad_chunk(backend: Backend, request: Recorded, body: Body, session: Session
 def put_upload(backend: Backend, request: Recorded, body: Body) -> Answer:
     """PUT: the last bytes, or all of them, and the digest."""
     session = _session(backend, request)
-    return _unknown() if session is None else _complete(backend, request, body, session)
+    return _unknown(backend) if session is None else _complete(backend, request, body, session)
 
 
 def _complete(backend: Backend, request: Recorded, body: Body, session: Session) -> Answer:
@@ -177,7 +177,7 @@ def _complete(backend: Backend, request: Recorded, body: Body, session: Session)
 def upload_status(backend: Backend, request: Recorded, body: Body) -> Answer:
     """GET: how far the session is."""
     session = _session(backend, request)
-    return _unknown() if session is None else _progress(backend, request, session, 204, _reached(session.blob.size))
+    return _unknown(backend) if session is None else _progress(backend, request, session, 204, _reached(session.blob.size))
 
 
 def cancel_upload(backend: Backend, request: Recorded, body: Body) -> Answer:
@@ -185,7 +185,7 @@ def cancel_upload(backend: Backend, request: Recorded, body: Body) -> Answer:
     if backend.style.cancel != "ok":
         return fixed(backend.style.cancel)
     if _session(backend, request) is None:
-        return _unknown()
+        return _unknown(backend)
     with backend.store.lock:
         del backend.repository(request).sessions[request.reference]
     return Answer(204)

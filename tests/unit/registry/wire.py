@@ -17,6 +17,7 @@ from .journal import Headers, Recorded
 
 BLOCK = 64 * 1024
 _LONGEST_LINE = 128 * 1024
+_TLS_RECORD = b"\x16"  # the first byte of a client that speaks TLS to a server that does not
 
 
 class ClientLeft(Exception):
@@ -117,9 +118,14 @@ class Channel:
 
     def read_head(self, server: str) -> Recorded | None:
         """Return the next request, None where the client has ended the connection in order."""
-        line = self.reader.line()
-        if not line:
+        first = self.reader.some(1)
+        if not first:
             return None
+        if first == _TLS_RECORD:
+            self.reader.some()
+            self.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            raise ClientLeft
+        line = first + self.reader.line()
         parts = line.decode("latin-1").split()
         if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
             raise ClientLeft

@@ -148,6 +148,8 @@ def test_with_the_option_registry_nothing_is_guessed(name: str, base: str, expec
         ("app@sha256:" + "A" * 64, "lower-case"),
         ("app@" + SHA256 + "@" + SHA256, "user information"),
         ("localhost:5000", "no repository"),
+        ("https://quay.io", "no repository"),
+        ("docker://localhost:5000/", "no repository"),
         ("quay.io:0/app", "port"),
         ("quay.io:65536/app", "port"),
         ("quay.io:/app", "port"),

@@ -8,8 +8,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule, assert_clean
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.proxy import Proxy
+
+if t.TYPE_CHECKING:
+    from ansible_collections.ocitools.registry.tests.unit.registry.tls import Authority
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 
@@ -100,3 +104,45 @@ def test_a_missing_library_is_said(registry: FakeRegistry, run_module_process: t
     result = run_module_process("registry_image_info", registry.args(name=["app:1.0"]), hide=["requests", "urllib3"])
     result.failure("missing_library")
     assert registry.log() == []
+
+
+def test_a_module_is_ended_from_outside(registry: FakeRegistry, start_module: t.Callable[..., Process]) -> None:
+    registry.add_image("app", "1.0")
+    hold = registry.on("get_manifest").hold()
+    process = start_module("registry_image_info", registry.args(name=["app:1.0"], username="user", password="secret-of-the-task"))
+    hold.wait()
+    assert_clean(process.cmdline(), "secret-of-the-task")
+    process.kill()
+    hold.release()
+    assert process.wait_for_end() == (-9, "", "")
+
+
+def test_warnings_are_those_of_one_run(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(warning="move to the new registry")
+    registry.add_image("app", "1.0")
+    for _run in range(2):
+        result = run_module("registry_image_info", registry.args(name=["app:1.0"])).ok()
+        assert result.warnings == [f"The registry {registry.host} warns: move to the new registry"]
+
+
+def test_client_certificates(make_registry: MakeRegistry, run_module: RunModule, ca: Authority) -> None:
+    registry = make_registry(auth="token", mtls=True)
+    registry.add_image("app", "1.0")
+    run_module("registry_image_info", registry.args(name=["app:1.0"], **ca.client_files())).ok()
+    run_module("registry_image_info", registry.args(name=["app:1.0"], retries=0)).failure("tls")
+
+
+def test_host_names(make_registry: MakeRegistry, run_module: RunModule, names: dict[str, str]) -> None:
+    registry = make_registry(tls=True, hosts=["registry.test"])
+    registry.add_image("app", "1.0")
+    names["registry.test"] = "127.0.0.1"
+    run_module("registry_image_info", registry.args(name=["app:1.0"], registry=f"registry.test:{registry.server.port}")).ok()
+    run_module("registry_image_info", registry.args(name=["app:1.0"], registry="unknown.test")).failure("network")
+
+
+def test_a_registry_behind_a_proxy(registry: FakeRegistry, run_module: RunModule, proxy: Proxy) -> None:
+    added = registry.add_image("library/app", "1.0")
+    proxy.routes["registry-1.docker.io:80"] = registry.host
+    result = run_module("registry_image_info", {"name": ["app:1.0"], "details": "digest", "plain_http": True}).ok()
+    assert result["images"][0]["digest"] == added.digest
+    assert proxy.log() == ["HEAD http://registry-1.docker.io/v2/library/app/manifests/1.0"]

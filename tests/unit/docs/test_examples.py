@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every example of the documentation is run as it is written, but for the names of hosts."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from jinja2.nativetypes import NativeEnvironment
+
+COLLECTION = Path(__file__).resolve().parents[3]
+PREFIX = "ocitools.registry."
+HOSTS = re.compile(r"\b(?:registry\.example\.com|reg\.example\.com|quay\.io)\b")
+
+Task = dict[str, t.Any]
+RunLookup = t.Callable[..., list[str]]
+
+
+def _examples(path: Path) -> list[Task]:
+    """The tasks in the EXAMPLES of a plugin."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "EXAMPLES":
+            return t.cast("list[Task]", yaml.safe_load(ast.literal_eval(node.value)))
+    raise AssertionError(f"{path} has no EXAMPLES")
+
+
+def _readme() -> list[Task]:
+    """The tasks in the README, those of plays among them."""
+    found: list[Task] = []
+    for block in re.findall(r"```yaml\n(.*?)```", (COLLECTION / "README.md").read_text(encoding="utf-8"), re.DOTALL):
+        for entry in yaml.safe_load(block):
+            defaults = entry.get("module_defaults", {}).get(f"group/{PREFIX}registry", {})
+            found += [{**task, "defaults": defaults} for task in entry.get("tasks", [entry])]
+    return found
+
+
+def _tasks() -> t.Iterator[t.Any]:
+    for path in sorted((COLLECTION / "plugins" / "modules").glob("*.py")) + sorted((COLLECTION / "plugins" / "lookup").glob("*.py")):
+        for task in _examples(path):
+            yield pytest.param(task, id=f"{path.stem}: {task['name']}")
+    for task in _readme():
+        yield pytest.param(task, id=f"README: {task['name']}")
+
+
+@pytest.fixture
+def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
+    """A registry with the images that the examples speak of, and the files beside them."""
+    added = registry.add_index("team/app", "1.4.2", platforms=["linux/amd64", "linux/arm64"])
+    registry.set_tag("team/app", "nightly", added.digest)
+    registry.set_tag("team/app", "1.4.2-rc1", added.digest)
+    registry.add_image("org/app", "1.2")
+    registry.add_image("org/db", "16")
+    images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
+    images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})
+    monkeypatch.chdir(tmp_path)
+    return registry
+
+
+def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any]:
+    digest = registry.tags("team/app")["1.4.2-rc1"]
+
+    def query(_name: str, *terms: str, **options: t.Any) -> list[str]:
+        return run_lookup(list(terms), **registry.args(registry=None), **options)
+
+    def lookup(name: str, *terms: str, **options: t.Any) -> str:
+        return ",".join(query(name, *terms, **options))
+
+    return {
+        "all_images": [f"{registry.host}/team/app:1.4.2", f"{registry.host}/org/db:16"],
+        "candidate": {"digest": digest},
+        "tested": {"digest": digest},
+        "vault_registry_password": "unused here",
+        "lookup": lookup,
+        "query": query,
+    }
+
+
+def _rendered(value: t.Any, variables: dict[str, t.Any], host: str) -> t.Any:
+    if isinstance(value, str):
+        text = HOSTS.sub(host, value)
+        return NativeEnvironment().from_string(text).render(variables) if "{{" in text else text
+    if isinstance(value, dict):
+        return {key: _rendered(item, variables, host) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rendered(item, variables, host) for item in value]
+    return value
+
+
+@pytest.mark.parametrize("task", _tasks())
+def test_example(prepared: FakeRegistry, run_module: RunModule, run_lookup: RunLookup, task: Task) -> None:
+    key = next(key for key in task if key.startswith((PREFIX, "ansible.builtin.")))
+    defaults = {key: value for key, value in task.get("defaults", {}).items() if key == "registry"}
+    arguments = _rendered({**defaults, **task[key]}, _variables(prepared, run_lookup), prepared.host)
+    if not key.startswith(PREFIX):
+        assert arguments  # a task of Ansible's own, with a lookup in it
+        return
+    connection = {name: value for name, value in prepared.args().items() if name != "registry"}
+    taken = prepared.tags("team/app")
+    for tag in taken.keys() & arguments["tags"] if arguments.get("existing") == "fail" else ():
+        prepared.remove_tag("team/app", tag)
+    run_module(key.removeprefix(PREFIX), {**connection, **arguments}).ok()
