@@ -207,13 +207,14 @@ def test_cut_off_after_any_request(make_registry: MakeRegistry, run_module: RunM
 
 # Five thousand tags
 
+# Not ru_maxrss, which begins with the memory of the process that started this one.
 _MEASURED = """
-import resource, sys
+import re, sys
 from ansible_collections.ocitools.registry.tests.unit.plugins import child
 try:
     child.main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read()).group(1), file=sys.stderr)
 """
 
 
@@ -237,4 +238,4 @@ def test_five_thousand_tags(make_registry: MakeRegistry, tmp_path: Path) -> None
     assert len(result["deleted"]) == 5 * 19
     assert result["changed"] is True
     assert registry.counts() == {"list_tags": 50, "head_manifest": 5000, "get_manifest": 250, "get_blob": 250}
-    assert int(ran.stderr) < 150 * 1024, "kilobytes of memory"
+    assert int(ran.stderr) < 150 * 1024, "KiB of memory"
