@@ -78,6 +78,7 @@ from ..module_utils._scrub import Scrubber
 from ..module_utils._secrets import register_secret
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
+_VARIABLES = "ocitools_registry_"
 
 
 class _Scrubbed:
@@ -105,7 +106,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
         """Return one digest or reference for each term."""
-        self.set_options(var_options=variables, direct=kwargs)
+        self.set_options(var_options=self._own_variables(variables or {}), direct=kwargs)
         scrubber = Scrubber()
         display = Display()
 
@@ -116,17 +117,17 @@ class LookupModule(LookupBase):
         with _Scrubbed(scrubber):
             return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.text(text))))
 
-    def _option(self, name: str) -> t.Any:
-        """Return an option; text that came out of a variable is templated, as a variable of a task would be."""
-        value = self.get_option(name)
-        return self._templar.template(value) if isinstance(value, (str, list)) and self._templar is not None else value
+    def _own_variables(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the variables that stand for options, templated first: the text of a template would be read as a false flag."""
+        own = {name: value for name, value in variables.items() if name.startswith(_VARIABLES)}
+        return {name: self._templar.template(value) for name, value in own.items()} if self._templar is not None else own
 
     def _resolve(self, terms: t.Sequence[t.Any], listeners: Listeners) -> list[str]:
-        options = {name: self._option(name) for name in _CONNECTION}
+        options = {name: self.get_option(name) for name in _CONNECTION}
         for secret in ("password", "identity_token", "registry_token"):
             listeners.on_secret(options[secret] or "")
         images = [_parse(term, options["registry"]) for term in terms]
-        wanted = self._option("platform")
+        wanted = self.get_option("platform")
         platform = Platform.parse(wanted) if wanted else None
         connections = Connections(ConnectionOptions.parse(options), images, listeners)
 

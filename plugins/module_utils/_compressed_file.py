@@ -179,4 +179,5 @@ class _Section:
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._file.give_back(self._decoder)
+            decoder, self._decoder = self._decoder, None
+            self._file.give_back(decoder)

@@ -18,6 +18,7 @@ from ._credential_helper import RunHelper, ask_helper, run_helper
 from ._errors import RegistryError
 from ._json import load_object
 from ._reference import DOCKER_HUB, check_host, normalize_registry
+from ._scrub import clean
 
 MAX_AUTH_FILE = 1024 * 1024
 _TOKEN_USER = "<token>"
@@ -189,25 +190,25 @@ def _from_pair(username: str, secret: str, source: str) -> Credentials | None:
     return _checked(credentials, {"identity_token": "an identity token"}, source, "credentials")
 
 
-def _read(path: Path, named: bool) -> tuple[bytes, int] | None:
-    """Return the bytes and the mode of an auth file; None where a file that nobody named does not exist."""
+def _read(path: Path, named: bool, what: str) -> tuple[bytes, int] | None:
+    """Return the bytes and the mode of the auth file that errors call ``what``; None where one that nobody named does not exist."""
     hint = "check auth_file and REGISTRY_AUTH_FILE" if named else "repair it, or set use_auth_file: false"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe must not hold the task up
     except (FileNotFoundError, NotADirectoryError):
         if named:
-            raise RegistryError(f"The auth file {path} does not exist: {hint}.", "credentials") from None
+            raise RegistryError(f"{what} does not exist: {hint}.", "credentials") from None
         return None
     except (OSError, ValueError):
-        raise RegistryError(f"The auth file {path} cannot be read: {hint}.", "credentials") from None
+        raise RegistryError(f"{what} cannot be read: {hint}.", "credentials") from None
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise RegistryError(f"The auth file {path} is no regular file: {hint}.", "credentials")
+            raise RegistryError(f"{what} is no regular file: {hint}.", "credentials")
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             return stream.read(MAX_AUTH_FILE + 1), mode
     except OSError:
-        raise RegistryError(f"The auth file {path} cannot be read: {hint}.", "credentials") from None
+        raise RegistryError(f"{what} cannot be read: {hint}.", "credentials") from None
     finally:
         os.close(descriptor)
 
@@ -283,10 +284,11 @@ class Keychain:
         return [(path, False) for path in paths]
 
     def _open(self, path: Path, named: bool) -> AuthFile | None:
-        found = _read(path, named)
+        what = f"The auth file {clean(str(path), 300)}"
+        found = _read(path, named, what)
         if found is None:
             return None
         raw, mode = found
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._on_warning(f"The auth file {path} is open to other users: make it readable by its owner only.")
-        return AuthFile(raw, f"The auth file {path}")
+            self._on_warning(f"{what} is open to other users: make it readable by its owner only.")
+        return AuthFile(raw, what)

@@ -158,7 +158,7 @@ class Exchange:
             return self._refusal(action, told, *facts)
         if code in _ABSENT or (status == 404 and not page and code is None):
             return NotFound(f"{action} failed: the registry has no such content{told}.", *facts)
-        if page and status < 500:
+        if page and status < 500 and status not in (413, 429):
             return RegistryError(
                 f"{action} failed: {self.origin.authority} answered with a web page{told}: check that it is the registry, and what stands before it.",
                 "invalid_response",

@@ -14,7 +14,7 @@ _RECEIVED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)", re.ASCII)
 _WARNING = re.compile(rf'299 [^ ]+ "((?:[^"\\]|\\.){{0,{MAX_WARNING}}})"', re.ASCII)
 _LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"(?:[^"\\]|\\.)*")*)')
-_RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.ASCII | re.IGNORECASE)
+_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?', re.ASCII)
 
 
 def parse_count(value: str | None) -> int | None:
@@ -42,7 +42,7 @@ def parse_warnings(value: str | None) -> list[str]:
 def parse_next_link(value: str | None) -> str | None:
     """Return the address of the next page that a Link header names."""
     for link, parameters in _LINK.findall((value or "")[:_MAX_LINK]):
-        relation = _RELATION.search(parameters)
-        if link and relation and "next" in (relation.group(1) or relation.group(2) or "").lower().split():
+        relations = [quoted or plain for name, quoted, plain in _PARAMETER.findall(parameters) if name.lower() == "rel"]
+        if link and relations and "next" in relations[0].lower().split():
             return str(link)
     return None

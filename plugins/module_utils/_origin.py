@@ -103,8 +103,9 @@ class Target:
             return Target.parse(f"{self.origin.scheme}:{location}", what)
         if not location or not re.fullmatch(r"[!$-;=?-\[\]^_a-z{|}~]+", location, re.ASCII):
             raise RegistryError(f"{what} is empty or holds characters that no URL may hold: it is refused.", "untrusted_target")
-        path = location if location.startswith("/") else urljoin(self.url[len(str(self.origin)) :], location)
-        return Target.parse(f"{self.origin}{path}", what)
+        if location.startswith("/"):
+            return Target.parse(f"{self.origin}{location}", what)
+        return Target.parse(urljoin(self.url, location), what)
 
     def with_query(self, query: str) -> Target:
         """Return the same URL with ``query`` appended to the query that it has."""

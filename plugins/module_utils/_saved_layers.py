@@ -56,6 +56,27 @@ class _Counted:
         return Digest(self._algorithm, self._hash.hexdigest())
 
 
+class _Begun:
+    """A stream whose first bytes, its ``head``, were looked at; it is still read from its first byte."""
+
+    def __init__(self, stream: BlobStream) -> None:
+        self._stream = stream
+        self.head = b""
+        while len(self.head) < RECORD:
+            block = stream.read(RECORD - len(self.head))
+            if not block:
+                break
+            self.head += block
+        self._left = self.head
+
+    def read(self, amount: int) -> bytes:
+        block, self._left = self._left[:amount], self._left[amount:]
+        return block or self._stream.read(amount)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 class LayerPacker:
     """Makes layers of an archive ready.
 
@@ -71,14 +92,21 @@ class LayerPacker:
 
     def pack(self, name: str, diff_id: Digest) -> Layer:
         """Return the layer in the file ``name``, whose content without compression has the digest ``diff_id``."""
-        codec = self._codec(name)
+        with contextlib.closing(self._store.open(name)) as file:
+            return self._pack(_Begun(file), name, diff_id)
+
+    def _pack(self, file: _Begun, name: str, diff_id: Digest) -> Layer:
+        codec = "" if is_header(file.head) else detect(file.head)
         if codec in _SENT_AS_THEY_ARE:
-            return self._as_it_is(name, diff_id, codec)
+            return self._as_it_is(file, name, diff_id, codec)
+
+        def decoded(stream: BlobStream) -> BlobStream:
+            return self._decoded(stream, name, codec) if codec else stream
 
         def open_tar() -> BlobStream:
-            return self._decoded(self._store.open(name), name, codec) if codec else self._store.open(name)
+            return decoded(self._store.open(name))
 
-        tar = _Counted(open_tar(), diff_id.algorithm)
+        tar = _Counted(decoded(file), diff_id.algorithm)
         if self._compression == "none":
             self._drain(tar)
             layer = Layer(Descriptor(_LAYER, diff_id, tar.length), open_tar)
@@ -91,19 +119,11 @@ class LayerPacker:
             raise
         return layer
 
-    def _codec(self, name: str) -> str:
-        file = self._store.open(name)
-        try:
-            head = file.read(RECORD)
-        finally:
-            file.close()
-        return "" if is_header(head) else detect(head)
-
     def _decoded(self, stream: BlobStream, name: str, codec: str) -> Decoder:
         return Decoder(stream, codec, f"The layer {name!a:.300} in {self._store.path}", HEAVY)
 
-    def _as_it_is(self, name: str, diff_id: Digest, codec: str) -> Layer:
-        packed = _Counted(self._store.open(name))
+    def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str) -> Layer:
+        packed = _Counted(file)
         tar = _Counted(self._decoded(packed, name, codec), diff_id.algorithm)
         self._drain(tar)
         self._drain(packed)  # what may follow the compressed stream belongs to the blob as well
@@ -125,22 +145,20 @@ class LayerPacker:
         except OSError as error:
             raise RegistryError(f"A layer cannot be compressed into {self._tmpdir}: {error.strerror or error}.", "local_io") from None
         kept = LocalFile(t.cast(t.BinaryIO, file), f"the compressed layer in {self._tmpdir}")
-        return Layer(self._gzipped(packed), lambda: FileRange(kept, 0, packed.length), kept.close)
+        descriptor = self._gzipped(packed)
+        return Layer(descriptor, lambda: FileRange(kept, 0, descriptor.size), kept.close)
 
     def _gzipped(self, packed: _Counted) -> Descriptor:
         return Descriptor(f"{_LAYER}+gzip", packed.digest, packed.length)
 
     def _drain(self, stream: BlobStream, write: t.Callable[[bytes], t.Any] = len) -> None:
-        """Read ``stream`` to its end and close it."""
-        try:
-            while True:
-                self._cancellation.check()
-                block = stream.read(BLOCK)
-                if not block:
-                    return
-                write(block)
-        finally:
-            stream.close()
+        """Read ``stream`` to its end."""
+        while True:
+            self._cancellation.check()
+            block = stream.read(BLOCK)
+            if not block:
+                return
+            write(block)
 
     def _check(self, tar: _Counted, name: str, diff_id: Digest) -> None:
         if tar.digest != diff_id:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
@@ -34,7 +35,7 @@ class Ways:
     mounts: bool = False  # it has answered 201 to a mount
     ignores_mount: bool = False  # it had the blob, and still opened a session
     needs_chunks: bool = False
-    largest_chunk: int = field(default=DEFAULT_CHUNK)
+    largest_chunk: int = sys.maxsize  # what it has not refused
 
 
 class _Restart(Exception):
@@ -65,6 +66,7 @@ class Sender:
         self._restarts = Retry(retries)
         self._breaks = 0
         self._spoilt = False
+        self._target: Target  # where the upload goes on, as the registry's newest answer says
         self._action = f"Uploading the blob {descriptor.digest} to {api.name}"
 
     def start(self) -> Answer:
@@ -80,10 +82,12 @@ class Sender:
 
     def cancel(self, session: Answer | None) -> None:
         """End a session that is not wanted; one that cannot be ended expires by itself."""
-        if session is None:
-            return
+        if session is not None:
+            self._end(lambda: self._api.upload_target(session))
+
+    def _end(self, find_target: t.Callable[[], Target]) -> None:
         try:
-            self._api.send_upload("DELETE", self._api.upload_target(session)).finish()
+            self._api.send_upload("DELETE", find_target()).finish()
         except RegistryError:
             return
 
@@ -92,17 +96,17 @@ class Sender:
         while True:
             current = session or self.start()
             session = None
+            self._target = self._api.upload_target(current)
             try:
-                target = self._api.upload_target(current)
                 if self._in_chunks():
-                    self._send_chunks(target, _least_chunk(current))
+                    self._send_chunks(_least_chunk(current))
                 else:
-                    self._send_whole(target)
+                    self._send_whole()
                 return
             except _Restart:
-                self.cancel(current)
+                self._end(lambda: self._target)
             except BaseException:
-                self.cancel(current)
+                self._end(lambda: self._target)
                 raise
 
     def _failure(self, answer: Answer) -> RegistryError:
@@ -115,10 +119,7 @@ class Sender:
     def _body(self, stream: BlobStream, length: int) -> t.Any:
         return UploadBody(stream, length, self._cancellation) if length else b""
 
-    def _commit_target(self, target: Target) -> Target:
-        return target.with_query(f"digest={self._descriptor.digest}")
-
-    def _send_whole(self, target: Target) -> None:
+    def _send_whole(self) -> None:
         streams: list[BlobStream] = []
 
         def body() -> t.Any:
@@ -126,15 +127,15 @@ class Sender:
             return self._body(streams[-1], self._descriptor.size)
 
         try:
-            self._commit(target, body)
+            self._commit(body)
         finally:
             for stream in streams:
                 stream.close()
 
-    def _commit(self, target: Target, body: t.Any) -> None:
+    def _commit(self, body: t.Any) -> None:
         """Send the last request of an upload and settle what became of it; raises ``_Restart`` where nothing did."""
         try:
-            answer = self._api.send_upload("PUT", self._commit_target(target), body, _OCTETS)
+            answer = self._api.send_upload("PUT", self._target.with_query(f"digest={self._descriptor.digest}"), body, _OCTETS)
         except RegistryError as error:
             if not self._retry.after_error(error):
                 raise
@@ -183,15 +184,15 @@ class Sender:
 
     # Chunks
 
-    def _send_chunks(self, target: Target, least: int) -> None:
+    def _send_chunks(self, least: int) -> None:
         offset = 0
         stream = self._open_blob(self._descriptor)
         try:
             while offset < self._descriptor.size:
-                wanted = max(self._chunk_size or self._ways.largest_chunk, least)
+                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self._ways.largest_chunk), least)
                 length = min(wanted, self._descriptor.size - offset)
-                answer = self._send_chunk(target, stream, offset, length)
-                target, reached = self._after_chunk(answer, target, offset, length)
+                answer = self._send_chunk(stream, offset, length)
+                reached = self._after_chunk(answer, offset, length)
                 if reached == offset + length:
                     self._retry = Retry(self._retries)
                 else:
@@ -200,9 +201,9 @@ class Sender:
                 offset = reached
         finally:
             stream.close()
-        self._commit(target, b"")
+        self._commit(b"")
 
-    def _send_chunk(self, target: Target, stream: BlobStream, offset: int, length: int) -> Answer | None:
+    def _send_chunk(self, stream: BlobStream, offset: int, length: int) -> Answer | None:
         """Send one chunk; None where the connection broke and another attempt is allowed."""
         headers = {**_OCTETS, "Content-Range": f"{offset}-{offset + length - 1}"}
         first = [stream]
@@ -215,7 +216,7 @@ class Sender:
             return self._body(first.pop() if first else reopened[-1], length)
 
         try:
-            return self._api.send_upload("PATCH", target, body, headers)
+            return self._api.send_upload("PATCH", self._target, body, headers)
         except RegistryError as error:
             if not self._retry.after_error(error):
                 raise
@@ -224,20 +225,21 @@ class Sender:
             for extra in reopened:
                 extra.close()
 
-    def _after_chunk(self, answer: Answer | None, target: Target, offset: int, length: int) -> tuple[Target, int]:
-        """Return where the upload goes on and how much of the blob the registry has."""
+    def _after_chunk(self, answer: Answer | None, offset: int, length: int) -> int:
+        """Return how much of the blob the registry has, and with what the upload goes on."""
         if answer is None:
-            return self._resynchronize(target)
+            return self._resynchronize()
         if answer.status in _TAKEN:
             answer.finish()
-            target = self._next_target(answer, target)
+            self._follow(answer)
             if _reached(answer) in (None, offset + length):
-                return target, offset + length
+                return offset + length
             self._take_restart(answer)
         elif answer.status in (413, 416):
             if answer.status == 413 and length <= SMALLEST_CHUNK:
                 raise self._failure(answer)
             answer.finish()
+            self._follow(answer)
             self._take_restart(answer)
             self._ways.largest_chunk = max(min(self._ways.largest_chunk, length) // 4, SMALLEST_CHUNK)
         elif answer.status in _SESSION_LOST:
@@ -246,20 +248,23 @@ class Sender:
             raise _Restart
         elif not (answer.status in RETRIED and self._retry.after_answer(answer)):
             self._refuse(answer)
-        return self._resynchronize(target)
+        return self._resynchronize()
 
-    def _next_target(self, answer: Answer, target: Target) -> Target:
-        return self._api.upload_target(answer) if answer.headers.get("Location") else target
+    def _follow(self, answer: Answer) -> None:
+        if answer.headers.get("Location"):
+            self._target = self._api.upload_target(answer)
 
-    def _resynchronize(self, target: Target) -> tuple[Target, int]:
+    def _resynchronize(self) -> int:
         """Ask how much the registry has; a first byte alone cannot be told from none (0-0), so that begins anew."""
-        answer = self._api.send_upload("GET", target)
+        answer = self._api.send_upload("GET", self._target)
         answer.finish()
-        reached = _reached(answer)
-        if answer.status not in _TAKEN or reached is None or not 1 < reached <= self._descriptor.size:
-            self._take_restart(answer)
-            raise _Restart
-        return self._next_target(answer, target), reached
+        if answer.status in _TAKEN:
+            self._follow(answer)
+            reached = _reached(answer)
+            if reached is not None and 1 < reached <= self._descriptor.size:
+                return reached
+        self._take_restart(answer)
+        raise _Restart
 
 
 def _reached(answer: Answer) -> int | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._errors import RegistryError
+from ._scrub import clean
 
 CERTIFICATE_FOLDERS = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 SYSTEM_STORES = (
@@ -86,32 +87,31 @@ def _load_default_authorities(context: ssl.SSLContext, folder: Path | None, envi
 def _client_pair(folder: Path | None) -> tuple[str, str | None] | None:
     for cert in sorted(folder.glob("*.cert")) if folder else []:
         key = cert.with_suffix(".key")
-        return str(cert), str(key) if key.is_file() else None
+        return str(cert), str(key) if os.path.isfile(key) else None
     return None
 
 
 def _load_authority(context: ssl.SSLContext, path: str, source: str) -> None:
+    shown = f"The certificate file {clean(path, 300)}, named by {source},"
     if not os.path.exists(path):
-        raise RegistryError(f"The certificate file {path}, named by {source}, does not exist.", "invalid_option")
+        raise RegistryError(f"{shown} does not exist.", "invalid_option")
     try:
         if os.path.isdir(path):
             context.load_verify_locations(capath=path)
         else:
             context.load_verify_locations(cafile=path)
     except (OSError, ValueError):  # an SSLError is an OSError
-        raise RegistryError(
-            f"The certificate file {path}, named by {source}, cannot be read or holds no PEM certificate.", "invalid_option"
-        ) from None
+        raise RegistryError(f"{shown} cannot be read or holds no PEM certificate.", "invalid_option") from None
 
 
 def _load_client(context: ssl.SSLContext, cert: str, key: str | None) -> None:
     for path in (cert, key):
         if path and not os.path.isfile(path):
-            raise RegistryError(f"The client certificate or key {path} does not exist.", "invalid_option")
+            raise RegistryError(f"The client certificate or key {clean(path, 300)} does not exist.", "invalid_option")
     try:
         context.load_cert_chain(cert, key, password="")  # an encrypted key fails instead of asking at a terminal
     except (OSError, ValueError):
         raise RegistryError(
-            f"The client certificate {cert} cannot be used with its key: both must be PEM, belong together, and have no passphrase.",
+            f"The client certificate {clean(cert, 300)} cannot be used with its key: both must be PEM, belong together, and have no passphrase.",
             "invalid_option",
         ) from None

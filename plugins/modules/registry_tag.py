@@ -14,7 +14,6 @@ description:
   - Puts further tags on an image or index of the same repository, by its manifest alone. No layer is read or sent, the manifest
     goes back byte by byte as it came, so the digest stays.
   - A tag that is on the digest already costs one read and no write.
-  - To copy an image to another repository or registry use M(ocitools.registry.registry_copy).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -126,7 +125,7 @@ def _check_tags(module: RegistryModule, repository: str) -> tuple[str, ...]:
     for tag in module.params["tags"]:
         if isinstance(tag, str) and ("/" in tag or ":" in tag):
             raise RegistryError(
-                f"{tag!a:.200} is no tag of {repository}: registry_tag works within one repository; use registry_copy for another one.",
+                f"{tag!a:.200} is no tag of {repository}: registry_tag works within one repository, so give tags alone.",
                 "invalid_reference",
             )
     return check_tags(module.params["tags"])

@@ -12,15 +12,24 @@ import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 
 HAS_ZSTD = sys.version_info >= (3, 14) or importlib.util.find_spec("zstandard") is not None
 # The codecs that this Python can read.
 CODECS = ("", "gzip", "bzip2", "xz", *(("zstd",) if HAS_ZSTD else ()))
 
 
+def open_layout(path: str, source_name: str | None = None) -> LayoutImage:
+    """Open what must be an OCI layout, or an archive of one."""
+    source = open_source(path, source_name)
+    assert isinstance(source, LayoutImage)
+    return source
+
+
 def read_stream(stream: t.Any, amount: int = 100_000) -> bytes:
     """All that ``stream`` has, read in pieces; it is closed."""
-    parts = []
+    parts: list[bytes] = []
     try:
         while True:
             block = stream.read(amount)

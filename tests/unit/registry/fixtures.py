@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from ....plugins.module_utils import _retry
+from ....plugins.module_utils._client import RegistryClient
+from ....plugins.module_utils._connection import ConnectionOptions, Connections
 from ..plugins import harness
 from .auth import Basic, Open, TokenAuth
 from .evil import Evil
@@ -169,6 +171,21 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     from .tls import Authority
 
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def connect() -> t.Iterator[t.Callable[..., RegistryClient]]:
+    """Return a client for a registry, scoped to the segments."""
+    opened: list[Connections] = []
+
+    def make(registry: FakeRegistry, *segments: str, **options: t.Any) -> RegistryClient:
+        connections = Connections(ConnectionOptions.parse(registry.args(**options)))
+        opened.append(connections)
+        return RegistryClient(connections.connection(registry.host)).with_segment(*segments)
+
+    yield make
+    for connections in opened:
+        connections.close()
 
 
 @pytest.fixture

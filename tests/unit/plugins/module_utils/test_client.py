@@ -10,39 +10,15 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._connection import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import NotFound, RegistryError
 from ansible_collections.ocitools.registry.plugins.module_utils._platform import Platform
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, MakeRegistry, kind_of
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import open_layout
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
-MakeRegistry = t.Callable[..., FakeRegistry]
-MakeClient = t.Callable[..., RegistryClient]
 ARM = Platform.parse("linux/arm64")
 ABSENT = "sha256:" + "0" * 64
-
-
-@pytest.fixture
-def connect() -> t.Iterator[MakeClient]:
-    """Return a client for a registry, scoped to the segments."""
-    opened: list[Connections] = []
-
-    def make(registry: FakeRegistry, *segments: str, **options: t.Any) -> RegistryClient:
-        connections = Connections(ConnectionOptions.parse(registry.args(**options)))
-        opened.append(connections)
-        return RegistryClient(connections.connection(registry.host)).with_segment(*segments)
-
-    yield make
-    for connections in opened:
-        connections.close()
-
-
-def _kind(call: t.Callable[[], object]) -> str:
-    with pytest.raises(RegistryError) as caught:
-        call()
-    return caught.value.kind
 
 
 # Scope
@@ -60,7 +36,7 @@ def test_segments_extend_the_scope_and_leave_the_parent(registry: FakeRegistry, 
 
 @pytest.mark.parametrize("segment", ["", "//", "..", "a/../b", ".", "Upper", "a b", "a//b", "a%2fb", "-a", "a\n"])
 def test_a_segment_that_breaks_the_grammar_is_refused(registry: FakeRegistry, connect: MakeClient, segment: str) -> None:
-    assert _kind(lambda: connect(registry, "team").with_segment(segment)) == "invalid_reference"
+    assert kind_of(lambda: connect(registry, "team").with_segment(segment)) == "invalid_reference"
     assert registry.log() == []
 
 
@@ -108,7 +84,7 @@ def test_a_digest_is_hashed_where_head_does_not_tell(make_registry: MakeRegistry
 def test_a_digest_header_that_disagrees_with_the_bytes_is_refused(make_registry: MakeRegistry, connect: MakeClient) -> None:
     registry = make_registry(get_digest="wrong")
     registry.add_image("app", "1")
-    assert _kind(lambda: connect(registry, "app").get_manifest("1")) == "digest_mismatch"
+    assert kind_of(lambda: connect(registry, "app").get_manifest("1")) == "digest_mismatch"
 
 
 def test_a_sha512_header_does_not_disturb(make_registry: MakeRegistry, connect: MakeClient) -> None:
@@ -157,7 +133,7 @@ def test_absent_is_not_found_and_denied_is_not_absent(make_registry: MakeRegistr
     with pytest.raises(NotFound):
         client.check_image_exists("2")
     registry.on("head_manifest", times=None).answer(403, code="DENIED")
-    assert _kind(lambda: client.exists("1")) == "denied"
+    assert kind_of(lambda: client.exists("1")) == "denied"
 
 
 @pytest.mark.parametrize("missing", ["json", "empty"])
@@ -170,7 +146,7 @@ def test_absence_is_confirmed_by_a_get(make_registry: MakeRegistry, connect: Mak
 @pytest.mark.parametrize(("missing", "kind"), [("html", "invalid_response"), ("denied", "denied")])
 def test_a_page_or_a_refusal_is_no_absence(make_registry: MakeRegistry, connect: MakeClient, missing: str, kind: str) -> None:
     registry = make_registry(missing=missing)
-    assert _kind(lambda: connect(registry, "app").exists("1")) == kind
+    assert kind_of(lambda: connect(registry, "app").exists("1")) == kind
 
 
 def test_a_400_with_name_unknown_is_an_absence(registry: FakeRegistry, connect: MakeClient) -> None:
@@ -179,7 +155,7 @@ def test_a_400_with_name_unknown_is_an_absence(registry: FakeRegistry, connect: 
     client = connect(registry, "app")
     with pytest.raises(RegistryError):
         client.get_digest("1")
-    assert _kind(lambda: client.get_manifest("1")) == "not_found"
+    assert kind_of(lambda: client.get_manifest("1")) == "not_found"
 
 
 # Images
@@ -188,7 +164,7 @@ def test_a_400_with_name_unknown_is_an_absence(registry: FakeRegistry, connect: 
 def test_an_image_reads_like_a_layout(registry: FakeRegistry, connect: MakeClient, tmp_path: Path) -> None:
     client = connect(registry, "app")
     content = images.nested()
-    with_layout = open_source(images.write_layout(tmp_path / "layout", {"1": content}), None)
+    with_layout = open_layout(images.write_layout(tmp_path / "layout", {"1": content}), None)
     done = client.push_image("1", with_layout, "latest")
     assert registry.tags("app") == {"1": content.digest, "latest": content.digest}
     assert len(done.uploaded) > 0
@@ -201,7 +177,7 @@ def test_an_image_reads_like_a_layout(registry: FakeRegistry, connect: MakeClien
 
 def test_pushing_what_is_there_writes_nothing(registry: FakeRegistry, connect: MakeClient, tmp_path: Path) -> None:
     client = connect(registry, "app")
-    source = open_source(images.write_layout(tmp_path / "layout", {"1": images.image()}), None)
+    source = open_layout(images.write_layout(tmp_path / "layout", {"1": images.image()}), None)
     client.push_image("1", source)
     registry.clear()
     client.push_image("1", source)
@@ -216,93 +192,6 @@ def test_a_blob_that_is_redirected_is_still_verified(make_registry: MakeRegistry
     assert client.get_image_config("1")["config"]["Labels"] == {"a": "b"}
 
 
-# Lists
-
-
-def test_tags_of_all_pages(make_registry: MakeRegistry, connect: MakeClient) -> None:
-    registry = make_registry(page_size=2)
-    for tag in "abcde":
-        registry.add_image("app", tag)
-    client = connect(registry, "app")
-    assert client.list_tags() == list("abcde")
-    assert registry.counts()["list_tags"] == 3
-    assert "n=" not in registry.log(query=True)[0]
-    assert client.list_tags(limit=2) == ["a", "b"]
-    assert client.list_tags(limit=1) == ["a"]
-    assert client.list_tags(last="b") == ["c", "d", "e"]
-    assert client.list_tags(last="b", limit=1) == ["c"]
-    assert client.list_tags(last="bb") == ["c", "d", "e"]
-    assert list(client.iter_tags()) == list("abcde")
-
-
-def test_a_limit_stops_the_walk(make_registry: MakeRegistry, connect: MakeClient) -> None:
-    registry = make_registry(page_size=2)
-    for tag in "abcde":
-        registry.add_image("app", tag)
-    connect(registry, "app").list_tags(limit=2)
-    assert registry.counts()["list_tags"] == 1
-
-
-@pytest.mark.parametrize(
-    "switch", [{"ignores_n": True, "ignores_last": True}, {"refuses_n": True}, {"null_items": True}, {"link": "absolute"}]
-)
-def test_limits_are_exact_whatever_the_registry_does(make_registry: MakeRegistry, connect: MakeClient, switch: dict[str, t.Any]) -> None:
-    registry = make_registry(**switch)
-    for tag in "abcd":
-        registry.add_image("app", tag)
-    client = connect(registry, "app")
-    assert client.list_tags(last="a", limit=2) == ["b", "c"]
-    assert client.list_tags() == list("abcd")
-
-
-@pytest.mark.parametrize("cursor", ["loop", "endless"])
-def test_a_list_that_does_not_end_is_an_error(make_registry: MakeRegistry, connect: MakeClient, cursor: str) -> None:
-    registry = make_registry(page_size=1, next_page=cursor)
-    for tag in "ab":
-        registry.add_image("app", tag)
-    assert _kind(connect(registry, "app").list_tags) in ("invalid_response", "limit")
-
-
-def test_a_next_page_elsewhere_is_refused(registry: FakeRegistry, connect: MakeClient, evil: t.Any) -> None:
-    registry.add_image("app", "a")
-    registry.on("list_tags").headers({"Link": f'<{evil.url}/v2/app/tags/list?last=a>; rel="next"'})
-    assert _kind(connect(registry, "app").list_tags) == "untrusted_target"
-    evil.assert_untouched()
-
-
-def test_only_the_next_of_several_links_is_followed(registry: FakeRegistry, connect: MakeClient) -> None:
-    for tag in "ab":
-        registry.add_image("app", tag)
-    links = '</v2/app/tags/list?last=zzz>; rel="prev", </v2/app/tags/list?last=a>; rel=next'
-    registry.on("list_tags").headers({"Link": links})
-    assert connect(registry, "app").list_tags() == ["a", "b"]
-    assert registry.log(query=True)[1].endswith("last=a")
-
-
-def test_an_empty_repository_has_no_tags_and_an_absent_one_is_not_found(make_registry: MakeRegistry, connect: MakeClient) -> None:
-    registry = make_registry(null_tags=True)
-    added = registry.add_image("app", "1")
-    registry.remove_tag("app", "1")
-    assert added.digest
-    assert connect(registry, "app").list_tags() == []
-    assert _kind(connect(registry, "absent").list_tags) == "not_found"
-
-
-def test_repositories_under_the_scope(make_registry: MakeRegistry, connect: MakeClient) -> None:
-    registry = make_registry(page_size=2)
-    for repository in ("other", "team", "team/a", "team/b", "teammate/c"):
-        registry.add_image(repository, "1")
-    client = connect(registry)
-    assert client.list_repositories() == ["other", "team", "team/a", "team/b", "teammate/c"]
-    assert client.list_repositories(limit=1) == ["other"]
-    assert client.with_segment("team").list_repositories() == ["team", "team/a", "team/b"]
-
-
-def test_no_catalog_is_unsupported(make_registry: MakeRegistry, connect: MakeClient) -> None:
-    registry = make_registry(catalog=405)
-    assert _kind(connect(registry).list_repositories) == "unsupported"
-
-
 # Tagging and deleting
 
 
@@ -314,7 +203,7 @@ def test_tagging_puts_the_bytes_once(registry: FakeRegistry, connect: MakeClient
     assert client.tag_image(added.digest, "3") is True
     assert registry.tags("app") == dict.fromkeys(["1", "2", "3"], added.digest)
     assert registry.writes() == ["PUT /v2/app/manifests/2", "PUT /v2/app/manifests/3"]
-    assert _kind(lambda: client.tag_image("absent", "4")) == "not_found"
+    assert kind_of(lambda: client.tag_image("absent", "4")) == "not_found"
 
 
 @pytest.mark.parametrize("style", ["full", "distribution2"])
@@ -326,7 +215,7 @@ def test_deleting_a_tag_leaves_its_siblings(make_registry: MakeRegistry, connect
     assert client.delete_tag("1") == ("tag" if style == "full" else "substitute")
     assert registry.tags("app") == {"2": added.digest}
     assert registry.manifest("app", added.digest) is not None
-    assert _kind(lambda: client.delete_tag("1")) == "not_found"
+    assert kind_of(lambda: client.delete_tag("1")) == "not_found"
 
 
 def test_deleting_a_manifest(registry: FakeRegistry, connect: MakeClient) -> None:
@@ -334,8 +223,8 @@ def test_deleting_a_manifest(registry: FakeRegistry, connect: MakeClient) -> Non
     client = connect(registry, "app")
     client.delete_manifest(added.digest)
     assert registry.tags("app") == {}
-    assert _kind(lambda: client.delete_manifest(added.digest)) == "not_found"
-    assert _kind(lambda: client.delete_manifest(ABSENT)) == "not_found"
+    assert kind_of(lambda: client.delete_manifest(added.digest)) == "not_found"
+    assert kind_of(lambda: client.delete_manifest(ABSENT)) == "not_found"
 
 
 def test_copying_keeps_the_digest_and_mounts(registry: FakeRegistry, connect: MakeClient) -> None:
@@ -344,7 +233,7 @@ def test_copying_keeps_the_digest_and_mounts(registry: FakeRegistry, connect: Ma
     done = source.copy_image("1", destination)
     assert registry.tags("dst") == {"1": added.digest}
     assert done.uploaded == []
-    assert _kind(lambda: source.copy_image("absent", destination)) == "not_found"
+    assert kind_of(lambda: source.copy_image("absent", destination)) == "not_found"
 
 
 # Token, retries

@@ -110,7 +110,8 @@ def test_a_window_beyond_the_allowance_is_a_clear_error() -> None:
 
 def test_zstd_is_read_or_the_library_is_named() -> None:
     if HAS_ZSTD:
-        assert read_stream(decoder("zstd", zstd(TEXT, 26))) == TEXT
+        skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+        assert read_stream(decoder("zstd", skippable + zstd(TEXT, 26) + skippable + zstd(b"end"))) == TEXT + b"end"
         with refused("limit", "needs more than 80 MiB", "zstd"):
             read_stream(decoder("zstd", zstd(TEXT, 27)))
     else:

@@ -22,8 +22,8 @@ from ansible_collections.ocitools.registry.plugins.module_utils._manifest import
 from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.images import COMPRESSIONS, Link
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, HAS_ZSTD, read_image, read_stream, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, tar_bytes
 
 IMAGE = images.image()
 OTHER = images.image(layers=("base", "other"))
@@ -46,7 +46,7 @@ def write(tmp_path: Path, layers: dict[str, bytes | Link], contents: t.Any = Non
         **layers,
         "manifest.json": images.to_json([entry] if contents is None else contents),
     }
-    return images.write_bytes(tmp_path / "image.tar", images.tar_bytes(members.items()))
+    return images.write_bytes(tmp_path / "image.tar", tar_bytes(members.items()))
 
 
 def build(path: str, tmpdir: Path | None, compression: str = "gzip", workers: int = 2) -> tuple[dict[str, t.Any], dict[str, bytes]]:
@@ -208,7 +208,7 @@ def test_nothing_is_left_when_a_layer_is_corrupt(tmp_path: Path) -> None:
     files = images.docker_files(image)
     last = next(name for name, raw in files.items() if raw == layers[3])
     files[last] = layers[3][:-1] + b"x"
-    path = images.write_bytes(tmp_path / "image.tar", images.tar_bytes(files.items()))
+    path = images.write_bytes(tmp_path / "image.tar", tar_bytes(files.items()))
     before = _open_files().keys()
     with refused("invalid_source", f"'{last}'", "not " + images.digest_of(layers[3]), "corrupt"):
         build(path, tmp_path)

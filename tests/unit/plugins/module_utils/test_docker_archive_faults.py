@@ -15,6 +15,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._docker_archive 
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 
 IMAGE = images.image()
 FORMS = ("old", "mixed", "packed")
@@ -24,7 +25,7 @@ def write(tmp_path: Path, contents: t.Any, config: bytes = IMAGE.config) -> str:
     """An archive of IMAGE's two layers with this manifest.json."""
     base, app = IMAGE.layer_tars
     members = {"config.json": config, "1.tar": base, "2.tar": app, "manifest.json": images.to_json(contents)}
-    return images.write_bytes(tmp_path / "image.tar", images.tar_bytes(members.items()))
+    return images.write_bytes(tmp_path / "image.tar", tar_bytes(members.items()))
 
 
 ENTRY: dict[str, t.Any] = {"Config": "config.json", "RepoTags": ["app:1"], "Layers": ["1.tar", "2.tar"]}
@@ -70,7 +71,7 @@ def test_a_config_that_is_not_what_its_name_says(tmp_path: Path, form: str) -> N
         name: raw.replace(b"amd64", b"arm64") if raw == IMAGE.config else raw for name, raw in images.docker_files(IMAGE, form).items()
     }
     with refused("invalid_source", "The config '", "corrupt"):
-        open_source(images.write_bytes(tmp_path / "image.tar", images.tar_bytes(files.items())))
+        open_source(images.write_bytes(tmp_path / "image.tar", tar_bytes(files.items())))
 
 
 def test_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,4 +87,4 @@ def test_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_contents_file_that_comes_twice_is_refused(tmp_path: Path) -> None:
     members = [*images.docker_files(IMAGE).items(), ("./manifest.json", b"[]")]
     with refused("invalid_source", "'manifest.json' is in", "more than once"):
-        open_source(images.write_bytes(tmp_path / "image.tar", images.tar_bytes(members)))
+        open_source(images.write_bytes(tmp_path / "image.tar", tar_bytes(members)))

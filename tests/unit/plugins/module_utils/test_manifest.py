@@ -9,17 +9,7 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import (
-    ACCEPT,
-    DOCKER_LIST,
-    DOCKER_MANIFEST,
-    MAX_DESCRIPTORS,
-    MAX_MANIFEST,
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Descriptor,
-    Manifest,
-)
+from ansible_collections.ocitools.registry.plugins.module_utils._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
 from ansible_collections.ocitools.registry.plugins.module_utils._platform import Platform
 from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
@@ -27,7 +17,10 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.properties import 
 from hypothesis import given
 from hypothesis import strategies as st
 
-SIZE = {"mediaType": "application/octet-stream", "digest": "sha256:" + "0" * 64, "size": 1}
+OCI_INDEX, OCI_MANIFEST = images.OCI_INDEX, images.OCI_MANIFEST
+DOCKER_LIST, DOCKER_MANIFEST = images.DOCKER_LIST, images.DOCKER_MANIFEST
+ZEROS = "sha256:" + "0" * 64
+SIZE = {"mediaType": "application/octet-stream", "digest": ZEROS, "size": 1}
 SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 
@@ -81,10 +74,6 @@ def test_an_artifact_tells_its_type() -> None:
 def test_each_blob_counts_once_in_order() -> None:
     layers = [{**SIZE, "digest": "sha256:" + digit * 64} for digit in "1213"]
     assert [blob.digest.hex[0] for blob in parse(image_with(config=SIZE, layers=layers)).blobs] == list("0123")
-
-
-def test_one_accept_header_names_the_four_types() -> None:
-    assert f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}" == ACCEPT
 
 
 @pytest.mark.parametrize("media_type", ["", OCI_MANIFEST, f"{OCI_MANIFEST}; charset=utf-8", f" {OCI_MANIFEST} "])
@@ -185,46 +174,34 @@ def test_t17_a_size_is_a_number_of_bytes(size: t.Any) -> None:
     assert parse(image_with(layers=[{**SIZE, "size": 2**53}, {**SIZE, "size": 0}])).layers[0].size == 2**53
 
 
-@pytest.mark.parametrize(
-    "digest",
-    [
-        None,
-        1,
-        "",
-        "sha256:../../x",
-        "@sha256:" + "0" * 64,
-        "sha256:" + "A" * 64,
-        "md5:" + "0" * 32,
-        "sha256:" + "0" * 64 + "\n",
-        "x" * 2000,
-    ],
-)
+@pytest.mark.parametrize("digest", [None, 1, "", "sha256:../../x", "@" + ZEROS, ZEROS.upper(), "md5:" + "0" * 32, ZEROS + "\n", "x" * 2000])
 def test_t07_a_descriptors_digest_is_one(digest: t.Any) -> None:
     for document in (image_with(config={**SIZE, "digest": digest}), index_with(manifests=[{**SIZE, "digest": digest}])):
         assert "digest" in refusal(parse, document, kind="invalid_response").message
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("key", "values"),
     [
-        {"config": None},
-        {"config": []},
-        {"layers": {}},
-        {"layers": "none"},
-        {"layers": [None]},
-        {"layers": [[]]},
-        {"subject": "sha256:" + "0" * 64},
-        {"annotations": ["a"]},
-        {"annotations": {"a": 1}},
-        {"annotations": "x"},
-        {"mediaType": "x" * 1001},
-        {"layers": [{**SIZE, "mediaType": 5}]},
-        {"layers": [{**SIZE, "annotations": {"a": None}}]},
-        {"layers": [{**SIZE, "artifactType": {}}]},
+        ("config", [None, []]),
+        (
+            "layers",
+            [
+                {},
+                "none",
+                [None],
+                [[]],
+                *([{**SIZE, **part}] for part in ({"mediaType": 5}, {"annotations": {"a": None}}, {"artifactType": {}})),
+            ],
+        ),
+        ("subject", [ZEROS]),
+        ("annotations", [["a"], {"a": 1}, "x"]),
+        ("mediaType", ["x" * 1001]),
     ],
 )
-def test_parts_of_another_shape_are_refused(changes: dict[str, t.Any]) -> None:
-    refusal(parse, image_with(**changes), kind="invalid_response")
+def test_parts_of_another_shape_are_refused(key: str, values: list[t.Any]) -> None:
+    for value in values:
+        refusal(parse, image_with(**{key: value}), kind="invalid_response")
 
 
 def test_parts_that_are_missing_are_refused() -> None:
@@ -284,15 +261,10 @@ def test_a_platform_is_found_or_the_others_are_named() -> None:
 
 # Properties
 
-_VALUES = (
-    st.sampled_from(
-        [None, True, -1, 2**60, 1.5, "", "x", OCI_MANIFEST, OCI_INDEX, SCHEMA1, [], [{}], {}, [SIZE], SIZE, {"a": "b"}, "\ud800"]
-    )
-    | hostile_text
+_VALUES = hostile_text | st.sampled_from(
+    [None, True, -1, 2**60, 1.5, "", OCI_MANIFEST, OCI_INDEX, SCHEMA1, [], [{}], {}, [SIZE], SIZE, "\ud800"]
 )
-_KEYS = st.sampled_from(
-    ["schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "annotations", "artifactType", "fsLayers", "Layers"]
-)
+_KEYS = st.sampled_from([*images.image().document, "manifests", "subject", "annotations", "artifactType", "fsLayers", "Layers"])
 _PARTS = st.sampled_from(["mediaType", "digest", "size", "platform", "annotations", "artifactType", "urls", "Size"])
 
 

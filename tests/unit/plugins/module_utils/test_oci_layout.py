@@ -17,7 +17,8 @@ from ansible_collections.ocitools.registry.plugins.module_utils._manifest import
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
-from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_image, read_stream, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, open_layout, read_image, read_stream, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 
 IMAGE = images.image()
 OTHER = images.image(layers=("base", "other"))
@@ -46,7 +47,7 @@ def write(path: Path, form: str, content: Content | dict[str, Content]) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_is_read_as_it_was_written(tmp_path: Path, kind: str, form: str) -> None:
     content = KINDS[kind]
-    source = open_source(write(tmp_path, form, content))
+    source = open_layout(write(tmp_path, form, content))
     try:
         assert (str(source.root.digest), source.root.media_type) == (content.digest, content.media_type)
         assert read_image(source) == content.files
@@ -59,7 +60,7 @@ def test_everything_is_read_as_it_was_written(tmp_path: Path, kind: str, form: s
 @pytest.mark.parametrize("form", ["directory", "", "gzip"])
 def test_several_threads_read_at_a_time(tmp_path: Path, form: str) -> None:
     content = KINDS["nested index"]
-    source = open_source(write(tmp_path, form, content))
+    source = open_layout(write(tmp_path, form, content))
     together = threading.Barrier(4, timeout=30)
 
     def read(_number: int) -> dict[str, bytes]:
@@ -124,7 +125,7 @@ def test_a_layout_that_cannot_be_used_is_refused_in_a_sentence(tmp_path: Path, c
     path = spoil(tmp_path / "layout", changes)
     if archived:
         files = {name: (tmp_path / "layout" / name).read_bytes() for name in _files(tmp_path / "layout")}
-        path = images.write_bytes(tmp_path / "image.tar", images.tar_bytes(files.items()))
+        path = images.write_bytes(tmp_path / "image.tar", tar_bytes(files.items()))
     with refused(kind, path, words):
         open_source(path)
 
@@ -154,11 +155,11 @@ def test_a_manifest_of_schema_1_is_unsupported(tmp_path: Path) -> None:
 
 def test_files_that_come_twice_are_refused_where_readers_would_not_agree(tmp_path: Path) -> None:
     members = list(images.layout_files(IMAGE).items())
-    twice = images.write_bytes(tmp_path / "twice.tar", images.tar_bytes([*members, ("index.json", b"{}")]))
+    twice = images.write_bytes(tmp_path / "twice.tar", tar_bytes([*members, ("index.json", b"{}")]))
     with refused("invalid_source", "'index.json' is in", "more than once"):
         open_source(twice)
     blobs = [member for member in members if member[0].startswith("blobs")]
-    source = open_source(images.write_bytes(tmp_path / "blobs.tar", images.tar_bytes([*members, *blobs])))
+    source = open_layout(images.write_bytes(tmp_path / "blobs.tar", tar_bytes([*members, *blobs])))
     assert read_image(source) == IMAGE.files
     source.close()
 
@@ -171,7 +172,7 @@ NAME = f"blobs/sha256/{LAYER.digest.hex}"
 
 def read_layer(path: str) -> bytes:
     """Open the layout and read LAYER."""
-    source = open_source(path)
+    source = open_layout(path)
     try:
         return read_stream(source.open_blob(LAYER), 50)
     finally:
@@ -196,7 +197,7 @@ def test_a_blob_that_differs_from_its_descriptor(
     files = {name: raw for name, raw in {**files, NAME: change(files[NAME])}.items() if raw is not None}
     path = images.write_files(tmp_path / "layout", files)
     if archived:
-        path = images.write_bytes(tmp_path / "image.tar", images.tar_bytes(files.items()))
+        path = images.write_bytes(tmp_path / "image.tar", tar_bytes(files.items()))
     with refused(kind, path, LAYER.digest.hex, words):
         read_layer(path)
 
@@ -249,7 +250,7 @@ def test_the_layout_itself_may_be_a_link(tmp_path: Path) -> None:
 
 
 def test_a_blob_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
-    source = open_source(images.write_layout(tmp_path, IMAGE))
+    source = open_layout(images.write_layout(tmp_path, IMAGE))
     stream = source.open_blob(LAYER)
     stream.read(10)
     with open(tmp_path / NAME, "r+b") as file:
@@ -264,7 +265,7 @@ def test_a_blob_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None
 def test_manifests_of_children_are_held_against_their_descriptor(tmp_path: Path, spoilt: bytes) -> None:
     content = images.multi_arch()
     child = Descriptor.parse(content.document["manifests"][0], "A child")
-    source = open_source(images.write_layout(tmp_path, content))
+    source = open_layout(images.write_layout(tmp_path, content))
     raw = source.manifest(child).raw
     images.write_bytes(tmp_path / f"blobs/sha256/{child.digest.hex}", spoilt and raw.replace(b"schemaVersion", b"schemaversion"))
     with refused("digest_mismatch", str(child.digest), "corrupt"):

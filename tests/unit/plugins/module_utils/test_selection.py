@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
-from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import open_layout, refused
 
 IMAGE = images.image()
 OTHER = images.image(layers=("base", "other"))
@@ -35,7 +35,7 @@ NAMED = {"registry.example.com/team/app:1.4.2": IMAGE, "other": OTHER, "docker.i
 )
 def test_an_image_is_chosen_by_name_tag_or_digest(tmp_path: Path, wanted: str, content: Content, key: str) -> None:
     path = images.write_files(tmp_path, images.layout_files(NAMED, key))
-    source = open_source(path, wanted)
+    source = open_layout(path, wanted)
     assert str(source.root.digest) == content.digest
     source.close()
 
@@ -62,7 +62,7 @@ def test_a_long_list_is_cut(tmp_path: Path) -> None:
 def test_one_image_under_several_names_needs_no_choice(tmp_path: Path) -> None:
     path = images.write_layout(tmp_path, {"1.4": IMAGE, "1.4.2": IMAGE, "latest": IMAGE})
     for wanted in (None, "", "1.4"):
-        source = open_source(path, wanted)
+        source = open_layout(path, wanted)
         assert str(source.root.digest) == IMAGE.digest
         source.close()
     with refused("invalid_source", f"1.4 or 1.4.2 or latest ({IMAGE.digest})"):
@@ -73,7 +73,7 @@ def test_a_tag_of_two_images_is_listed_by_digest(tmp_path: Path) -> None:
     path = images.write_layout(tmp_path, {"a.example/app:1": IMAGE, "b.example/app:1": OTHER, "2": INDEX})
     with refused("invalid_source", "match the source_name '1'", IMAGE.digest, OTHER.digest):
         open_source(path, "1")
-    source = open_source(path, "b.example/app:1")
+    source = open_layout(path, "b.example/app:1")
     assert str(source.root.digest) == OTHER.digest
     source.close()
 

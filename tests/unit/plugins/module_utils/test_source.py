@@ -20,8 +20,9 @@ from ansible_collections.ocitools.registry.plugins.module_utils._errors import R
 from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.images import COMPRESSIONS, Content, Link
+from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, HAS_ZSTD, read_image, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, tar_bytes
 
 IMAGE = images.image()
 INDEX = images.multi_arch(attested=True)
@@ -55,7 +56,7 @@ def test_an_archive_in_zstd_is_read_or_the_library_is_named(tmp_path: Path, monk
 def test_a_layout_is_read_in_every_form_of_tar(tmp_path: Path) -> None:
     files = [("./", b""), *((f"./{name}", raw) for name, raw in images.layout_files(IMAGE).items())]
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        path = images.write_bytes(tmp_path / "image.tar", images.tar_bytes(files, form))
+        path = images.write_bytes(tmp_path / "image.tar", tar_bytes(files, form))
         assert read(path)[2] == IMAGE.files
 
 
@@ -67,7 +68,7 @@ def mixed(path: Path, content: Content, contents: list[dict[str, t.Any]], withou
     files = {**images.layout_files({"docker.io/library/app:1": content}), "manifest.json": images.to_json(contents)}
     for digest in without:
         del files[f"blobs/{digest.replace(':', '/')}"]
-    return images.write_bytes(path / "image.tar", images.tar_bytes(files.items()))
+    return images.write_bytes(path / "image.tar", tar_bytes(files.items()))
 
 
 def saved(image: Content) -> dict[str, t.Any]:
@@ -119,7 +120,7 @@ def test_a_spoilt_layout_is_no_reason_to_take_less(tmp_path: Path) -> None:
     files: dict[str, t.Any] = {**images.layout_files(INDEX), "manifest.json": images.to_json([saved(AMD64)])}
     files[f"blobs/sha256/{ARM64.digest[7:]}"] = ARM64.raw[:-1] + b" "
     with refused("digest_mismatch", ARM64.digest, "corrupt"):
-        open_source(images.write_bytes(tmp_path / "image.tar", images.tar_bytes(files.items())))
+        open_source(images.write_bytes(tmp_path / "image.tar", tar_bytes(files.items())))
 
 
 # What is no image
@@ -137,7 +138,7 @@ def test_a_spoilt_layout_is_no_reason_to_take_less(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("codec", ["", "gzip"])
 def test_archives_without_an_image(tmp_path: Path, members: list[tuple[str, t.Any]], words: str, codec: str) -> None:
-    path = images.write_bytes(tmp_path / "image.tar", COMPRESSIONS[codec](images.tar_bytes(members)))
+    path = images.write_bytes(tmp_path / "image.tar", COMPRESSIONS[codec](tar_bytes(members)))
     with refused("invalid_source", path, words if members or not codec else "holds no image"):
         open_source(path)
 
@@ -236,7 +237,7 @@ def test_nothing_but_the_path_is_opened(tmp_path: Path, monkeypatch: pytest.Monk
     evil = {
         name: raw if isinstance(raw, bytes) and "json" in name else Link("/etc/passwd") for name, raw in images.docker_files(IMAGE).items()
     }
-    archive = images.write_bytes(tmp_path / "image.tar", images.tar_bytes(evil.items()))
+    archive = images.write_bytes(tmp_path / "image.tar", tar_bytes(evil.items()))
     sys.addaudithook(_watch)
     opened: list[str] = []
     monkeypatch.setattr(sys.modules[__name__], "_opened", opened)

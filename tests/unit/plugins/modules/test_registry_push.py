@@ -11,23 +11,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import digests, image, layout
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 MakeRegistry = t.Callable[..., FakeRegistry]
-
-LARGE = 5 * 1024 * 1024  # over the size from which a host is asked whether it ignores mount
-
-
-def _layout(folder: Path, content: images.Content, name: str = "1.0") -> str:
-    return images.write_layout(folder / "layout", {name: content})
-
-
-def _image(*layers: str) -> images.Content:
-    return images.image(layers=layers)
-
-
-def _digests(blobs: t.Sequence[dict[str, t.Any]]) -> set[str]:
-    return {blob["digest"] for blob in blobs}
 
 
 # Sources
@@ -35,9 +22,9 @@ def _digests(blobs: t.Sequence[dict[str, t.Any]]) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["layout", "tar", "gzip", "bzip2", "xz", "docker"])
 def test_every_kind_of_source_arrives_whole(registry: FakeRegistry, run_module: RunModule, tmp_path: Path, kind: str) -> None:
-    content = _image("a", "b")
+    content = image("a", "b")
     if kind == "layout":
-        path = _layout(tmp_path, content)
+        path = layout(tmp_path, content)
     elif kind == "docker":
         path = images.write_docker_archive(tmp_path / "image", {"app:1.0": content})
     else:
@@ -48,7 +35,9 @@ def test_every_kind_of_source_arrives_whole(registry: FakeRegistry, run_module: 
     assert registry.gaps() == []
     if kind != "docker":
         assert result["digest"] == content.digest
-        assert registry.manifest("app", "1.0").raw == content.raw
+        stored = registry.manifest("app", "1.0")
+        assert stored is not None
+        assert stored.raw == content.raw
 
 
 @pytest.mark.parametrize(
@@ -58,7 +47,7 @@ def test_an_index_arrives_with_its_children_first(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, content: images.Content
 ) -> None:
     registry.guard_closure()
-    result = run_module("registry_push", registry.args(path=_layout(tmp_path, content), name="app:1.0", tags=["latest"])).ok()
+    result = run_module("registry_push", registry.args(path=layout(tmp_path, content), name="app:1.0", tags=["latest"])).ok()
     assert result["digest"] == content.digest
     assert registry.tags("app") == {"1.0": content.digest, "latest": content.digest}
     written = [line for line in registry.writes() if "/manifests/" in line]
@@ -66,129 +55,19 @@ def test_an_index_arrives_with_its_children_first(
     assert all("sha256:" in line for line in written[:-2])
 
 
-# Requests
-
-
-def test_a_fresh_push_costs_two_requests_a_blob_and_five(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = _layout(tmp_path, _image("a", "b", "c"))
-    result = run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
-    assert len(result["uploaded_blobs"]) == 4
-    assert token_registry.counts() == {"head_manifest": 3, "token": 1, "mount": 4, "put_upload": 4, "put_manifest": 1}
-    assert len(token_registry.log()) == 2 * 4 + 5
-
-
-def test_a_large_blob_costs_one_request_more_until_the_host_has_mounted(
-    token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path
-) -> None:
-    content = images.image(layers=[images.layer_tar("large", LARGE), "small"], compression="")
-    run_module("registry_push", token_registry.args(path=_layout(tmp_path, content), name="app:1.0")).ok()
-    assert token_registry.counts()["head_blob"] == 1
-    assert len(token_registry.log()) == 2 * 3 + 5 + 1
-
-
-def test_an_index_costs_two_requests_more_a_child_and_each_tag_two(
-    token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path
-) -> None:
-    content = images.multi_arch()
-    result = run_module("registry_push", token_registry.args(path=_layout(tmp_path, content), name="app:1.0", tags=["1", "latest"])).ok()
-    assert len(token_registry.log()) == 2 * len(result["uploaded_blobs"]) + 5 + 2 * 2 + 2 * 2
-
-
-def test_pushing_again_costs_three_requests(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    arguments = token_registry.args(path=_layout(tmp_path, _image("a", "b")), name="app:1.0")
-    run_module("registry_push", arguments).ok()
-    token_registry.clear()
-    result = run_module("registry_push", arguments).ok()
-    assert result.changed is False
-    assert token_registry.log() == ["HEAD /v2/app/manifests/1.0", "GET /token", "HEAD /v2/app/manifests/1.0"]
-
-
-def test_a_new_tag_of_what_is_there_costs_five_requests(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = _layout(tmp_path, _image("a", "b"))
-    run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
-    token_registry.clear()
-    result = run_module("registry_push", token_registry.args(path=path, name="app:2.0")).ok()
-    assert result.changed is True
-    assert result["uploaded_blobs"] == []
-    assert len(token_registry.log()) == 5
-    assert token_registry.writes() == ["PUT /v2/app/manifests/2.0"]
-
-
-def test_a_new_tag_of_an_index_costs_one_request_more_a_child(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = _layout(tmp_path, images.multi_arch())
-    run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
-    token_registry.clear()
-    run_module("registry_push", token_registry.args(path=path, name="app:2.0")).ok()
-    assert len(token_registry.log()) == 5 + 2
-
-
-def test_pushing_a_docker_archive_again_costs_four_requests(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = images.write_docker_archive(tmp_path / "image.tar", {"app:1.0": _image("a", "b")})
-    first = run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
-    token_registry.clear()
-    result = run_module("registry_push", token_registry.args(path=path, name="app:1.0", compression="none")).ok()
-    assert result.changed is False
-    assert result["digest"] == first["digest"]
-    assert len(token_registry.log()) <= 4
-    assert token_registry.writes() == []
-
-
-def test_a_blob_that_stands_twice_goes_once(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    result = run_module("registry_push", registry.args(path=_layout(tmp_path, _image("a", "a", "b")), name="app:1.0")).ok()
-    assert len(result["uploaded_blobs"]) == 3
-    assert registry.counts()["put_upload"] == 3
-
-
-def test_blobs_of_another_repository_are_mounted(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = _layout(tmp_path, _image("a", "b"))
-    run_module("registry_push", token_registry.args(path=path, name="base:1.0")).ok()
-    token_registry.clear()
-    result = run_module("registry_push", token_registry.args(path=path, name="app:1.0", mount_from=["base"])).ok()
-    assert len(result["mounted_blobs"]) == 3
-    assert token_registry.counts().get("put_upload", 0) == 0
-    assert token_registry.tags("app") == {"1.0": result["digest"]}
-
-
-@pytest.mark.parametrize("mount", [400, 401, 403, 404, 405])
-def test_a_mount_that_is_refused_is_no_error(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, mount: int) -> None:
-    registry = make_registry(mount=mount)
-    path = _layout(tmp_path, _image("a", "b"))
-    result = run_module("registry_push", registry.args(path=path, name="app:1.0")).ok()
-    assert len(result["uploaded_blobs"]) == 3
-    registry.clear()
-    registry.remove_tag("app", "1.0")
-    registry.remove_manifest("app", result["digest"])
-    again = run_module("registry_push", registry.args(path=path, name="app:1.0")).ok()
-    assert again["uploaded_blobs"] == []
-    assert registry.counts().get("put_upload", 0) == 0
-
-
-def test_a_host_that_ignores_mount_gets_no_large_blob_twice(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    registry = make_registry(mount="ignored")
-    content = images.image(layers=[images.layer_tar("large", LARGE)], compression="")
-    path = _layout(tmp_path, content)
-    first = run_module("registry_push", registry.args(path=path, name="app:1.0")).ok()
-    registry.remove_manifest("app", first["digest"])
-    registry.clear()
-    again = run_module("registry_push", registry.args(path=path, name="app:1.0")).ok()
-    large = content.document["layers"][0]["digest"]
-    assert large in _digests(again["existing_blobs"])
-    assert registry.sessions("app") == []
-
-
 # Check mode, diff, policy
 
 
 def test_check_mode_predicts_and_sends_only_reads(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    content = _image("a", "b")
-    arguments = token_registry.args(path=_layout(tmp_path, content), name="app:1.0", tags=["latest"])
+    content = image("a", "b")
+    arguments = token_registry.args(path=layout(tmp_path, content), name="app:1.0", tags=["latest"])
     predicted = run_module("registry_push", arguments, check=True, diff=True).ok()
     assert token_registry.writes() == []
     assert all("push" not in str(request.scopes) for request in token_registry.named("token"))
     done = run_module("registry_push", arguments, diff=True).ok()
     for key in ("changed", "digest", "diff", "tagged_images", "unchanged_images", "previous", "size", "uploaded_bytes"):
         assert predicted[key] == done[key], key
-    assert _digests(predicted["uploaded_blobs"]) == _digests(done["uploaded_blobs"])
+    assert digests(predicted["uploaded_blobs"]) == digests(done["uploaded_blobs"])
     assert done["diff"]["before"] == {"1.0": None, "latest": None}
     assert done["diff"]["after"] == {"1.0": content.digest, "latest": content.digest}
     again = run_module("registry_push", arguments, check=True).ok()
@@ -196,19 +75,19 @@ def test_check_mode_predicts_and_sends_only_reads(token_registry: FakeRegistry, 
 
 
 def test_check_mode_tells_which_blobs_are_there(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    first = run_module("registry_push", registry.args(path=_layout(tmp_path, _image("a", "b")), name="app:1.0")).ok()
-    path = images.write_layout(tmp_path / "second", {"2.0": _image("a", "c")})
+    first = run_module("registry_push", registry.args(path=layout(tmp_path, image("a", "b")), name="app:1.0")).ok()
+    path = images.write_layout(tmp_path / "second", {"2.0": image("a", "c")})
     predicted = run_module("registry_push", registry.args(path=path, name="app:2.0"), check=True).ok()
     done = run_module("registry_push", registry.args(path=path, name="app:2.0")).ok()
-    assert _digests(predicted["existing_blobs"]) == _digests(done["existing_blobs"])
-    assert _digests(done["existing_blobs"]) < _digests(first["uploaded_blobs"])
+    assert digests(predicted["existing_blobs"]) == digests(done["existing_blobs"])
+    assert digests(done["existing_blobs"]) < digests(first["uploaded_blobs"])
 
 
 @pytest.mark.parametrize("existing", ["overwrite", "keep", "fail"])
 def test_a_tag_on_another_digest(registry: FakeRegistry, run_module: RunModule, tmp_path: Path, existing: str) -> None:
     other = registry.add_image("app", "1.0")
-    content = _image("a")
-    result = run_module("registry_push", registry.args(path=_layout(tmp_path, content), name="app:1.0", tags=["new"], existing=existing))
+    content = image("a")
+    result = run_module("registry_push", registry.args(path=layout(tmp_path, content), name="app:1.0", tags=["new"], existing=existing))
     if existing == "fail":
         assert "conflict" in result.failure("conflict")["error"]["kind"]
         assert registry.writes() == []
@@ -221,7 +100,7 @@ def test_a_tag_on_another_digest(registry: FakeRegistry, run_module: RunModule, 
 
 
 def test_a_name_with_the_wrong_digest_sends_nothing(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = _layout(tmp_path, _image("a"))
+    path = layout(tmp_path, image("a"))
     name = f"app:1.0@{images.image('b').digest}"
     failure = run_module("registry_push", registry.args(path=path, name=name)).failure("precondition")
     assert "nothing was sent" in failure["msg"]
@@ -229,17 +108,19 @@ def test_a_name_with_the_wrong_digest_sends_nothing(registry: FakeRegistry, run_
 
 
 def test_a_name_with_a_digest_alone_pushes_by_digest(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    content = _image("a")
-    arguments = registry.args(path=_layout(tmp_path, content), name=f"app@{content.digest}")
+    content = image("a")
+    arguments = registry.args(path=layout(tmp_path, content), name=f"app@{content.digest}")
     assert run_module("registry_push", arguments).ok().changed is True
     assert registry.tags("app") == {}
-    assert registry.manifest("app", content.digest).raw == content.raw
+    stored = registry.manifest("app", content.digest)
+    assert stored is not None
+    assert stored.raw == content.raw
     assert run_module("registry_push", arguments).ok().changed is False
 
 
 def test_platforms_make_a_smaller_index(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     content = images.multi_arch("linux/amd64", "linux/arm64", "linux/s390x", attested=True)
-    arguments = registry.args(path=_layout(tmp_path, content), name="app:1.0", platforms=["linux/arm64", "linux/s390x"])
+    arguments = registry.args(path=layout(tmp_path, content), name="app:1.0", platforms=["linux/arm64", "linux/s390x"])
     result = run_module("registry_push", arguments).ok()
     assert result["digest"] != content.digest
     info = run_module("registry_image_info", registry.args(name=["app:1.0"])).ok()["images"][0]
@@ -249,7 +130,7 @@ def test_platforms_make_a_smaller_index(registry: FakeRegistry, run_module: RunM
 
 def test_foreign_layers_are_left_out_and_listed(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     content = images.image(layers=["a"], foreign=True)
-    result = run_module("registry_push", registry.args(path=_layout(tmp_path, content), name="app:1.0")).ok()
+    result = run_module("registry_push", registry.args(path=layout(tmp_path, content), name="app:1.0")).ok()
     assert len(result["skipped_layers"]) == 1
     assert registry.tags("app") == {"1.0": content.digest}
 
@@ -257,8 +138,8 @@ def test_foreign_layers_are_left_out_and_listed(registry: FakeRegistry, run_modu
 @pytest.mark.parametrize("referrers", [True, False])
 def test_a_referrer_is_listed_with_its_subject(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, referrers: bool) -> None:
     registry = make_registry(referrers=referrers)
-    subject = _image("a")
-    run_module("registry_push", registry.args(path=_layout(tmp_path, subject), name="app:1.0")).ok()
+    subject = image("a")
+    run_module("registry_push", registry.args(path=layout(tmp_path, subject), name="app:1.0")).ok()
     artifact = images.artifact(subject)
     path = images.write_layout(tmp_path / "sbom", {"sbom": artifact})
     run_module("registry_push", registry.args(path=path, name="app:sbom")).ok()
@@ -290,15 +171,15 @@ def test_a_referrer_is_listed_with_its_subject(make_registry: MakeRegistry, run_
 def test_bad_input_fails_before_any_request(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, change: dict[str, t.Any], kind: str
 ) -> None:
-    arguments = {"path": _layout(tmp_path, _image("a")), "name": "app:1.0", **change}
+    arguments = {"path": layout(tmp_path, image("a")), "name": "app:1.0", **change}
     failure = run_module("registry_push", registry.args(**arguments)).failure(kind)
     assert failure["msg"].endswith(".")
     assert registry.log() == []
 
 
 def test_a_corrupt_blob_is_found_before_it_is_sent(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    content = _image("a")
-    path = _layout(tmp_path, content)
+    content = image("a")
+    path = layout(tmp_path, content)
     layer = content.document["layers"][0]["digest"]
     blob = Path(path) / "blobs" / layer.replace(":", "/")
     raw = blob.read_bytes()
@@ -311,35 +192,35 @@ def test_a_corrupt_blob_is_found_before_it_is_sent(registry: FakeRegistry, run_m
 
 
 def test_several_images_need_a_name(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = images.write_oci_archive(tmp_path / "two.tar", {"1.0": _image("a"), "2.0": _image("b")})
+    path = images.write_oci_archive(tmp_path / "two.tar", {"1.0": image("a"), "2.0": image("b")})
     failure = run_module("registry_push", registry.args(path=path, name="app:x")).failure("invalid_source")
     assert "1.0" in failure["msg"]
     assert "2.0" in failure["msg"]
     result = run_module("registry_push", registry.args(path=path, name="app:x", source_name="2.0")).ok()
-    assert registry.tags("app") == {"x": _image("b").digest}
-    assert result["digest"] == _image("b").digest
+    assert registry.tags("app") == {"x": image("b").digest}
+    assert result["digest"] == image("b").digest
 
 
 def test_a_blob_that_was_deleted_under_its_manifest_is_sent_again(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = _layout(tmp_path, _image("a", "b"))
+    path = layout(tmp_path, image("a", "b"))
     first = run_module("registry_push", registry.args(path=path, name="app:1.0")).ok()
     gone = first["uploaded_blobs"][0]["digest"]
     registry.remove_blob("app", gone)
     result = run_module("registry_push", registry.args(path=path, name="app:2.0")).ok()
-    assert _digests(result["uploaded_blobs"]) == {gone}
+    assert digests(result["uploaded_blobs"]) == {gone}
     assert registry.gaps() == []
 
 
 def test_a_failed_push_leaves_the_tag_where_it_was(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     before = registry.add_image("app", "1.0")
     registry.on("put_manifest", times=None).answer(500)
-    failure = run_module("registry_push", registry.args(path=_layout(tmp_path, _image("a")), name="app:1.0")).failure("server")
+    failure = run_module("registry_push", registry.args(path=layout(tmp_path, image("a")), name="app:1.0")).failure("server")
     assert failure["error"]["status"] == 500
     assert registry.tags("app") == {"1.0": before.digest}
 
 
 def test_a_full_disk_of_the_registry_is_said(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     registry.on("put_upload", times=None).answer(507)
-    path = _layout(tmp_path, _image("a"))
+    path = layout(tmp_path, image("a"))
     failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("server")
     assert "disk is full" in failure["msg"]

@@ -1,0 +1,285 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Uploads of one blob under all that registries, proxies and networks do to them."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
+from ansible_collections.ocitools.registry.plugins.module_utils._connection import ConnectionOptions, Connections
+from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+MakeRegistry = t.Callable[..., FakeRegistry]
+MIB = 1024 * 1024
+
+
+def _is_large(request: t.Any) -> bool:
+    """Whether the request carries bytes of the layer, not the config."""
+    return int(request.headers.get("Content-Length", "0")) >= MIB
+
+
+class Push:
+    """An image of one layer of ``size`` bytes, to be pushed to ``app:1``."""
+
+    def __init__(self, registry: FakeRegistry, folder: Path, size: int = 3 * MIB, **options: t.Any) -> None:
+        self.registry = registry
+        self.content = images.image(layers=[images.layer_tar("layer", size)], compression="")
+        self.layer = self.content.document["layers"][0]["digest"]
+        self.path = images.write_layout(folder / "layout", {"1": self.content})
+        settings = {"concurrency": 1, **{key: value for key, value in options.items() if key != "chunk_size"}}
+        self.connections = Connections(ConnectionOptions.parse(registry.args(**settings)))
+        client = RegistryClient(self.connections.connection(registry.host)).with_segment("app")
+        self.client = client.with_options(chunk_size=options.get("chunk_size", 0))
+
+    def run(self) -> None:
+        """Push, and see that what arrived is whole."""
+        source = t.cast(LayoutImage, open_source(self.path, None))
+        try:
+            self.client.push_image("1", source)
+        finally:
+            source.close()
+            self.connections.close()
+        assert self.registry.tags("app") == {"1": self.content.digest}
+        assert self.registry.gaps() == []
+        assert not self.registry.style.resumable or self.registry.sessions("app") == []
+
+    def fail(self) -> RegistryError:
+        """Push, which must fail and leave no tag."""
+        with pytest.raises(RegistryError) as caught:
+            self.run()
+        assert self.registry.tags("app") == {}
+        return caught.value
+
+    def bodies(self) -> int:
+        """How many times bytes of the layer began to be sent."""
+        return sum(1 for request in self.registry.named("put_upload", "patch_upload") if request.length >= MIB)
+
+
+# One request a blob
+
+
+def test_40_41_a_blob_goes_once_and_is_found_the_next_time(registry: FakeRegistry, tmp_path: Path) -> None:
+    Push(registry, tmp_path).run()
+    assert registry.counts()["put_upload"] == 2
+    registry.remove_manifest("app", registry.tags("app")["1"])
+    registry.clear()
+    Push(registry, tmp_path).run()
+    assert "put_upload" not in registry.counts()
+    assert registry.counts()["mount"] == 2
+
+
+@pytest.mark.parametrize("location", ["absolute", "relative", "other_host"])
+@pytest.mark.parametrize("query", [True, False])
+def test_59_locations(make_registry: MakeRegistry, tmp_path: Path, location: str, query: bool) -> None:
+    registry = make_registry(auth="basic" if location != "other_host" else "", tls=False, location=location, location_query=query)
+    Push(registry, tmp_path, allowed_hosts=[registry.storage.host] if location == "other_host" else []).run()
+
+
+def test_63_an_empty_blob(registry: FakeRegistry, tmp_path: Path) -> None:
+    empty = images.artifact(data=b"")
+    path = images.write_layout(tmp_path / "layout", {"1": empty})
+    push = Push(registry, tmp_path / "other")
+    source = t.cast(LayoutImage, open_source(path, None))
+    push.client.push_image("1", source)
+    assert registry.tags("app") == {"1": empty.digest}
+    source.close()
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_60_a_body_that_is_too_large_goes_in_chunks(make_registry: MakeRegistry, tmp_path: Path, early: bool) -> None:
+    registry = make_registry(body_limit=2 * MIB)
+    if early:
+        registry.on("put_upload", where=_is_large).html(413).early()
+    Push(registry, tmp_path, size=9 * MIB).run()
+    assert max(request.length for request in registry.named("patch_upload") if request.status < 300) <= 2 * MIB
+
+
+@pytest.mark.parametrize("chunk_size", [0, 16 * MIB])
+def test_a_chunk_limit_is_found(make_registry: MakeRegistry, tmp_path: Path, chunk_size: int) -> None:
+    registry = make_registry(chunk_limit=2 * MIB, body_limit=6 * MIB)
+    Push(registry, tmp_path, size=9 * MIB, chunk_size=chunk_size).run()
+
+
+def test_a_body_that_is_too_large_in_any_size_is_said(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry(body_limit=1000)
+    error = Push(registry, tmp_path).fail()
+    assert (error.kind, error.status) == ("limit", 413)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"), [(403, "DENIED", "denied"), (507, "", "server"), (400, "MANIFEST_INVALID", "invalid_response")]
+)
+def test_61_a_refusal_is_final(registry: FakeRegistry, tmp_path: Path, status: int, code: str, kind: str) -> None:
+    registry.on("put_upload").answer(status, code=code)
+    assert Push(registry, tmp_path).fail().kind == kind
+    assert registry.sessions("app") == []
+
+
+def test_62_a_read_only_registry(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    error = Push(make_registry(read_only=True), tmp_path).fail()
+    assert (error.kind, error.status) == ("unsupported", 405)
+
+
+def test_53_a_digest_that_is_refused_is_tried_once_more(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("put_upload", times=2).answer(400, code="DIGEST_INVALID")
+    error = Push(registry, tmp_path).fail()
+    assert error.code == "DIGEST_INVALID"
+    assert registry.counts()["put_upload"] == 2
+
+
+def test_66_a_session_that_is_given_up_is_cancelled(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry(cancel=500)
+    registry.on("put_upload").answer(403, code="DENIED")
+    assert Push(registry, tmp_path, retries=0).fail().kind == "denied"
+    assert registry.counts()["cancel_upload"] == 1
+
+
+# Connections that break
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_56_a_broken_connection_is_no_failure(registry: FakeRegistry, tmp_path: Path, times: int) -> None:
+    registry.on("put_upload", times=times, where=_is_large).reset_in_body(MIB)
+    Push(registry, tmp_path).run()
+
+
+def test_after_repeated_breaks_chunks_resume_where_it_broke(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("put_upload", times=2, where=_is_large).reset_in_body(MIB)
+    registry.on("patch_upload", nth=2).reset_in_body(MIB)
+    push = Push(registry, tmp_path, size=20 * MIB)
+    push.run()
+    offsets = [str(request.headers.get("Content-Range")).partition("-")[0] for request in registry.named("patch_upload")]
+    assert len(offsets) >= 3
+    assert offsets.count("0") == 1
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_57_a_session_that_is_lost_begins_anew(make_registry: MakeRegistry, tmp_path: Path, resumable: bool) -> None:
+    registry = make_registry(resumable=resumable)
+    registry.on("patch_upload", nth=2).reset_in_body(MIB)
+    Push(registry, tmp_path, size=8 * MIB, chunk_size=2 * MIB).run()
+    starts = [request for request in registry.named("patch_upload") if str(request.headers.get("Content-Range")).startswith("0-")]
+    assert len(starts) == (1 if resumable else 2)
+
+
+def test_a_session_that_is_lost_again_and_again_is_an_error(registry: FakeRegistry, tmp_path: Path, waits: list[float]) -> None:
+    registry.on("put_upload", times=None).answer(404, code="BLOB_UPLOAD_UNKNOWN")
+    error = Push(registry, tmp_path, retries=3).fail()
+    assert "lost the upload session" in error.message
+    assert len(waits) == 3
+
+
+def test_58_a_lost_answer_to_the_last_put_is_settled_by_head(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("put_upload", times=2).drop()
+    push = Push(registry, tmp_path)
+    push.run()
+    assert push.bodies() == 1
+
+
+def test_58_a_lost_commit_that_says_unknown_is_settled_by_head(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("put_upload").status(404)
+    push = Push(registry, tmp_path)
+    push.run()
+    assert push.bodies() == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_52_a_passing_fault_is_tried_again(registry: FakeRegistry, tmp_path: Path, waits: list[float], status: int) -> None:
+    registry.on("put_upload", times=2).answer(status)
+    Push(registry, tmp_path).run()
+    assert len(waits) == 2
+
+
+def test_a_fault_that_stays_is_an_error(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("put_upload", times=None).answer(503)
+    assert Push(registry, tmp_path, retries=1).fail().kind == "server"
+
+
+# Chunks
+
+
+def test_46_chunks(registry: FakeRegistry, tmp_path: Path) -> None:
+    push = Push(registry, tmp_path, size=3 * MIB + 5, chunk_size=MIB)
+    push.run()
+    sizes = [request.length for request in registry.named("patch_upload")]
+    assert sizes[:3] == [MIB, MIB, MIB]
+    assert sum(sizes) == push.content.document["layers"][0]["size"]
+
+
+def test_51_the_least_chunk_is_kept(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry(chunk_minimum=2 * MIB)
+    Push(registry, tmp_path, size=5 * MIB, chunk_size=MIB).run()
+    assert [request.length for request in registry.named("patch_upload")][:2] == [2 * MIB, 2 * MIB]
+
+
+def test_47_a_416_is_settled_by_the_state_of_the_upload(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("patch_upload", nth=2).answer(416)
+    Push(registry, tmp_path, size=4 * MIB, chunk_size=MIB).run()
+    assert registry.counts()["upload_status"] == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_48_a_refused_chunk_goes_on_from_the_state_of_the_upload(registry: FakeRegistry, tmp_path: Path, status: int) -> None:
+    registry.on("patch_upload", nth=3).answer(status)
+    Push(registry, tmp_path, size=5 * MIB, chunk_size=MIB).run()
+    assert registry.counts()["upload_status"] == 1
+    assert [str(request.headers.get("Content-Range")).partition("-")[0] for request in registry.named("patch_upload")].count("0") == 1
+
+
+def test_49_a_registry_that_appends_silently_is_caught_by_its_range(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry("distribution2")
+    registry.on("patch_upload", nth=2).reset_in_body(MIB // 2)
+    Push(registry, tmp_path, size=4 * MIB, chunk_size=MIB).run()
+
+
+@pytest.mark.parametrize("chunk_range", ["off", "garbage", "stale", "relative"])
+def test_50_a_range_that_does_not_fit(make_registry: MakeRegistry, tmp_path: Path, chunk_range: str) -> None:
+    registry = make_registry(chunk_range=chunk_range)
+    Push(registry, tmp_path, size=3 * MIB, chunk_size=MIB).run()
+
+
+@pytest.mark.parametrize("status", [201, 202, 204])
+def test_a_chunk_is_taken_by_any_good_answer(make_registry: MakeRegistry, tmp_path: Path, status: int) -> None:
+    Push(make_registry(patch_status=status), tmp_path, chunk_size=MIB).run()
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("endpoint", ["put_upload", "patch_upload"])
+def test_54_55_a_token_that_ends_during_an_upload_is_renewed(make_registry: MakeRegistry, tmp_path: Path, endpoint: str) -> None:
+    registry = make_registry(auth="token")
+    registry.on(endpoint, nth=2, before_auth=True).call(lambda _request: registry.auth.expire_all())
+    chunk_size = MIB if endpoint == "patch_upload" else 0
+    Push(registry, tmp_path, chunk_size=chunk_size).run()
+    assert registry.counts()["token"] == 2
+
+
+# Sources that change
+
+
+def test_67_a_source_that_changes_while_it_is_sent_is_found(registry: FakeRegistry, tmp_path: Path) -> None:
+    push = Push(registry, tmp_path)
+    blob = Path(push.path) / "blobs" / push.layer.replace(":", "/")
+
+    def spoil(_request: t.Any) -> None:
+        raw = bytearray(blob.read_bytes())
+        raw[-1] ^= 1
+        blob.write_bytes(bytes(raw))
+
+    registry.on("put_upload", where=lambda request: push.layer in str(request.query), optional=True).call(spoil)
+    registry.on("mount", where=lambda request: push.layer in str(request.query)).then(spoil)
+    error = push.fail()
+    assert error.kind in ("digest_mismatch", "invalid_source")
+    assert not registry.has_blob("app", push.layer)
