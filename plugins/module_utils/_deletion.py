@@ -150,7 +150,7 @@ class TagDeletion:
         if self.manifest.subject is not None:
             raise RegistryError(
                 f"The tag {self.shown} cannot be deleted by substitute: its manifest refers to another one, and a copy of it would be "
-                "listed there too. Nothing was changed.",
+                "listed there too. Nothing was changed; method digest deletes the manifest with all its tags.",
                 "unsupported",
                 reference=self.shown,
             )

@@ -51,7 +51,7 @@ def test_check_mode_tells_what_then_happens(make_registry: MakeRegistry, run_mod
     registry = make_registry(style)
     fill(registry)
     before = registry.tags("app")
-    options = {"keep_last": 2, "protect": ["^b6$"], "method": method}
+    options: dict[str, t.Any] = {"keep_last": 2, "protect": ["^b6$"], "method": method}
     predicted = prune(run_module, registry, check=True, diff=True, **options).ok()
     assert registry.writes() == []
     assert registry.tags("app") == before
@@ -74,7 +74,7 @@ def test_every_tag_has_its_reason(registry: FakeRegistry, run_module: RunModule)
     fill(registry, 4)
     registry.set_tag("app", "latest", registry.tags("app")["b3"])
     registry.add_image("app", "b-old", 1, config={"created": "1970-01-01T00:00:00Z"})
-    options = {"include": ["^b"], "protect": ["^b4$"], "keep_last": 1, "keep_within": "50h"}
+    options: dict[str, t.Any] = {"include": ["^b"], "protect": ["^b4$"], "keep_last": 1, "keep_within": "50h"}
     result = prune(run_module, registry, check=True, diff=True, **options).ok()
     digests = registry.tags("app")
     made = {tag: ago(number)["created"][:10] for number, tag in enumerate(["", "b1", "b2", "b3"])}
