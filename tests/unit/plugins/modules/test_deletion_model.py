@@ -8,22 +8,17 @@ No kept tag changes what it pulls; nothing that a kept tag leads to is missing; 
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
 
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.worlds import NAMES, Snapshot, World, build, worlds
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
-from ansible_collections.ocitools.registry.tests.unit.registry.store import Repository
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-NOW = datetime.now(timezone.utc)
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-NAMES = ["1.0", "1.1", "1.2-rc1", "v2.0", "latest", "edge", "old", "older"]
 PATTERNS = ["^1", "^v?2", "^old", "e", "^sha256-", "rc"]
 TRUSTY = ["full", "distribution2", "distribution3", "quay", "crane", "harbor"]
 GREEDY = ["deletes_manifest", "removes_siblings"]  # ways of delete_by_tag that take more than the tag
@@ -31,108 +26,6 @@ GREEDY = ["deletes_manifest", "removes_siblings"]  # ways of delete_by_tag that 
 model = settings(
     deadline=None, max_examples=60, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-# What there is
-
-
-@dataclass(frozen=True)
-class World:
-    """A random repository: ages of images in days (None for the epoch), and what is made of earlier manifests by their number."""
-
-    ages: list[int | None]
-    indexes: list[list[int]]
-    referrers: list[int]
-    tags: dict[str, int]
-    signed: list[int]
-    listed: list[int]
-    lost_signature: bool
-
-
-def numbers(most: int) -> st.SearchStrategy[list[int]]:
-    """Numbers of manifests; what is made of them takes them modulo how many there are."""
-    return st.lists(st.integers(0, 99), max_size=most)
-
-
-worlds = st.builds(
-    World,
-    ages=st.lists(st.one_of(st.none(), st.integers(0, 9)), min_size=1, max_size=5),
-    indexes=st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=3), max_size=2),
-    referrers=numbers(2),
-    tags=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 99), min_size=1),
-    signed=numbers(3),
-    listed=numbers(2),
-    lost_signature=st.booleans(),
-)
-
-
-def build(registry: FakeRegistry, world: World) -> None:
-    """Put the world into the repository app."""
-    made: list[str] = []
-    dates: list[str] = []
-    for number, age in enumerate(world.ages):
-        created = "1970-01-01T00:00:00Z" if age is None else (NOW - timedelta(days=age, minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        made.append(registry.add_image("app", None, 1, seed=f"image {number}", config={"created": created}).digest)
-        dates.append(created)
-    for number, children in enumerate(world.indexes):
-        entries = [descriptor(registry, made[child % len(made)]) for child in children]
-        document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries, "annotations": {"number": str(number)}}
-        made.append(registry.add_manifest("app", document).digest)
-    for number, subject in enumerate(world.referrers):
-        notes = {"org.opencontainers.image.created": dates[subject % len(dates)]}
-        made.append(registry.add_referrer("app", made[subject % len(made)], data=b"%d" % number, annotations=notes).digest)
-    for tag, number in world.tags.items():
-        registry.set_tag("app", tag, made[number % len(made)])
-    for number in world.signed:
-        name = made[number % len(made)].replace(":", "-")
-        made.append(registry.add_image("app", f"{name}.sig", 1, seed=f"signature of {name}").digest)
-    for number in world.listed:
-        name = made[number % len(made)].replace(":", "-")
-        document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor(registry, made[(number + 1) % len(made)])]}
-        registry.add_manifest("app", document, tag=name)
-    if world.lost_signature:
-        registry.add_image("app", f"sha256-{'0' * 64}.sig", 1)
-
-
-def descriptor(registry: FakeRegistry, digest: str) -> dict[str, t.Any]:
-    stored = registry.manifest("app", digest)
-    assert stored is not None
-    return {**stored.descriptor(), "platform": {"os": "linux", "architecture": digest[7:15]}}
-
-
-@dataclass
-class Snapshot:
-    """A repository at one moment: tags, what each pulls, and what each leads to."""
-
-    tags: dict[str, str]
-    documents: dict[str, t.Any]
-    subjects: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, repository: Repository) -> Snapshot:
-        documents = {digest: json.loads(stored.raw) for digest, stored in repository.manifests.items()}
-        subjects = {digest: document["subject"]["digest"] for digest, document in documents.items() if "subject" in document}
-        return cls(dict(repository.tags), documents, subjects)
-
-    def pulls(self, tag: str) -> t.Any:
-        """Return the document that the tag is on, None where there is no such tag."""
-        return self.documents.get(self.tags.get(tag, ""))
-
-    def needs(self, tags: t.Iterable[str], companions: bool = True) -> set[str]:
-        """Return all that is there and that these tags lead to: children, with ``companions`` what refers to them and signatures too."""
-        found: set[str] = set()
-        pending = [self.tags[tag] for tag in tags]
-        while pending:
-            digest = pending.pop()
-            if digest in found or digest not in self.documents:
-                continue
-            found.add(digest)
-            pending += [entry["digest"] for entry in self.documents[digest].get("manifests", [])]
-            if not companions:
-                continue
-            pending += [referrer for referrer, subject in self.subjects.items() if subject == digest]
-            pending += [there for tag, there in self.tags.items() if tag.startswith(digest.replace(":", "-"))]
-        return found
 
 
 # What happens to it
