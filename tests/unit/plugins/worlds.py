@@ -9,6 +9,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from random import Random
 
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.store import Repository
@@ -32,21 +33,26 @@ class World:
     lost_signature: bool
 
 
-def numbers(most: int) -> st.SearchStrategy[list[int]]:
-    """Numbers of manifests; what is made of them takes them modulo how many there are."""
-    return st.lists(st.integers(0, 99), max_size=most)
+def some(chance: Random, most: int, least: int = 0) -> list[int]:
+    """Return numbers of manifests; what is made of them takes them modulo how many there are."""
+    return [chance.randrange(100) for _number in range(chance.randint(least, most))]
 
 
-worlds = st.builds(
-    World,
-    ages=st.lists(st.one_of(st.none(), st.integers(0, 9)), min_size=1, max_size=5),
-    indexes=st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=3), max_size=2),
-    referrers=numbers(2),
-    tags=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 99), min_size=1),
-    signed=numbers(3),
-    listed=numbers(2),
-    lost_signature=st.booleans(),
-)
+def random_world(seed: int) -> World:
+    """Return the world of this seed; chance alone spreads better over what matters than a search from the simple on."""
+    chance = Random(seed)
+    return World(
+        ages=[chance.choice([None, *range(10)]) for _number in range(chance.randint(2, 5))],
+        indexes=[some(chance, 3, 1) for _number in range(chance.choice([0, 0, 1, 2]))],
+        referrers=some(chance, 2),
+        tags={tag: chance.randrange(100) for tag in chance.sample(NAMES, chance.randint(3, len(NAMES)))},
+        signed=some(chance, 3),
+        listed=some(chance, 1),
+        lost_signature=chance.random() < 0.2,
+    )
+
+
+worlds = st.integers(0, 2**32).map(random_world)
 
 
 def build(registry: FakeRegistry, world: World) -> None:

@@ -121,6 +121,15 @@ def test_what_a_kept_tag_needs(registry: FakeRegistry, run_module: RunModule) ->
     assert registry.gaps() == []
 
 
+def test_by_digest_what_a_kept_tag_leads_to_is_only_untagged(registry: FakeRegistry, run_module: RunModule) -> None:
+    tags = {tag: added.digest for tag, added in fill(registry, 4).items()}
+    registry.set_tag("app", "latest", tags["b3"])
+    assert prune(run_module, registry, exclude=["latest"], keep_last=1, method="digest").ok()["deleted"] == ["b2", "b3", "b4"]
+    assert registry.tags("app") == {"b1": tags["b1"], "latest": tags["b3"]}
+    assert registry.manifests("app") == sorted([tags["b1"], tags["b3"]])
+    assert registry.gaps() == []
+
+
 def test_signatures_of_untagged_images_stay(registry: FakeRegistry, run_module: RunModule) -> None:
     fill(registry, 2)
     untagged = registry.add_image("app", config=ago(50))
