@@ -34,6 +34,7 @@ def both(make_registry: MakeRegistry) -> Pair:
 
 def _assert_apart(both: Pair) -> None:
     for registry, other in (both, both[::-1]):
+        assert registry.server.copy
         assert find_secrets(bytes(registry.server.copy or b""), other.secrets()) == []
 
 
@@ -124,7 +125,8 @@ Install = t.Callable[[str, str], None]
 
 
 def test_t13_a_helper_serves_its_registry_and_no_other(both: Pair, run_module: RunModule, install: Install) -> None:
-    install("vault", 'read host; [ "$host" = "%s" ] && echo \'{"Username": "first", "Secret": "c4nary-of-the-first"}\'' % both[0].host)
+    answer = json.dumps({"Username": "first", "Secret": "c4nary-of-the-first"})
+    install("vault", f'read host; [ "$host" = "{both[0].host}" ] && echo \'{answer}\'')
     config = json.dumps({"credHelpers": {both[0].host: "vault"}})
     _look(run_module, both[0], auth_config=config).ok()
     _look(run_module, both[1], auth_config=config).failure("unauthorized")
