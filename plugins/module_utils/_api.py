@@ -92,10 +92,11 @@ class RepositoryApi:
     def get_manifest(self, identifier: str) -> Manifest:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
         shown = self.display(identifier)
-        answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
+        whole = (MAX_MANIFEST, f"The manifest of {shown}")
+        answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT}, whole=whole)
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Reading {shown}", shown)
-        raw = answer.read_all(MAX_MANIFEST, f"The manifest of {shown}")
+        raw = answer.read_all(*whole)
         announced = _digest_header(answer)
         wanted = Digest.parse(identifier) if is_digest(identifier) else announced
         try:
@@ -144,10 +145,13 @@ class RepositoryApi:
         raise failure
 
     def get_blob(self, digest: Digest, start: int = 0) -> Answer:
-        """Return the answer to a GET of a blob, from byte ``start`` on where that is not 0; its body is unread."""
+        """Return the answer to a GET of a blob, from byte ``start`` on where that is not 0; its body is unread.
+
+        Registries answer such a question with a part (206), with all of it (200), or find it impossible (416): the caller looks.
+        """
         headers = {"Range": f"bytes={start}-"} if start else {}
         answer = self.send("GET", self.url(f"blobs/{digest}"), headers=headers)
-        if answer.status not in (200, 206):
+        if answer.status not in (200, 206) and not (start and answer.status == 416):
             raise self.exchange.failure(answer, f"Reading the blob {digest} of {self.name}", self.name)
         return answer
 
@@ -178,10 +182,10 @@ class RepositoryApi:
 
         Some registries list digests among the tags: those are left out.
         """
-        answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name)
+        what = f"A page of the {key} of {self.name}"
+        answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name, whole=(MAX_PAGE, what))
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Listing the {key} of {self.name}", self.name)
-        what = f"A page of the {key} of {self.name}"
         names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key)
         names = [] if names is None else names
         if not isinstance(names, list):
@@ -195,13 +199,13 @@ class RepositoryApi:
 
     def get_referrers(self, target: Target) -> tuple[Manifest | None, Target | None]:
         """Return one page of referrers; None where the registry has no referrers API."""
-        answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT})
+        what = f"The referrers in {self.name}"
+        answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
         if answer.status in (400, 404, 405):
             answer.finish()
             return None, None
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Listing the referrers in {self.name}", self.name)
-        what = f"The referrers in {self.name}"
         page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
         return page, self._following(answer)
 

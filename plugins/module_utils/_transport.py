@@ -34,6 +34,7 @@ class Answer:
         self.headers: t.Mapping[str, str] = response.headers
         self.length = parse_count(self.headers.get("Content-Length"))
         self._count = 0
+        self._content: bytes | None = None
 
     @property
     def content_type(self) -> str:
@@ -60,6 +61,8 @@ class Answer:
 
     def read_all(self, limit: int, what: str) -> bytes:
         """Return the whole body, at most ``limit`` bytes; ``what`` names it in the error where it is longer."""
+        if self._content is not None:
+            return self._content
         parts: list[bytes] = []
         with self:
             while True:
@@ -69,6 +72,10 @@ class Answer:
                 parts.append(block)
                 if self._count > limit:
                     raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
+
+    def load(self, limit: int, what: str) -> None:
+        """Read the whole body now and keep it for ``read_all``."""
+        self._content = self.read_all(limit, what)
 
     def read_error(self) -> bytes:
         """Return the first bytes of an error's body; what cannot be read of it does not matter."""
@@ -186,6 +193,16 @@ def _causes(error: BaseException) -> t.Iterator[BaseException]:
             pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
 
 
+def proxy_failure(where: str, passing: bool) -> RegistryError:
+    """Return the error that says that a proxy keeps us from ``where``."""
+    return RegistryError(
+        f"The proxy on the way to {where} did not let the request through: check the proxy that the environment names, "
+        "and its user name and password.",
+        "network",
+        passing=passing,
+    )
+
+
 def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
     """Return the error that says in one sentence why ``origin`` gave no answer."""
     where = origin.authority
@@ -202,7 +219,7 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
     if any("proxy" in type(cause).__name__.lower() for cause in causes):
-        return RegistryError(f"The proxy on the way to {where} did not let the request through.", "network", passing=True)
+        return proxy_failure(where, passing="407" not in text)
     return RegistryError(f"The connection to {where} broke before the answer was complete.", "network", passing=True)
 
 
