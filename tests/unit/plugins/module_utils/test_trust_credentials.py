@@ -73,12 +73,12 @@ def test_t13_credentials_for_one_registry_do_not_reach_the_other(
 ) -> None:
     options: dict[str, t.Any] = {}
     if given == "task":
-        options = {**both[0].auth.credentials(), "src": both[0].name("app:1"), "dest": both[1].name("app:2"), "registry": both[0].host}
+        options = {**both[0].auth.credentials(), "src": both[1].name("app:1"), "dest": both[0].name("app:2"), "registry": both[0].host}
     else:
         monkeypatch.setenv("OCITOOLS_REGISTRY", both[0].host)
         monkeypatch.setenv("OCITOOLS_REGISTRY_USERNAME", "first")
         monkeypatch.setenv("OCITOOLS_REGISTRY_PASSWORD", "c4nary-of-the-first")
-        options = {"src": both[0].name("app:1"), "dest": both[1].name("app:2")}
+        options = {"src": both[1].name("app:1"), "dest": both[0].name("app:2")}
     result = run_module("registry_copy", {**options, "src_plain_http": True, "dest_plain_http": True}).failure("unauthorized")
     assert result.error["registry"] == both[1].host
     assert {request.scheme for request in both[1].requests} == {""}

@@ -56,10 +56,10 @@ def test_memory_does_not_grow_with_a_blob(make_registry: MakeRegistry, tmp_path:
     hold = registry.on("put_manifest").hold()
     process = start_module("registry_push", registry.args(name="app:1", path=layout), tmp_path)
     try:
-        hold.wait()
+        hold.wait(300)
         assert peak_memory(process.pid) < MOST_MEMORY
         hold.release()
-        result = process.wait(120).ok()
+        result = process.wait(300).ok()
     finally:
         process.end()
     assert result["uploaded_bytes"] > SIZE
