@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import typing as t
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -28,20 +29,23 @@ IDENTITY = "c4nary-identity/token+x=="
 
 
 class _CommandLines:
-    """Reads the command line of every process again and again, and keeps what is new."""
+    """Reads the command line of every new process, thrice, since a program may start another one in its place."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
+        self._looked = Counter(os.listdir("/proc") * 3)
         self._seen: set[bytes] = set()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
-        while not self._over.wait(0.01):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self._seen.add(path.read_bytes())
-                except OSError:
-                    continue
+        while not self._over.wait(0.02):
+            for name in os.listdir("/proc"):
+                if name.isdigit() and self._looked[name] < 3:
+                    self._looked[name] += 1
+                    try:
+                        self._seen.add(Path("/proc", name, "cmdline").read_bytes())
+                    except OSError:
+                        continue
 
     def __enter__(self) -> _CommandLines:
         self._thread.start()
@@ -53,6 +57,7 @@ class _CommandLines:
 
     @property
     def text(self) -> bytes:
+        """All command lines that were seen."""
         return b"\n".join(self._seen)
 
 
@@ -79,20 +84,25 @@ class Controller:
             "LC_ALL": "C.UTF-8",
         }
 
-    def run(self, tasks: t.Sequence[Task], variables: dict[str, t.Any], *arguments: str) -> str:
+    def play(self, tasks: t.Sequence[Task], variables: dict[str, t.Any], *arguments: str) -> str:
         """Run the tasks on this machine; secrets come in by a file of variables."""
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-        (self._folder / "ansible.cfg").write_text("[defaults]\n")
         (self._folder / "play.yml").write_text(json.dumps([play]))
+        return self.run("playbook", variables, *arguments, str(self._folder / "play.yml"))
+
+    def run(self, program: str, variables: dict[str, t.Any], *arguments: str) -> str:
+        """Run ``ansible-playbook`` or ``ansible`` (``adhoc``)."""
+        (self._folder / "ansible.cfg").write_text("[defaults]\n")
         secret = self._home.parent / f"{self._home.name}-secret.json"  # not among what is searched
         secret.write_text(json.dumps({"ansible_python_interpreter": sys.executable, **variables}))
-        code = "from ansible.cli.playbook import main; main()"
-        command = [sys.executable, "-c", code, "-i", "localhost,", "-e", f"@{secret}", *arguments, str(self._folder / "play.yml")]
+        code = f"from ansible.cli.{program} import main; main()"
+        command = [sys.executable, "-c", code, "-i", "localhost,", "-c", "local", "-e", f"@{secret}", *arguments]
         with _CommandLines() as lines:
             done = subprocess.run(command, env=self._environ(), capture_output=True, cwd=self._folder, timeout=240, check=False)
         shown = done.stdout.decode() + done.stderr.decode()
         assert done.returncode == 0, shown
         known = [text for secrets in self.secrets for text in secrets()]
+        assert b"ansible" in lines.text
         assert_clean(shown, *known)
         assert_clean(lines.text, *known)
         for folder in (self._home, self._folder):
@@ -122,13 +132,13 @@ def _login(registry: FakeRegistry) -> tuple[Task, dict[str, t.Any]]:
     return options, variables
 
 
-def _echoing(make_registry: MakeRegistry, **options: t.Any) -> FakeRegistry:
+def _echoing(make_registry: MakeRegistry, auth: t.Any, secret: str) -> FakeRegistry:
     """A registry that tells everybody what it was told, in errors and warnings."""
-    registry = make_registry(**options)
+    registry = make_registry(auth=auth)
     matrix.fill(registry)
     spoil = matrix.FAULTS["an error that echoes"]
     spoil(registry.on(times=None, where=lambda request: request.endpoint != "token"))
-    registry.style.warning = f"I know {PASSWORD}"
+    registry.style.warning = f"I know {secret.encode().decode('latin-1')}"
     return registry
 
 
@@ -137,77 +147,72 @@ def _lookup(options: Task, result: str = "digest") -> str:
     return f"{{{{ lookup('ocitools.registry.registry_digest', 'app:1', {given.replace('true', 'True')}, result='{result}') }}}}"
 
 
-@pytest.mark.parametrize("login", ["password", "identity token"])
-def test_t37_all_modules_with_everything_shown(make_registry: MakeRegistry, controller: Controller, tmp_path: Path, login: str) -> None:
-    auth = Basic("canary-user", PASSWORD) if login == "password" else TokenAuth({"canary-user": User(identity_token=IDENTITY)})
-    registry = _echoing(make_registry, auth=auth)
-    options, variables = _login(registry)
-    modules = matrix.MODULES if login == "password" else ["registry_tag"]
-    tasks: list[Task] = [
-        {f"{PREFIX}{module}": {**options, **matrix.task(module, registry, tmp_path)}, "ignore_errors": True} for module in modules
-    ]
-    tasks += [
-        {"ansible.builtin.debug": {"msg": _lookup(options)}, "ignore_errors": True},
-        {"ansible.builtin.debug": {"msg": _lookup({**options, "auth_config": "{{ secret_auths }}"})}, "ignore_errors": True},
-        {"ansible.builtin.debug": {"msg": _lookup({**options, "timeout": "never"})}, "ignore_errors": True},
-    ]
-    variables["secret_auths"] = {"auths": {"a": {"auth": PASSWORD}}}
-    shown = controller.run(tasks, variables, "-vvvv", "--diff")
-    assert shown.count("I was told") >= len(modules)
-    assert "********" in shown
-    assert f"ignored={len(tasks)}" in shown
+def _ignored(module: str, options: Task, **more: t.Any) -> Task:
+    return {f"{PREFIX}{module}": options, "ignore_errors": True, **more}
 
 
-def test_t37_check_mode_differences_and_text_of_the_registry(make_registry: MakeRegistry, controller: Controller, tmp_path: Path) -> None:
+def _failing(make_registry: MakeRegistry, folder: Path, variables: dict[str, t.Any]) -> list[Task]:
+    """Modules and the lookup at registries that echo what they are told, and secrets of the wrong type."""
+    registry = _echoing(make_registry, Basic("canary-user", PASSWORD), PASSWORD)
+    tokens = _echoing(make_registry, TokenAuth({"canary-user": User(identity_token=IDENTITY)}), IDENTITY)
+    options, more = _login(registry)
+    tasks = [_ignored(module, {**options, **matrix.task(module, registry, folder)}) for module in ("registry_copy", "registry_push")]
+    variables.update(more, secret_auths={"auths": {"a": {"auth": PASSWORD}}})
+    info = {"name": ["app:1"], "details": "config"}
+    tasks.append(_ignored("registry_image_info", {**options, **info}, **{"async": 60, "poll": 1}))
+    environment = {
+        "OCITOOLS_REGISTRY": registry.host,
+        "OCITOOLS_REGISTRY_USERNAME": "canary-user",
+        "OCITOOLS_REGISTRY_PASSWORD": "{{ secret_password }}",
+    }
+    known = {name: value for name, value in options.items() if name not in ("username", "password")}
+    tasks.append(_ignored("registry_image_info", {**known, **info}, environment=environment))
+    options, more = _login(tokens)
+    variables.update(more)
+    tasks.append(_ignored("registry_image_info", {**options, **info}))
+    lookups = [_lookup({**options, **changes}) for changes in ({}, {"auth_config": "{{ secret_auths }}"}, {"timeout": "never"})]
+    return tasks + [{"ansible.builtin.debug": {"msg": lookup}, "ignore_errors": True} for lookup in lookups]
+
+
+def test_t37_everything_that_fails_with_everything_shown(
+    make_registry: MakeRegistry, controller: Controller, home: Path, tmp_path: Path
+) -> None:
+    variables: dict[str, t.Any] = {}
+    tasks = _failing(make_registry, tmp_path, variables)
+    shown = controller.play(tasks, variables, "-vvvv", "--diff")
+    assert f"ignored={len(tasks)} " in shown
+    assert shown.count("I was told") >= 4
+    assert shown.count("warns: I know ********") >= 4
+    jobs = [path.read_text() for path in (home / ".ansible_async").iterdir() if path.is_file()]
+    assert len(jobs) == 1
+    assert "I was told" in jobs[0]
+
+
+def test_t37_what_works_in_check_mode_with_differences(make_registry: MakeRegistry, controller: Controller, tmp_path: Path) -> None:
     registry = make_registry(auth=Basic("canary-user", PASSWORD), warning=f"I know {PASSWORD}")
     matrix.fill(registry)
     registry.add_image("app", "hostile", config={"config": {"Labels": {"evil": "{{ lookup('pipe', 'id') }}", PASSWORD: "key"}}})
     options, variables = _login(registry)
-    writers = [module for module in matrix.MODULES if module not in matrix.READERS]
-    tasks: list[Task] = [{f"{PREFIX}{module}": {**options, **matrix.task(module, registry, tmp_path)}} for module in writers]
-    tasks += [
+    tasks: list[Task] = [
         {f"{PREFIX}registry_image_info": {**options, "name": ["app:hostile"], "details": "config"}, "register": "found"},
         {"ansible.builtin.debug": {"msg": "{{ found.images[0].labels }}"}},
         {"ansible.builtin.debug": {"msg": _lookup(options, "reference")}},
         {f"{PREFIX}registry_tag": {"name": "app:1", "tags": ["new"]}, "module_defaults": {f"group/{PREFIX}registry": options}},
+        {f"{PREFIX}registry_push": {**options, **matrix.task("registry_push", registry, tmp_path)}},
     ]
-    shown = controller.run(tasks, variables, "-vvvv", "--diff", "--check")
+    shown = controller.play(tasks, variables, "-vvvv", "--diff", "--check")
     assert registry.writes() == []
-    assert shown.count("before: ") + shown.count("--- before") >= 3
+    assert shown.count("+++ after") == 2
     assert "lookup('pipe', 'id')" in shown
     assert "uid=" not in shown
     assert f"{registry.host}/app@sha256:" in shown
 
 
-def test_t37_async_tasks_and_credentials_of_the_environment(
-    make_registry: MakeRegistry, controller: Controller, home: Path, tmp_path: Path
-) -> None:
-    registry = _echoing(make_registry, auth=Basic("canary-user", PASSWORD))
+def test_t37_ansible_without_a_playbook(make_registry: MakeRegistry, controller: Controller) -> None:
+    registry = make_registry(auth=Basic("canary-user", PASSWORD), warning=f"I know {PASSWORD}")
+    matrix.fill(registry)
     options, variables = _login(registry)
-    environment = {"OCITOOLS_REGISTRY": registry.host, "OCITOOLS_REGISTRY_USERNAME": "canary-user"}
-    tasks: list[Task] = [
-        {
-            f"{PREFIX}registry_tag": {**options, **matrix.task("registry_tag", registry, tmp_path)},
-            "async": 60,
-            "poll": 1,
-            "ignore_errors": True,
-        },
-        {
-            f"{PREFIX}registry_info": {"registry": registry.host, "plain_http": True, "retries": 0},
-            "environment": {**environment, "OCITOOLS_REGISTRY_PASSWORD": "{{ secret_password }}"},
-            "ignore_errors": True,
-        },
-        {
-            f"{PREFIX}registry_tag": {**options, **matrix.task("registry_tag", registry, tmp_path)},
-            "async": 60,
-            "poll": 0,
-            "register": "job",
-        },
-        {
-            "ansible.builtin.wait_for": {"path": "{{ job.results_file }}", "search_regex": "I was told", "timeout": 30, "sleep": 1},
-        },
-    ]
-    shown = controller.run(tasks, variables, "-vvvv")
-    assert "ignored=2" in shown
-    results = [path.read_text() for path in (home / ".ansible_async").iterdir() if path.is_file()]
-    assert any("I was told" in text for text in results)
+    arguments = json.dumps({**options, "name": "app:1", "tags": ["2"]})
+    shown = controller.run("adhoc", variables, "localhost", "-m", f"{PREFIX}registry_tag", "-a", arguments, "-vvvv", "--diff")
+    assert set(registry.tags("app")) == {"1", "old", "2"}
+    assert "********" in shown
