@@ -40,7 +40,7 @@ def spoil(tmp_path: Path, layout: LayoutImage) -> None:
     blob = tmp_path / "layout" / "blobs" / digest.algorithm / digest.hex
     path = blob if blob.exists() else tmp_path / "layout"
     content = path.read_bytes()
-    at = content.find(b"srv/a") + 600  # in the file within the layer
+    at = content.find(b"srv/a\0") + 600  # in the file within the layer
     with path.open("r+b") as file:
         file.seek(at)
         file.write(bytes([content[at] ^ 1]))
