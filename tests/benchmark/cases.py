@@ -132,7 +132,7 @@ def _list(lab: Lab) -> Commands:
 
 
 def _loops(lab: Lab, peer: Peer, commands: list[list[str]]) -> Commands:
-    script = "\n".join(["set -e", *(shlex.join(words) for words in commands)]).replace("{{ '{{' }}", "{{").replace("{{ '}}' }}", "}}")
+    script = "\n".join(["set -e", *(shlex.join(words) for words in commands)])
     path = lab.folder / f"loop-{peer.name}-{len(list(lab.folder.glob('loop-*')))}.sh"
     path.write_text(script, encoding="utf-8")
     return {f"loop of {peer.name}": ["sh", str(path)], f"loop of {peer.name} in a playbook": lab.ansible.loop(commands)}
@@ -153,10 +153,19 @@ def _loop_parts() -> dict[str, int]:
     return {f"loop of {name}{where}": PARTS for name in ("skopeo", "crane", "regctl") for where in ("", " in a playbook")}
 
 
+def _huge(lab: Lab) -> Commands:
+    layout = lab.folder / "image-huge"
+    path = layout if layout.is_dir() else images.make_huge(layout)
+    return {
+        "registry_push": lab.ansible.process("registry_push", {"path": str(path), "name": f"{lab.first.host}/{_TAG}", "plain_http": True})
+    }
+
+
 CASES = {
     "push": Case("push of 5 layers of 200 KiB", _empty, _push(images.SMALL), {}),
     "push-many": Case("push of 20 layers of 200 KiB", _empty, _push(images.MANY), {}),
     "push-large": Case("push of 8 layers of 64 MiB", _empty, _push(images.LARGE), {}),
+    "push-huge": Case("push of one layer of 2 GiB, for its memory", _empty, _huge, {}),
     "copy": Case("copy inside a registry, 20 layers", _source, _copy(lambda lab: lab.first), {}),
     "copy-between": Case("copy between two registries, 20 layers", _source, _copy(lambda lab: lab.second), {}),
     "list": Case("a list of images already in place", _both, _list, _loop_parts()),

@@ -17,6 +17,7 @@ from ..servers.layout import CONFIG, LAYER, MANIFEST, Layout
 
 NAME = "app"
 KIB, MIB = 1024, 1024 * 1024
+HUGE = 2048 * MIB
 
 
 class Image(t.NamedTuple):
@@ -40,6 +41,20 @@ def make(folder: Path, image: Image) -> Path:
     rootfs = {"type": "layers", "diff_ids": digests}
     config = layout.add_json({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": rootfs}, CONFIG)
     layout.tag(layout.add_json({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}, MANIFEST), NAME)
+    return folder
+
+
+def make_huge(folder: Path) -> Path:
+    """Write an image of one layer of 2 GiB, zeros that take no room on the disk, as the layout in ``folder`` and return that."""
+    found = hashlib.sha256()
+    for _block in range(HUGE // MIB):
+        found.update(bytes(MIB))
+    layout = Layout(folder)
+    layer = {"mediaType": LAYER, "digest": f"sha256:{found.hexdigest()}", "size": HUGE}
+    config = layout.add_json({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}, CONFIG)
+    layout.tag(layout.add_json({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}, MANIFEST), NAME)
+    with layout.path(layer).open("wb") as file:
+        file.truncate(HUGE)
     return folder
 
 

@@ -125,11 +125,10 @@ class Peer:
         }[self.name]
 
     def digest(self, host: str, name: str) -> list[str]:
-        """Return the command that prints the digest of a tag."""
+        """Return the command that prints the digest of a tag (skopeo: among other things)."""
         target = f"{host}/{name}"
-        inspect = ["skopeo", "inspect", "--no-tags", "--tls-verify=false", "--format", "{{ '{{' }}.Digest{{ '}}' }}"]
         return {
-            "skopeo": [*inspect, f"docker://{target}"],
+            "skopeo": ["skopeo", "inspect", "--no-tags", "--tls-verify=false", f"docker://{target}"],
             "crane": ["crane", "digest", target],
             "regctl": [*self._regctl(host), "image", "digest", target],
         }[self.name]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from pathlib import Path
 
@@ -39,10 +40,11 @@ def spoil(tmp_path: Path, layout: LayoutImage) -> None:
     blob = tmp_path / "layout" / "blobs" / digest.algorithm / digest.hex
     path = blob if blob.exists() else tmp_path / "layout"
     content = path.read_bytes()
-    at = content.find(b"srv/a") + 600  # in the file within the layer
+    at = content.find(b"srv/a\0") + 600  # in the file within the layer
     with path.open("r+b") as file:
         file.seek(at)
         file.write(bytes([content[at] ^ 1]))
+    os.utime(path, ns=(1, 1))  # the clock of the file system may not have moved on since the file was made
 
 
 @pytest.mark.usefixtures("later")
