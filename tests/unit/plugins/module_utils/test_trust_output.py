@@ -58,7 +58,7 @@ def _registries(make_registry: MakeRegistry) -> t.Iterator[tuple[str, FakeRegist
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fifth of a second is the whole timeout."""
-    send = _connections.send
+    send: t.Callable[..., t.Any] = _connections.send
     monkeypatch.setattr(_connections, "send", lambda *args: send(*args[:-1], 0.2))
 
 
