@@ -39,7 +39,7 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
         "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
         "registry_info": {},
-        "registry_prune": {"name": "app", "keep_last": 1},
+        "registry_prune": {"name": "app", "keep_within": "1d", "include": ["^old$"]},
         "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},
         "registry_repository_info": {},
         "registry_tag": {"name": "app:1", "tags": ["2"]},
