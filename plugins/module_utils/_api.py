@@ -144,10 +144,13 @@ class RepositoryApi:
         raise failure
 
     def get_blob(self, digest: Digest, start: int = 0) -> Answer:
-        """Return the answer to a GET of a blob, from byte ``start`` on where that is not 0; its body is unread."""
+        """Return the answer to a GET of a blob, from byte ``start`` on where that is not 0; its body is unread.
+
+        Registries answer such a question with a part (206), with all of it (200), or find it impossible (416): the caller looks.
+        """
         headers = {"Range": f"bytes={start}-"} if start else {}
         answer = self.send("GET", self.url(f"blobs/{digest}"), headers=headers)
-        if answer.status not in (200, 206):
+        if answer.status not in (200, 206) and not (start and answer.status == 416):
             raise self.exchange.failure(answer, f"Reading the blob {digest} of {self.name}", self.name)
         return answer
 

@@ -54,7 +54,18 @@ class DockerArchive:
         digests = {name: Digest.of(self._read_config(name)) for name in dict.fromkeys(saved.config for saved in entries)}
         self._saved: _Saved = choose([Candidate(saved.names, digests[saved.config], saved) for saved in entries], source_name, store.path)
         self._config = self._read_config(self._saved.config)
-        self._diff_ids = self._read_diff_ids()
+        what = f"The config {self._saved.config!a:.300} in {store.path}"
+        self._diff_ids = read_diff_ids(self._config, len(self._saved.layers), what)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the image, as docker would tag it."""
+        return self._saved.names
+
+    @property
+    def config(self) -> bytes:
+        """The image's config."""
+        return self._config
 
     @property
     def config_digest(self) -> Digest:
@@ -76,18 +87,6 @@ class DockerArchive:
                 f"The config {name!a:.300} in {self._store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
             )
         return config
-
-    def _read_diff_ids(self) -> list[Digest]:
-        what = f"The config {self._saved.config!a:.300} in {self._store.path}"
-        rootfs = load_object(self._config, MAX_CONFIG, what, "invalid_source").get("rootfs")
-        stated = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-        texts = stated or []
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(texts) != len(self._saved.layers):
-            raise RegistryError(f"{what} does not state a digest for each of the {len(self._saved.layers)} layers.", "invalid_source")
-        try:
-            return [Digest.parse(text) for text in texts]
-        except RegistryError as error:
-            raise RegistryError(f"{what} states a digest of a layer that is none: {error.message}", "invalid_source") from None
 
     def build(self, compression: str, workers: int, tmpdir: str | None) -> SavedImage:
         """Return the image with its layers ready to be sent, each made once and checked against the config.
@@ -114,6 +113,19 @@ class DockerArchive:
     def close(self) -> None:
         """Close the archive."""
         self._store.close()
+
+
+def read_diff_ids(config: bytes, count: int, what: str) -> list[Digest]:
+    """Return the digests that a config states of its ``count`` layers when they are not compressed; ``what`` names it in errors."""
+    rootfs = load_object(config, MAX_CONFIG, what, "invalid_source").get("rootfs")
+    stated = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    texts = stated or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(texts) != count:
+        raise RegistryError(f"{what} does not state a digest for each of the {count} layers.", "invalid_source")
+    try:
+        return [Digest.parse(text) for text in texts]
+    except RegistryError as error:
+        raise RegistryError(f"{what} states a digest of a layer that is none: {error.message}", "invalid_source") from None
 
 
 class SavedImage:

@@ -11,15 +11,20 @@ import typing as t
 from ._api import RepositoryApi
 from ._errors import RegistryError
 from ._headers import parse_content_range
-from ._image_source import BlobStream, VerifiedBlob
+from ._image_source import BLOCK, BlobStream, VerifiedBlob
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._reference import Digest
 from ._retry import Retry
 from ._transport import Answer
 
+Result = t.TypeVar("Result")
+
 
 class RegistryBlob:
-    """The body of a blob; after a broken connection it goes on with the byte that is missing."""
+    """The body of a blob; after a broken connection it goes on with the byte that is missing.
+
+    Further attempts are counted anew only after a whole block: a connection that breaks at every byte is given up.
+    """
 
     def __init__(self, api: RepositoryApi, descriptor: Descriptor, retries: int) -> None:
         self._api = api
@@ -27,41 +32,77 @@ class RegistryBlob:
         self._retries = retries
         self._retry = Retry(retries)
         self._position = 0
-        self._answer: Answer | None = api.get_blob(descriptor.digest)
+        self._progress = 0
+        self._answer: Answer | None = None
+        self._answer = self._persist(self._open)
 
     def read(self, amount: int) -> bytes:
         """Return up to ``amount`` bytes, b"" at the end."""
+        block = self._persist(lambda: self._read_on(amount))
+        self._position += len(block)
+        self._progress += len(block)
+        return block
+
+    def _persist(self, step: t.Callable[[], Result]) -> Result:
         while True:
             try:
-                if self._answer is None:
-                    self._answer = self._resume()
-                block = self._answer.read(amount)
+                return step()
             except RegistryError as error:
                 self.close()
+                if self._progress >= BLOCK:
+                    self._retry = Retry(self._retries)
+                self._progress = 0
                 if not self._retry.after_error(error):
                     raise
-                continue
-            if block:
-                self._retry = Retry(self._retries)
-                self._position += len(block)
-            return block
 
-    def _resume(self) -> Answer:
-        answer = self._api.get_blob(self._descriptor.digest, self._position)
-        start = parse_content_range(answer.headers.get("Content-Range")) if answer.status == 206 else 0
-        if start is None or start not in (0, self._position):
-            answer.close()
+    def _read_on(self, amount: int) -> bytes:
+        if self._answer is None:
+            self._answer = self._open()
+        block = self._answer.read(amount)
+        ends_with_connection = self._answer.length is None and "Transfer-Encoding" not in self._answer.headers
+        if not block and amount and ends_with_connection and self._position < self._descriptor.size:
+            # Nothing but the size tells the end of such a body from a broken connection.
             raise RegistryError(
-                f"The registry {self._api.exchange.registry} sent another part of the blob {self._descriptor.digest} than was asked for.",
-                "invalid_response",
+                f"{self._answer.target.origin.authority} closed the connection after {self._position} of {self._descriptor.size} bytes.",
+                "network",
+                passing=True,
             )
-        left = self._position - start
+        return block
+
+    def _open(self) -> Answer:
+        """Return an answer that stands at the byte that is missing; one with another part is not used."""
+        answer = self._ask(self._position)
+        start = self._start_of(answer)
+        if start is None:
+            answer.close()
+            answer, start = self._ask(0), 0
+        try:
+            self._skip(answer, self._position - start)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _ask(self, start: int) -> Answer:
+        try:
+            return self._api.get_blob(self._descriptor.digest, start)
+        except RegistryError as error:
+            # A request without an answer was repeated already; an answer may be another one next time.
+            error.passing = error.passing and error.status is not None
+            raise
+
+    def _start_of(self, answer: Answer) -> int | None:
+        if answer.status == 200:
+            return 0
+        start = parse_content_range(answer.headers.get("Content-Range")) if answer.status == 206 else None
+        return start if start in (0, self._position) else None
+
+    def _skip(self, answer: Answer, left: int) -> None:
         while left:
-            block = answer.read(min(left, 1024 * 1024))
+            block = answer.read(min(left, BLOCK))
             if not block:
                 raise RegistryError(f"The blob {self._descriptor.digest} became shorter while it was read.", "invalid_response")
             left -= len(block)
-        return answer
 
     def close(self) -> None:
         """Let go of the connection."""

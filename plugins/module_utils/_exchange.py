@@ -172,8 +172,12 @@ class Exchange:
         told = f" ({status}{f' {code}' if code else ''}{f': {said}' if said else ''})"
         page = answer.content_type == "text/html" or raw.lstrip()[:1] == b"<"
         if answer.target.origin != self.origin:
+            # An address that was signed for a while may have run out: the registry gives another one.
             return RegistryError(
-                f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.", "server", *facts
+                f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.",
+                "server",
+                *facts,
+                passing=status in (400, 403),
             )
         if code in _DENIED or status in (401, 403):
             return self._refusal(action, told, *facts)

@@ -78,6 +78,16 @@ class VerifiedBlob:
         return RegistryError(f"The blob {self._descriptor.digest} in {self._origin} {fault}: it is corrupt.", self._kind)
 
 
+def copy_stream(stream: BlobStream, write: t.Callable[[bytes], t.Any], check: t.Callable[[], None] = lambda: None) -> None:
+    """Hand all that ``stream`` has left to ``write``, in blocks; ``check``, called before each, ends it by raising."""
+    while True:
+        check()
+        block = stream.read(BLOCK)
+        if not block:
+            return
+        write(block)
+
+
 def digest_of(stream: BlobStream, algorithm: str = "sha256") -> tuple[Digest, int]:
     """Return digest and length of what ``stream`` has, read to its end, and close it."""
     hasher = hashlib.new(algorithm)

@@ -34,22 +34,28 @@ def reading_source() -> t.Iterator[None]:
         raise RegistryError(error.message, "invalid_source") from None
 
 
-def find_root(store: Store, source_name: str | None) -> Descriptor:
-    """Return the entry of index.json that ``source_name`` means, or the only one."""
-    _check_version(store)
+def read_index(store: Store) -> tuple[dict[str, t.Any], list[Descriptor]]:
+    """Return index.json, and the images that it names."""
+    check_version(store)
     document = load_object(read_file(store, INDEX, MAX_MANIFEST), MAX_MANIFEST, f"{INDEX} in {store.path}", "invalid_source")
     entries = document.get("manifests")
     if not isinstance(entries, list) or len(entries) > MAX_DESCRIPTORS:
         raise RegistryError(f"{INDEX} in {store.path} has no list of manifests, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
     with reading_source():
-        roots = [Descriptor.parse(entry, f"Entry {number} of {INDEX} in {store.path}") for number, entry in enumerate(entries)]
+        return document, [Descriptor.parse(entry, f"Entry {number} of {INDEX} in {store.path}") for number, entry in enumerate(entries)]
+
+
+def find_root(store: Store, source_name: str | None) -> Descriptor:
+    """Return the entry of index.json that ``source_name`` means, or the only one."""
+    _document, roots = read_index(store)
     candidates = [
         Candidate(tuple(root.annotations[key] for key in _NAMES if root.annotations.get(key)), root.digest, root) for root in roots
     ]
     return t.cast(Descriptor, choose(candidates, source_name, store.path))
 
 
-def _check_version(store: Store) -> None:
+def check_version(store: Store) -> None:
+    """Refuse what is no layout of version 1."""
     if not store.has(MARKER):
         raise RegistryError(f"{store.path} is no OCI layout: it has no file {MARKER}.", "invalid_source")
     version = load_object(read_file(store, MARKER, _MAX_MARKER), _MAX_MARKER, f"{MARKER} in {store.path}", "invalid_source").get(
@@ -59,8 +65,36 @@ def _check_version(store: Store) -> None:
         raise RegistryError(f"{store.path} is an OCI layout of version {version!a:.30}: only version 1 is known.", "unsupported")
 
 
-def _path(digest: Digest) -> str:
+def blob_path(digest: Digest) -> str:
+    """Return where a blob lies in a layout."""
     return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
+def read_manifest(store: Store, descriptor: Descriptor) -> Manifest:
+    """Return the manifest or index of ``descriptor``."""
+    what = f"The manifest {descriptor.digest} in {store.path}"
+    if descriptor.size > MAX_MANIFEST:
+        raise RegistryError(f"{what} is larger than the limit of {MAX_MANIFEST} bytes.", "limit")
+    stream = open_blob(store, descriptor)
+    try:
+        raw = read_all(stream)
+    finally:
+        stream.close()
+    with reading_source():
+        return Manifest.parse(raw, descriptor.media_type, descriptor.digest, what)
+
+
+def open_blob(store: Store, descriptor: Descriptor) -> BlobStream:
+    """Return the content of a blob, checked while it is read."""
+    file = store.open(blob_path(descriptor.digest))
+    if file.length != descriptor.size:
+        file.close()
+        raise RegistryError(
+            f"The blob {descriptor.digest} in {store.path} has {file.length} bytes, not {descriptor.size} as its manifest states: "
+            "it is corrupt.",
+            "digest_mismatch",
+        )
+    return VerifiedBlob(file, descriptor, store.path)
 
 
 class LayoutImage:
@@ -82,28 +116,11 @@ class LayoutImage:
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
         """Return the manifest or index of ``descriptor``."""
-        what = f"The manifest {descriptor.digest} in {self._store.path}"
-        if descriptor.size > MAX_MANIFEST:
-            raise RegistryError(f"{what} is larger than the limit of {MAX_MANIFEST} bytes.", "limit")
-        stream = self.open_blob(descriptor)
-        try:
-            raw = read_all(stream)
-        finally:
-            stream.close()
-        with reading_source():
-            return Manifest.parse(raw, descriptor.media_type, descriptor.digest, what)
+        return read_manifest(self._store, descriptor)
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
         """Return the content of a config or layer."""
-        file = self._store.open(_path(descriptor.digest))
-        if file.length != descriptor.size:
-            file.close()
-            raise RegistryError(
-                f"The blob {descriptor.digest} in {self._store.path} has {file.length} bytes, not {descriptor.size} as its manifest states: "
-                "it is corrupt.",
-                "digest_mismatch",
-            )
-        return VerifiedBlob(file, descriptor, self._store.path)
+        return open_blob(self._store, descriptor)
 
     def close(self) -> None:
         """Close the layout."""
@@ -128,7 +145,7 @@ class LayoutImage:
 
     def _has_all(self, manifest: Manifest) -> bool:
         needed = [blob for blob in manifest.blobs if not blob.is_foreign] + [child for child in manifest.children if child.is_manifest]
-        return all(self._store.has(_path(descriptor.digest)) for descriptor in needed)
+        return all(self._store.has(blob_path(descriptor.digest)) for descriptor in needed)
 
     def _reachable(self) -> t.Iterator[Manifest]:
         pending, seen = [self._root], {self._root.digest}
@@ -136,6 +153,6 @@ class LayoutImage:
             manifest = pending.pop()
             yield manifest
             for child in manifest.children:
-                if child.is_manifest and child.digest not in seen and self._store.has(_path(child.digest)):
+                if child.is_manifest and child.digest not in seen and self._store.has(blob_path(child.digest)):
                     seen.add(child.digest)
                     pending.append(self.manifest(child))

@@ -16,7 +16,7 @@ LAYERS = (
     "_errors _scrub _secrets _json _reference _platform _manifest _challenge _headers _fanout _versions _patterns _certificate",
     (
         "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
-        "_credential_helper _credentials"
+        "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials"
     ),
     "_origin _tls _connections _transport _retry _auth _exchange",
     "_api _listing _referrers",

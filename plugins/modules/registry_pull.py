@@ -1,0 +1,253 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_pull
+short_description: Pull an image from a registry to a file or directory
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Pulls an image, a multi-platform index or an artifact to an OCI layout directory, an OCI archive or a C(docker save) archive. No container engine is
+    needed, and nothing is unpacked.
+  - Each blob is checked against its digest while it is written, to a file that only its owner can read; the image becomes visible when all of it is there.
+    After a failure what was at O(path) before is there still, and no temporary file stays.
+  - What is there already is checked and not downloaded again. A pull to a layout that was cut off, even by a power failure, goes on where it ended when
+    the task is run again.
+  - An unchanged image costs one request that is no pull to the registry's own accounting; named by its digest, with O(format=oci-layout) or
+    O(format=oci-archive), none.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+  - ansible.builtin.files
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  name:
+    description:
+      - The image, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
+      - An image that is absent fails with the error kind V(not_found) and changes nothing.
+    type: str
+    required: true
+  path:
+    description:
+      - Where the image goes on the host that runs the task, a directory for V(oci-layout), a file for the archives. It may be a symbolic link to one;
+        links inside a layout are refused.
+      - The folder that it is in must exist. What cannot be written fails with the error kind V(local_io); the message names the path and the reason, such
+        as a full disk, a missing permission or a path of the wrong type.
+      - A directory that is not empty and no layout is refused. A file of another kind is replaced.
+      - Two tasks must not write to one path at the same time, unless both use O(append=true).
+    type: path
+    required: true
+    aliases: [dest]
+  format:
+    description:
+      - V(oci-layout) is a directory in which images share what they have in common. Nothing is converted, every digest stays as it is in the registry.
+      - V(oci-archive) is a layout in one tar file, the same bytes for the same image whenever and wherever it is pulled.
+      - V(docker-archive) is what C(docker load) and C(podman load) read. It holds a single image, whose layers are decompressed and checked against the
+        image's config. An index needs one of O(platforms), an artifact or an image with layers that may not be distributed fails with the error kind
+        V(unsupported), a layer that does not match the config with V(digest_mismatch).
+      - Layers compressed by zstd need Python 3.14 or the Python package zstandard for V(docker-archive); without, the task fails with the error kind
+        V(missing_library).
+    type: str
+    choices: [oci-layout, oci-archive, docker-archive]
+    default: oci-layout
+  platforms:
+    description:
+      - Pull only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own; with
+        O(format=docker-archive), which takes one platform, it is the image for it.
+      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image fails with the error
+        kind V(invalid_option); with O(format=docker-archive) it is enough that the image is for the platform.
+    type: list
+    elements: str
+    default: []
+  append:
+    description:
+      - Keep the other images of the layout. Without it, O(path) holds this image alone afterwards, and files that it does not need are removed.
+      - An image with the same name is replaced; what only it needed stays. A layout whose C(index.json) cannot be read fails with the error kind
+        V(invalid_source).
+      - With an archive it fails with the error kind V(invalid_option).
+    type: bool
+    default: false
+  mode:
+    description:
+      - The permissions of the archive, or of all files of the layout. A number needs quotes or a leading zero.
+      - The directories of a layout get the permission to enter wherever the number gives the permission to read; a symbolic mode is used for them as it is,
+        so write C(X) for it, as in V(u=rwX,g=rX,o=).
+      - Without it, an archive that is replaced keeps its permissions and its owner, and new files follow the umask.
+  unsafe_writes:
+    description:
+      - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
+notes:
+  - In a layout and an OCI archive the image has the annotations C(org.opencontainers.image.ref.name), its tag, which C(skopeo), C(umoci) and C(oras) use as
+    its name (C(oci:path:tag)), and C(io.containerd.image.name), its full name, by which images of several repositories with one tag can be told apart. An
+    image that is pulled by its digest has no tag and only the second one. M(ocitools.registry.registry_push) takes either as O(ignore:source_name).
+  - An image with Docker's own media types stays as it is in a layout or an OCI archive, too. C(skopeo) finds it there only when it is alone and no tag is
+    given, C(umoci) does not; C(podman load) and M(ocitools.registry.registry_push) take it.
+  - Layers that may not be distributed are never fetched from elsewhere; they are left out and listed in RV(skipped_layers).
+  - Ansible adds C(size), C(mode), C(owner) and so on of O(path) to the result.
+seealso:
+  - module: ocitools.registry.registry_push
+  - module: ocitools.registry.registry_copy
+"""
+
+EXAMPLES = r"""
+- name: Pull an image with all its platforms to a directory
+  ocitools.registry.registry_pull:
+    name: registry.example.com/team/app:1.4.2
+    path: app
+
+- name: Add an image to those in a directory that goes into a closed network
+  ocitools.registry.registry_pull:
+    name: registry.example.com/team/app:1.4.2
+    path: images
+    append: true
+
+- name: Make an archive of one platform for docker load, readable by its owner only
+  ocitools.registry.registry_pull:
+    name: registry.example.com/team/app:1.4.2
+    path: app.tar
+    format: docker-archive
+    platforms: [linux/amd64]
+    mode: "0600"
+"""
+
+RETURN = r"""
+digest:
+  description:
+    - The digest of the image or index, as the registry has it. With O(platforms) it is that of the smaller index, or with O(format=docker-archive) that of
+      the image for the platform.
+  type: str
+  returned: success
+  sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
+path:
+  description: Where it is.
+  type: str
+  returned: success
+format:
+  description: The O(format).
+  type: str
+  returned: success
+image_size:
+  description: Size in bytes of all manifests, configs and layers of the image, as they are in the registry.
+  type: int
+  returned: success
+downloaded_blobs:
+  description: The blobs that were downloaded (in check mode, would be), each with C(digest) and C(size). For an archive all or none.
+  type: list
+  elements: dict
+  returned: success
+existing_blobs:
+  description: The blobs that were there already, and right.
+  type: list
+  elements: dict
+  returned: success
+downloaded_bytes:
+  description: How many bytes of blobs were downloaded (in check mode, would be).
+  type: int
+  returned: success
+skipped_layers:
+  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  type: list
+  elements: dict
+  returned: success
+"""
+
+import os
+import typing as t
+
+from ..module_utils._disk import disk_errors
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._platform import Platform
+from ..module_utils._pull import DOCKER_ARCHIVE, FORMATS, LAYOUT, Destination, execute_pull, open_destination, plan_pull, pull_result
+from ..module_utils._reference import Reference
+
+State = dict[str, t.Any]
+
+
+def _folder_mode(mode: t.Any) -> t.Any:
+    """Return ``mode`` for a folder: whoever may read may enter."""
+    try:
+        number = int(mode, 8) if isinstance(mode, str) else mode
+    except ValueError:
+        return mode
+    return number | (number & 0o444) >> 2 if isinstance(number, int) else number
+
+
+def _set_attributes(module: RegistryModule, path: str, is_folder: bool = False, predict: bool = False) -> dict[str, State]:
+    """Give a file or folder the mode, owner and so on that the task states, or ``predict`` that; return the states of what changes."""
+    wanted = {**module.load_file_common_arguments(module.params, path), "path": path}
+    if is_folder:
+        wanted["mode"] = _folder_mode(wanted["mode"])
+    states: dict[str, State] = {}
+    check_mode, module.check_mode = module.check_mode, module.check_mode or predict
+    try:
+        with disk_errors(path):
+            module.set_fs_attributes_if_different(wanted, False, states, expand=False)
+    finally:
+        module.check_mode = check_mode
+    return states
+
+
+def _files(destination: Destination) -> list[tuple[str, bool]]:
+    return [(path, is_folder) for path, is_folder in destination.files() if not os.path.islink(path)]
+
+
+def _plan_attributes(module: RegistryModule, destination: Destination) -> tuple[State, State]:
+    """Return the states before and after of the attributes of what is there: of the path itself, and how many others differ."""
+    files = _files(destination)
+    if not files:
+        # An owner or mode that does not exist is found before anything is downloaded.
+        _set_attributes(module, os.path.dirname(os.path.realpath(destination.path)), True, predict=True)
+        return {}, {}
+    changes = [_set_attributes(module, path, is_folder, predict=True) for path, is_folder in files]
+    others = sum(map(bool, changes[1:]))
+    before, after = changes[0].get("before", {}), changes[0].get("after", {})
+    return {**before, **({f"{destination.path} (files with other permissions)": others} if others else {})}, after
+
+
+def _pull(module: RegistryModule, image: Reference, platforms: t.Sequence[Platform], destination: Destination) -> None:
+    params = module.params
+    client = module.client(image)
+    plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
+    before, after = _plan_attributes(module, destination)
+    if module.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
+        if plan.gap.before != plan.gap.after:
+            execute_pull(plan, destination, client)
+        for path, is_folder in _files(destination):
+            _set_attributes(module, path, is_folder)
+    module.result.update(path=params["path"], format=params["format"], **pull_result(plan))
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {
+        "name": {"type": "str", "required": True},
+        "path": {"type": "path", "required": True, "aliases": ["dest"]},
+        "format": {"type": "str", "choices": list(FORMATS), "default": LAYOUT},
+        "platforms": {"type": "list", "elements": "str", "default": []},
+        "append": {"type": "bool", "default": False},
+    }
+    with RegistryModule(options, add_file_common_args=True) as module:
+        params = module.params
+        image = module.reference(params["name"])
+        platforms = [Platform.parse(text) for text in params["platforms"]]
+        # A mode that is added to another one needs that other one first.
+        private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
+        destination = open_destination(
+            params["path"], params["format"], params["append"], private, lambda path: _set_attributes(module, path)
+        )
+        try:
+            _pull(module, image, platforms, destination)
+        finally:
+            destination.close()
+
+
+if __name__ == "__main__":
+    main()
