@@ -92,10 +92,11 @@ class RepositoryApi:
     def get_manifest(self, identifier: str) -> Manifest:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
         shown = self.display(identifier)
-        answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
+        whole = (MAX_MANIFEST, f"The manifest of {shown}")
+        answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT}, whole=whole)
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Reading {shown}", shown)
-        raw = answer.read_all(MAX_MANIFEST, f"The manifest of {shown}")
+        raw = answer.read_all(*whole)
         announced = _digest_header(answer)
         wanted = Digest.parse(identifier) if is_digest(identifier) else announced
         try:
@@ -181,10 +182,10 @@ class RepositoryApi:
 
         Some registries list digests among the tags: those are left out.
         """
-        answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name)
+        what = f"A page of the {key} of {self.name}"
+        answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name, whole=(MAX_PAGE, what))
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Listing the {key} of {self.name}", self.name)
-        what = f"A page of the {key} of {self.name}"
         names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key)
         names = [] if names is None else names
         if not isinstance(names, list):
@@ -198,13 +199,13 @@ class RepositoryApi:
 
     def get_referrers(self, target: Target) -> tuple[Manifest | None, Target | None]:
         """Return one page of referrers; None where the registry has no referrers API."""
-        answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT})
+        what = f"The referrers in {self.name}"
+        answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
         if answer.status in (400, 404, 405):
             answer.finish()
             return None, None
         if answer.status != 200:
             raise self.exchange.failure(answer, f"Listing the referrers in {self.name}", self.name)
-        what = f"The referrers in {self.name}"
         page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
         return page, self._following(answer)
 

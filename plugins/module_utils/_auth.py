@@ -202,8 +202,14 @@ class Authenticator:
         return self._send("GET", target, headers)
 
     def _send(self, method: str, target: Target, headers: t.Mapping[str, str], body: bytes | None = None) -> Answer:
+        def attempt() -> Answer:
+            answer = self._transport.attempt(method, target, headers, body, token_server=True)
+            if answer.status == 200:
+                answer.load(MAX_TOKEN_BODY, f"The answer of the token server {target.origin.authority}")
+            return answer
+
         try:
-            return Retry(self._retries).run(lambda: self._transport.attempt(method, target, headers, body, token_server=True))
+            return Retry(self._retries).run(attempt)
         except RegistryError as error:
             error.passing = False  # as often as the task allows it was tried here
             raise

@@ -16,7 +16,7 @@ import threading
 
 from ._compression import HEAVY, Decoder
 from ._errors import RegistryError
-from ._files import FileRange, LocalFile, MemoryFile, StoredFile
+from ._files import FileRange, FileState, LocalFile, MemoryFile, StoredFile
 from ._image_source import BLOCK
 
 SMALL = 64 * 1024  # bytes of a member that is kept: manifests and configs
@@ -153,6 +153,8 @@ def _skip(decoder: Decoder, size: int) -> bool:
 
 class _Section:
     """Some bytes of a compressed file."""
+
+    state: FileState | None = None  # reading them once more is dear enough to check them once more
 
     def __init__(self, file: CompressedFile, offset: int, length: int) -> None:
         self._file = file

@@ -34,6 +34,8 @@ LEAST_BYTES_PER_SECOND = 1024
 MAX_HEAD = 1024 * 1024
 _BUFFER = 64 * 1024
 _TLS_RECORD = 16 * 1024
+# Where the system can: it holds little that is not sent yet, or what a slow peer takes of it would not show for a long time.
+_UNSENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 Addresses = t.Callable[[str, int], t.Sequence[str]]
 Certificates = dict[tuple[str, int], bytes]
@@ -117,6 +119,13 @@ class PacedResponse(http.client.HTTPResponse):
         self.fp.close()
         self.fp = _Bounded(_PacedReader(sock), _BUFFER)
 
+    def begin(self) -> None:
+        """Read the head of the answer; interim ones (103, say) are passed over: Python itself knows only 100."""
+        super().begin()
+        while 100 <= self.status < 200 and self.status != http.client.SWITCHING_PROTOCOLS:
+            self.headers = t.cast(t.Any, None)  # or the next head is not read
+            super().begin()
+
 
 def _connect(addresses: t.Iterable[str], port: int, timeout: float) -> socket.socket:
     """Open a connection to the first of ``addresses`` that answers; ``timeout`` seconds are for all of them."""
@@ -129,6 +138,8 @@ def _connect(addresses: t.Iterable[str], port: int, timeout: float) -> socket.so
             failure = error
         else:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _UNSENT is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, 2 * _BUFFER)
             sock.settimeout(timeout)
             return sock
     raise failure
@@ -221,11 +232,13 @@ def make_adapter(context: ssl.SSLContext, addresses: Addresses, proxies: Address
     return Adapter(context, addresses, proxies, connections)
 
 
-def send(adapter: Adapter, method: str, url: str, headers: dict[str, str], body: t.Any, timeout: float) -> requests.Response:
-    """Send one request to exactly ``url`` and return its answer, body unread; proxies are those of the environment."""
+def send(
+    adapter: Adapter, method: str, url: str, headers: dict[str, str], body: t.Any, timeout: float, proxy: str | None
+) -> requests.Response:
+    """Send one request to exactly ``url`` and return its answer, body unread."""
     prepared = requests.Request(method, url, headers=headers, data=body).prepare()
     prepared.url = url
-    return adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies=get_environ_proxies(url))
+    return adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies={"all": proxy} if proxy else {})
 
 
 def environ_proxy(url: str) -> str | None:
@@ -239,7 +252,7 @@ def environ_proxy(url: str) -> str | None:
     if not usable:
         raise RegistryError(
             "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
-            "of the password written as %40 and the like.",
+            "of the password percent-encoded.",
             "invalid_option",
         )
     return proxy

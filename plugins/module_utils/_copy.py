@@ -128,7 +128,8 @@ class CopyTask:
         if before != after:
             return None
         nothing: Result = {key: [] for key in ("uploaded_blobs", "mounted_blobs", "existing_blobs", "skipped_layers")}
-        result = {**tagging_result(self._copy.destination, source, before, after), **nothing, "uploaded_bytes": 0, "size": None}
+        nothing.update(dict.fromkeys(("uploaded_bytes", "mounted_bytes", "existing_bytes"), 0))
+        result = {**tagging_result(self._copy.destination, source, before, after), **nothing, "size": None}
         states = {self._name(tag): digest for tag, digest in before.items()}
         return Copied(states, states, {**result, "src_digest": str(source.digest), "digest_changed": False})
 

@@ -1,121 +1,254 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Delete tags, and only the tags: what else is on the same digest stays, and what happened is checked afterwards."""
+"""Delete a tag, and only the tag: what else is on the same digest stays, and what happened is checked afterwards."""
 
 from __future__ import annotations
 
+import re
 import secrets
+import typing as t
+from dataclasses import dataclass, field
 
 from ._api import RepositoryApi
-from ._errors import RegistryError
+from ._deletion_refusal import no_deletion, no_tag_deletion
+from ._errors import NotFound, RegistryError
+from ._listing import iter_tags
 from ._manifest import Manifest
 from ._reference import Digest
-from ._transfer import find_digest
+from ._referrers import remove_referrer
+from ._retry import Retry
+from ._transfer import find_digest, write_tags
 
 _NONCE_BITS = 96
+_PADDING = re.compile(rb"\n[ \t]{96}\Z")
+_DELETED = frozenset({200, 202, 204})
 _TAG_REFUSED = frozenset({400, 404, 405})
+_UNCERTAIN = frozenset({"network", "timeout", "server", "not_found"})  # an answer before the last one may have been lost
 
 
-def delete_tag(api: RepositoryApi, tag: str, manifest: Manifest, method: str) -> str:
-    """Delete ``tag``, which is on ``manifest``, by ``tag``, ``substitute`` or ``auto``; return the method that did it."""
-    if method in ("auto", "tag"):
-        answer = api.delete_manifest(tag)
-        if answer.status in (200, 202, 204):
+class TookMore(RegistryError):
+    """The registry deleted more than it was asked to: nothing further must be asked of it."""
+
+
+@dataclass
+class DeletionWays:
+    """What a registry has shown while tags were deleted, so that it is asked once: ``by_tag`` until it refuses that."""
+
+    by_tag: bool = True
+    enabled: bool = False
+
+
+@dataclass(frozen=True)
+class TagDeletion:
+    """A tag that was just seen on ``manifest``, and is to be deleted.
+
+    ``siblings`` are other tags on the same digest that must stay, as far as they are known. ``spare`` says that the manifest itself
+    may go along with its last tag, since nothing needs it.
+    """
+
+    api: RepositoryApi
+    tag: str
+    manifest: Manifest
+    ways: DeletionWays = field(default_factory=DeletionWays)
+    retries: int = 4
+    siblings: t.Sequence[str] = ()
+    spare: bool = False
+
+    @property
+    def shown(self) -> str:
+        """How messages name the tag."""
+        return self.api.display(self.tag)
+
+    def run(self, method: str) -> str:
+        """Delete the tag by ``tag``, ``substitute`` or ``auto``; return the method that did it."""
+        if method == "tag" or (method == "auto" and self.ways.by_tag):
+            refusal = self._by_tag()
+            if refusal is None:
+                return "tag"
+            if method == "tag" or refusal.status not in _TAG_REFUSED:
+                raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
+            # A denial may be about this tag alone, because an index names its manifest.
+            self.ways.by_tag = refusal.kind == "denied"
+        self._substitute()
+        return "substitute"
+
+    def _delete(self, identifier: str) -> RegistryError | None:
+        """Ask to delete a tag or digest; return why it was not done, None where it was."""
+        try:
+            answer = self.api.delete_manifest(identifier)
+            if answer.status in _DELETED:
+                answer.finish()
+                return None
+            failure = self.api.exchange.failure(answer, f"Deleting {self.shown}", self.shown)
+        except RegistryError as error:
+            failure = error
+        if failure.kind not in _UNCERTAIN:
+            return failure
+        try:
+            return None if self._find_tag() is None else failure
+        except RegistryError:
+            return failure
+
+    def _find_tag(self) -> Digest | None:
+        """Return what the tag is on now; some registries deny what is not there, but do not list it either."""
+        try:
+            return find_digest(self.api, self.tag)
+        except RegistryError as error:
+            if error.kind != "denied" or self.tag in iter_tags(self.api):
+                raise
+            return None
+
+    def _by_tag(self) -> RegistryError | None:
+        refusal = self._delete(self.tag)
+        if refusal is None:
+            self._wait_until_gone(self.manifest.digest)
+            self._check_rest()
+        return refusal
+
+    def _wait_until_gone(self, *ours: Digest) -> None:
+        """Wait until the tag is absent for readers too; a tag on another digest than ``ours`` was set by somebody else."""
+        retry = Retry(self.retries)
+        while True:
+            found = self._find_tag()
+            if found is None:
+                return
+            if found not in ours:
+                message = (
+                    f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else has put it on {found} meanwhile."
+                )
+                raise RegistryError(message, "conflict", reference=self.shown)
+            message = f"The registry said that it deleted {self.shown}, but the tag is still there."
+            still = RegistryError(message, "conflict", reference=self.shown, passing=True)
+            if not retry.after_error(still):
+                raise still
+
+    def _check_rest(self) -> None:
+        """Make sure that manifest and siblings are there; put back what the registry took along and raise ``TookMore``."""
+        digest = self.manifest.digest
+        kept = self.spare or find_readable(self.api, str(digest)) is not None
+        lost = [tag for tag in self.siblings if find_readable(self.api, tag) is None]
+        if kept and not lost:
+            return
+        taken = [] if kept else [f"the manifest {digest}"]
+        taken += [f"the tag {tag}" for tag in lost]
+        message = f"When the tag {self.shown} was deleted, the registry took more along: {', '.join(taken)}."
+        try:
+            if lost:
+                write_tags(self.api, self.manifest, lost, 1)
+            else:
+                self.api.put_manifest(str(digest), self.manifest)
+        except RegistryError as error:
+            raise TookMore(f"{message} It could not be put back: {error.message}", "unsupported", reference=self.shown) from None
+        rest = "" if self.siblings else " Other tags that were on it, if there were any, have to be set again."
+        raise TookMore(f"{message} It was put back.{rest}", "unsupported", reference=self.shown)
+
+    # Where tags cannot be deleted by name
+
+    def _substitute(self) -> None:
+        """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
+        if self.manifest.subject is not None:
+            raise RegistryError(
+                f"The tag {self.shown} cannot be deleted by substitute: its manifest refers to another one, and a copy of it would be "
+                "listed there too. Nothing was changed; method digest deletes the manifest with all its tags.",
+                "unsupported",
+                reference=self.shown,
+            )
+        self._check_enabled()
+        current = self._find_tag()
+        if current is None:
+            return
+        check_unmoved(self.shown, self.manifest.digest, current)
+        double = padded(self.manifest)
+        try:
+            write_tags(self.api, double, [self.tag], 1)
+            refusal = self._delete(str(double.digest))
+            if refusal is not None:
+                raise refusal
+            self._wait_until_gone(double.digest, self.manifest.digest)
+        except RegistryError as error:
+            self._put_back(double, error)
+            raise
+        self._check_rest()
+
+    def _check_enabled(self) -> None:
+        """Find out, without touching anything, whether the registry deletes by digest at all."""
+        if self.ways.enabled:
+            return
+        nothing = Digest("sha256", secrets.token_hex(32))
+        answer = self.api.delete_manifest(str(nothing))
+        if answer.status in _DELETED:
             answer.finish()
-            _verify(api, tag, manifest)
-            return "tag"
-        failure = api.exchange.failure(answer, f"Deleting {api.display(tag)}", api.display(tag))
-        if answer.status == 404 and find_digest(api, tag) is None:
-            return "tag"  # a repeated request after a lost answer
-        if method == "tag" or answer.status not in _TAG_REFUSED or failure.kind in ("denied", "unauthorized"):
-            raise _explain_refusal(api, tag, failure)
-    _substitute(api, tag, manifest)
-    return "substitute"
+        else:
+            failure = self.api.exchange.failure(answer, f"Deleting {self.shown}", self.shown)
+            if not isinstance(failure, NotFound):
+                raise no_deletion(failure, self.api.exchange.registry)
+        self.ways.enabled = True
+
+    def _put_back(self, double: Manifest, error: RegistryError) -> None:
+        """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended."""
+        try:
+            current = self._find_tag()
+            if current == self.manifest.digest:
+                error.message += " Nothing was changed."
+            elif current == double.digest or (current is not None and error.kind == "digest_mismatch"):
+                write_tags(self.api, self.manifest, [self.tag], 1)
+                error.message += " The tag was put back as it was."
+        except RegistryError:
+            error.message += (
+                f" The tag may be on {double.digest} now, which is the same image with blanks behind its manifest: run the task again."
+            )
 
 
-def _explain_refusal(api: RepositoryApi, tag: str, failure: RegistryError) -> RegistryError:
-    ways = {
-        "ghcr.io": "GitHub deletes package versions only in its web interface and its packages API",
-        "docker.io": "Docker Hub deletes tags only in its web interface and its own API",
-    }
-    own = ways.get(api.exchange.registry)
-    if own:
-        failure.message = f"{failure.message} {own}."
-    elif failure.kind in ("unsupported", "invalid_response"):
-        failure.kind = "unsupported"
-        failure.message = f"{failure.message} It cannot delete a tag by its name: use method: auto or substitute for {tag}."
-    return failure
+def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:
+    """Return the digest of what could be read before a deletion, None where it is absent or, as some registries say then, denied."""
+    try:
+        return find_digest(api, identifier)
+    except RegistryError as error:
+        if error.kind != "denied":
+            raise
+        return None
 
 
-def _verify(api: RepositoryApi, tag: str, manifest: Manifest) -> None:
-    """Make sure that the tag is gone and its manifest is not; put the manifest back where the registry took it too."""
-    if find_digest(api, tag) is not None:
-        raise RegistryError(
-            f"The registry said that it deleted {api.display(tag)}, but the tag is still there: "
-            "it may take a while, or somebody else wrote it again.",
-            "conflict",
-            reference=api.display(tag),
-        )
-    if find_digest(api, str(manifest.digest)) is None:
-        api.put_manifest(str(manifest.digest), manifest)
-        raise RegistryError(
-            f"The registry deleted the manifest {manifest.digest} along with {api.display(tag)}, and every tag on it: the manifest was "
-            "put back by its digest, other tags of it have to be set again.",
-            "unsupported",
-            reference=api.display(tag),
-        )
+def check_unmoved(shown: str, planned: Digest, current: Digest) -> None:
+    """Raise ``conflict`` where somebody moved the tag since it was looked at."""
+    if current != planned:
+        message = f"The tag {shown} was moved from {planned} to {current} by somebody else meanwhile: it was left alone."
+        raise RegistryError(message, "conflict", reference=shown)
 
 
-def _substitute(api: RepositoryApi, tag: str, manifest: Manifest) -> None:
-    """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
-    shown = api.display(tag)
-    if manifest.subject is not None:
-        raise RegistryError(
-            f"The tag {shown} cannot be deleted by substitute: its manifest refers to another one, and a copy would be listed there too.",
-            "unsupported",
-            reference=shown,
-        )
-    _check_deletion_enabled(api, shown)
-    double = _padded(manifest)
-    api.put_manifest(tag, double)
-    answer = api.delete_manifest(str(double.digest))
-    if answer.status not in (200, 202, 204) and not (answer.status == 404 and find_digest(api, tag) is None):
-        failure = api.exchange.failure(answer, f"Deleting {shown}", shown)
-        api.put_manifest(tag, manifest)
-        failure.message = f"{failure.message} The tag was put back as it was."
-        raise failure
-    answer.finish()
-    _verify(api, tag, manifest)
+def unpadded(manifest: Manifest) -> Manifest:
+    """Return the manifest without the blanks that a deletion cut short has left behind it."""
+    raw = manifest.raw
+    while _PADDING.search(raw):
+        raw = raw[: -_NONCE_BITS - 1]
+    return manifest if raw == manifest.raw else Manifest.parse(raw, manifest.media_type)
 
 
-def _check_deletion_enabled(api: RepositoryApi, shown: str) -> None:
-    """Find out, without touching anything, whether the registry deletes by digest at all."""
-    nothing = Digest("sha256", secrets.token_hex(32))
-    answer = api.delete_manifest(str(nothing))
-    if answer.status == 404:
-        answer.finish()
-        return
-    failure = api.exchange.failure(answer, f"Deleting {shown}", shown)
-    if failure.kind not in ("denied", "unauthorized", "rate_limited", "server"):
-        failure.kind = "unsupported"
-        failure.message = f"{failure.message} Deletion is disabled on this registry; nothing was changed."
-    raise _explain_refusal(api, shown, failure) if failure.kind == "denied" else failure
-
-
-def _padded(manifest: Manifest) -> Manifest:
+def padded(manifest: Manifest) -> Manifest:
+    """Return the same manifest with blanks behind it that nobody has used before."""
     nonce = secrets.randbits(_NONCE_BITS)
     blanks = "".join(" \t"[nonce >> bit & 1] for bit in range(_NONCE_BITS))
-    return Manifest.parse(manifest.raw + f"\n{blanks}".encode("ascii"), manifest.media_type)
+    return Manifest.parse(unpadded(manifest).raw + f"\n{blanks}".encode("ascii"), manifest.media_type)
 
 
-def delete_digest(api: RepositoryApi, digest: Digest) -> None:
-    """Delete a manifest and every tag on it; absent is fine."""
-    shown = api.display(str(digest))
-    answer = api.delete_manifest(str(digest))
-    if answer.status in (200, 202, 204, 404):
+def delete_tag(api: RepositoryApi, tag: str, manifest: Manifest, method: str, retries: int = 4) -> str:
+    """Delete ``tag``, which is on ``manifest``, and return the method that did it."""
+    return TagDeletion(api, tag, manifest, retries=retries).run(method)
+
+
+def delete_digest(api: RepositoryApi, manifest: Manifest, retries: int = 4) -> None:
+    """Delete a manifest and every tag on it, and its entry in the list of referrers that a tag stands in for."""
+    shown = api.display(str(manifest.digest))
+    answer = api.delete_manifest(str(manifest.digest))
+    if answer.status in _DELETED or answer.status == 404:
         answer.finish()
     else:
-        raise _explain_refusal(api, shown, api.exchange.failure(answer, f"Deleting {shown}", shown))
-    if find_digest(api, str(digest)) is not None:
-        raise RegistryError(f"The registry said that it deleted {shown}, but it is still there.", "conflict", reference=shown)
+        raise no_deletion(api.exchange.failure(answer, f"Deleting {shown}", shown), api.exchange.registry)
+    retry = Retry(retries)
+    while find_readable(api, str(manifest.digest)) is not None:
+        message = f"The registry said that it deleted {shown}, but it is still there."
+        still = RegistryError(message, "conflict", reference=shown, passing=True)
+        if not retry.after_error(still):
+            raise still
+    remove_referrer(api, manifest)

@@ -1,18 +1,20 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which tags a deletion means and takes along: found by reads, carried out one tag after the other."""
+"""What the deletion of some tags, or of a digest, means: found by reads, then carried out."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ._client import RegistryClient
-from ._deletion import delete_digest, delete_tag
-from ._download import walk
+from ._contents import ContentReader
+from ._deletion import DeletionWays, TookMore, unpadded
+from ._deletions import Deletions, delete_planned, delete_with_tags
 from ._errors import NotFound, RegistryError
-from ._manifest import Manifest
+from ._manifest import Descriptor, Manifest
+from ._needs import below
 from ._reference import Digest
 
 Result = dict[str, t.Any]
@@ -20,18 +22,26 @@ Result = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class DeletionPlan:
-    """The manifests of the tags to delete, the tags that are absent, and those that would go along."""
+    """The digests of the tags to delete, the tags that are absent, and those that would go along.
+
+    ``read`` is the manifest of the only tag; with several they are read again when their turn comes, since that may take a while.
+    """
 
     method: str
-    found: t.Mapping[str, Manifest]
+    found: t.Mapping[str, Digest]
     absent: tuple[str, ...] = ()
     also: t.Mapping[str, Digest] = field(default_factory=dict)
     digest: Digest | None = None
+    read: Manifest | None = None
+
+    @property
+    def digests(self) -> list[Digest]:
+        """The manifests to delete by method digest, each once."""
+        return list(dict.fromkeys([*self.found.values(), *([self.digest] if self.digest else [])]))
 
     def before(self) -> dict[str, str]:
         """Return what exists now and will not: tags with their digests."""
-        states = {tag: str(manifest.digest) for tag, manifest in self.found.items()}
-        states.update({tag: str(digest) for tag, digest in self.also.items()})
+        states = {tag: str(digest) for tag, digest in {**self.found, **self.also}.items()}
         return states or ({str(self.digest): str(self.digest)} if self.digest else {})
 
     def result(self) -> Result:
@@ -40,8 +50,9 @@ class DeletionPlan:
             "deleted_tags": list(self.found),
             "absent_tags": list(self.absent),
             "also_deleted_tags": list(self.also),
-            "digests": {tag: str(manifest.digest) for tag, manifest in self.found.items()},
+            "digests": {tag: str(digest) for tag, digest in self.found.items()},
             "methods": dict.fromkeys(self.found, self.method),
+            "failed_tags": {},
         }
 
 
@@ -52,59 +63,59 @@ def _read(client: RegistryClient, tag: str) -> Manifest | None:
         return None
 
 
+def _describe(client: RegistryClient, tag: str) -> Descriptor | None:
+    try:
+        return client.get_descriptor(tag)
+    except NotFound:
+        return None
+
+
 def plan_deletion(
     client: RegistryClient, tags: t.Sequence[str], digest: Digest | None, method: str, expected: Digest | None
 ) -> DeletionPlan:
     """Return what deleting ``tags`` (or ``digest``) means; raises ``precondition`` where it must not happen."""
-    read = dict(zip(tags, client.fan_out(lambda tag: _read(client, tag), tags)))
-    found = {tag: manifest for tag, manifest in read.items() if manifest is not None}
-    absent = tuple(tag for tag in read if tag not in found)
-    for tag, manifest in found.items():
-        if expected is not None and manifest.digest != expected:
-            raise RegistryError(
-                f"The tag {tag} of {client.registry} is on {manifest.digest}, not on the expected {expected}: nothing was deleted.",
-                "precondition",
-                reference=f"{client.registry}:{tag}",
-            )
+    read = _read(client, tags[0]) if len(tags) == 1 else None
+    states = {tags[0]: read.digest if read else None} if len(tags) == 1 else dict(zip(tags, client.fan_out(client.find_digest, tags)))
+    found = {tag: state for tag, state in states.items() if state is not None}
+    absent = tuple(tag for tag in states if tag not in found)
+    for tag, state in found.items():
+        _check_expected(client, tag, state, expected)
     if method != "digest":
-        return DeletionPlan(method, found, absent)
+        return DeletionPlan(method, found, absent, read=read)
     if digest is not None and expected not in (None, digest):
         raise RegistryError(f"{digest} is not the expected {expected}: nothing was deleted.", "precondition")
-    if digest is not None and _read(client, str(digest)) is None:
-        return DeletionPlan(method, {}, ())
-    doomed = {manifest.digest for manifest in found.values()} | ({digest} if digest else set())
-    also = _tags_on(client, doomed, found) if doomed else {}
-    return DeletionPlan(method, found, absent, also, digest)
+    plan = DeletionPlan(method, found, absent, {}, digest if digest and client.find_digest(str(digest)) else None)
+    return replace(plan, also=_tags_on(client, set(plan.digests), found)) if plan.digests else plan
 
 
-def _tags_on(client: RegistryClient, doomed: set[Digest], found: t.Mapping[str, Manifest]) -> dict[str, Digest]:
+def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: Digest | None) -> None:
+    if expected is None or state == expected:
+        return
+    manifest = _read(client, tag)
+    if manifest is not None and unpadded(manifest).digest == expected:
+        return  # a deletion by substitute was cut short
+    raise RegistryError(
+        f"The tag {tag} of {client.registry} is on {state}, not on the expected {expected}: nothing was deleted.",
+        "precondition",
+        reference=f"{client.registry}:{tag}",
+    )
+
+
+def _tags_on(client: RegistryClient, doomed: set[Digest], found: t.Container[str]) -> dict[str, Digest]:
     """Return the other tags that would go; refuses where an index that stays names one of the digests."""
     others = [tag for tag in client.list_tags() if tag not in found]
-    states = client.find_tags(others)
-    staying = {digest: tag for tag, digest in states.items() if digest is not None and digest not in doomed}
-
-    def named(digest: Digest) -> set[Digest]:
-        manifest = client.get_manifest(str(digest))
-        source = _Reader(client)
-        return {child.digest for child, _manifest in walk(source, manifest)} & doomed if manifest.is_index else set()
-
-    for digest, needed in zip(staying, client.fan_out(named, staying)):
-        for child in needed:
+    states = {tag: state for tag, state in zip(others, client.fan_out(lambda tag: _describe(client, tag), others)) if state}
+    staying = {state.digest: tag for tag, state in states.items() if state.is_index and state.digest not in doomed}
+    contents = ContentReader(client)
+    contents.read(staying)
+    for index, tag in staying.items():
+        for child in sorted(below(contents.found, index) & doomed, key=str):
             raise RegistryError(
-                f"The manifest {child} of {client.registry} cannot be deleted: the index {digest} (tag {staying[digest]}) needs it.",
+                f"The manifest {child} of {client.registry} cannot be deleted: the index {index} (tag {tag}) needs it. Nothing was deleted.",
                 "precondition",
                 reference=f"{client.registry}@{child}",
             )
-    return {tag: digest for tag, digest in states.items() if digest is not None and digest in doomed}
-
-
-class _Reader:
-    def __init__(self, client: RegistryClient) -> None:
-        self._client = client
-
-    def manifest(self, descriptor: t.Any) -> Manifest:
-        """Return a child's manifest."""
-        return self._client.get_manifest(str(descriptor.digest))
+    return {tag: state.digest for tag, state in states.items() if state.digest in doomed}
 
 
 class Deletion:
@@ -113,35 +124,58 @@ class Deletion:
     def __init__(self, client: RegistryClient, plan: DeletionPlan) -> None:
         self._client = client
         self._plan = plan
-        self._methods: dict[str, str] = {}
+        self._ways = DeletionWays()
+        self._listed: set[str] = set()
+        self._deletions = Deletions(client, self._check_others)
 
     def run(self) -> None:
         """Delete what the plan says."""
-        if self._plan.method == "digest":
-            self._delete_digests()
-            return
-        method = self._plan.method
-        for tag, manifest in self._plan.found.items():
-            done = delete_tag(self._client.api, tag, manifest, method)
-            self._methods[tag] = done
-            if method == "auto" and done == "substitute":
-                method = done  # the registry has said that it deletes no tags by name
+        plan = self._plan
+        if plan.method == "digest":
+            names = [str(digest) for digest in plan.digests]
+            self._deletions.run(names, self._delete_digest)
+        else:
+            names = list(plan.found)
+            if len(names) > 1:
+                self._listed = set(self._client.list_tags())
+            self._deletions.run(names, self._delete_tag)
+        self._deletions.raise_failures(len(names))
 
-    def _delete_digests(self) -> None:
-        digests = dict.fromkeys(manifest.digest for manifest in self._plan.found.values())
-        if self._plan.digest is not None:
-            digests[self._plan.digest] = None
-        for digest in digests:
-            delete_digest(self._client.api, digest)
-            self._methods.update({tag: "digest" for tag, manifest in self._plan.found.items() if manifest.digest == digest})
+    def _delete_tag(self, tag: str) -> str:
+        return delete_planned(self._client, tag, self._plan.found[tag], self._plan.method, self._ways, self._plan.read)
+
+    def _check_others(self) -> None:
+        """See, before further tags are deleted, whether others have gone with the first."""
+        if not self._listed or self._plan.method == "digest":
+            return
+        asked = set(self._plan.found)
+        lost = sorted(self._listed - set(self._client.list_tags()) - asked)
+        if lost:
+            first = next(iter(self._deletions.done))
+            raise TookMore(
+                f"When the tag {first} of {self._client.registry} was deleted, others went with it: {', '.join(lost[:20])}. "
+                "Nothing further was deleted. If nobody else deleted them at this moment, this registry takes more than it is asked to.",
+                "unsupported",
+                reference=f"{self._client.registry}:{first}",
+            )
+
+    def _delete_digest(self, name: str) -> str:
+        tags = [tag for tag, digest in {**self._plan.found, **self._plan.also}.items() if str(digest) == name]
+        return delete_with_tags(self._client, Digest.parse(name), tags)
 
     def result(self) -> Result:
         """Return the results as far as things were done."""
-        whole = self._plan.result()
+        plan, done = self._plan, self._deletions.done
+        if plan.method == "digest":
+            deleted = {tag: "digest" for tag, digest in plan.found.items() if str(digest) in done}
+            also = [tag for tag, digest in plan.also.items() if str(digest) in done]
+        else:
+            deleted, also = {tag: done[tag] for tag in plan.found if done.get(tag)}, []
         return {
-            **whole,
-            "deleted_tags": list(self._methods),
-            "digests": {tag: whole["digests"][tag] for tag in self._methods},
-            "methods": dict(self._methods),
-            "also_deleted_tags": list(self._plan.also) if self._plan.method == "digest" else [],
+            "deleted_tags": list(deleted),
+            "absent_tags": [*plan.absent, *(tag for tag in plan.found if done.get(tag) == "")],
+            "also_deleted_tags": also,
+            "digests": {tag: str(plan.found[tag]) for tag in deleted},
+            "methods": deleted,
+            "failed_tags": self._deletions.failed(),
         }

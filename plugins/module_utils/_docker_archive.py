@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
-from ._files import MemoryFile, Store, read_file
+from ._files import SAVED_IMAGES, MemoryFile, Store, read_file
 from ._image_source import BlobStream, VerifiedBlob
 from ._json import load_object, load_value
 from ._manifest import MAX_CONFIG, MAX_DESCRIPTORS, MAX_MANIFEST, OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
@@ -20,7 +20,6 @@ from ._reference import Digest
 from ._saved_layers import Layer, LayerPacker
 from ._selection import Candidate, choose
 
-CONTENTS = "manifest.json"
 _NAMED_BY_DIGEST = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?", re.ASCII)
 
 
@@ -73,8 +72,8 @@ class DockerArchive:
         return Digest.of(self._config)
 
     def _entries(self) -> list[_Saved]:
-        what = f"{CONTENTS} in {self._store.path}"
-        document = load_value(read_file(self._store, CONTENTS, MAX_MANIFEST), MAX_MANIFEST, what, "invalid_source")
+        what = f"{SAVED_IMAGES} in {self._store.path}"
+        document = load_value(read_file(self._store, SAVED_IMAGES, MAX_MANIFEST), MAX_MANIFEST, what, "invalid_source")
         if not isinstance(document, list) or len(document) > MAX_DESCRIPTORS:
             raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
         return [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]

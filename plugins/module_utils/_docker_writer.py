@@ -13,9 +13,9 @@ import typing as t
 from ._archive_writer import INCOMPLETE, RENAMED, ArchivePlace, Dress
 from ._compression import Decoder, detect
 from ._disk import NewFile
-from ._docker_archive import CONTENTS, DockerArchive, read_diff_ids
+from ._docker_archive import DockerArchive, read_diff_ids
 from ._errors import RegistryError
-from ._files import FileRange, LocalFile, MemoryFile, read_all
+from ._files import SAVED_IMAGES, FileRange, LocalFile, MemoryFile, read_all
 from ._image_content import Gap, ImageContent, ImageName
 from ._image_source import BlobStream, copy_stream
 from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
@@ -102,7 +102,7 @@ class DockerArchiveWriter:
         contents: list[dict[str, t.Any]] = [{"Config": f"{config.digest.hex}.json", "RepoTags": _names(content), "Layers": layers}]
         with self._place.new_file() as file:
             tar = _Tar(file)
-            tar.add(CONTENTS, json.dumps(contents, separators=(",", ":")).encode())
+            tar.add(SAVED_IMAGES, json.dumps(contents, separators=(",", ":")).encode())
             tar.add(contents[0]["Config"], self._config)
             written: set[Digest] = set()
             for layer in content.root.layers:

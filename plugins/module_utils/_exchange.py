@@ -17,7 +17,7 @@ from ._json import load_object
 from ._origin import Target
 from ._retry import Retry
 from ._scrub import clean
-from ._transport import MAX_ERROR_BODY, Answer, Transport
+from ._transport import MAX_ERROR_BODY, Answer, Transport, proxy_failure
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 5
@@ -63,16 +63,21 @@ class Exchange:
         body: Body = None,
         reference: str | None = None,
         retried: bool = True,
+        whole: tuple[int, str] | None = None,
     ) -> Answer:
         """Return the final answer to a request; ``body`` is bytes, or called for a fresh body at each attempt.
 
-        With ``retried`` false only authorization is repeated: the caller knows better how to go on.
+        With ``retried`` false only authorization is repeated: the caller knows better how to go on. With ``whole``, the largest
+        size and what it is, the body of a 200 is read at once, so that one cut short is asked for again.
         """
         credentials = self._find_credentials(repository)
 
         def attempt() -> Answer:
             with self._gate():
-                return self._authorized(method, target, scopes, credentials, headers or {}, body)
+                answer = self._authorized(method, target, scopes, credentials, headers or {}, body)
+            if whole and answer.status == 200:
+                answer.load(*whole)
+            return answer
 
         return self._run(attempt, self._retries if retried else 0, reference)
 
@@ -139,6 +144,9 @@ class Exchange:
             answer = self.transport.attempt(method, target, sent, content)
             if own:
                 self._pass_warnings(answer.headers.get("Warning", ""))
+            if answer.status == 407:
+                answer.close()
+                raise proxy_failure(target.origin.authority, passing=False)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not location:
                 return answer

@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import stat
+import time
 import typing as t
 
 from ._errors import RegistryError
@@ -17,6 +18,12 @@ from ._image_source import BlobStream
 # A fifo must not block, a terminal must not become ours; what was opened is looked at before it is read.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
+_COARSEST_CLOCK = 2_000_000_000  # nanoseconds; no file system notes the time of a write less exactly
+
+SAVED_IMAGES = "manifest.json"  # the file that tells an archive of docker save
+
+FileState = tuple[int, ...]
+
 
 class StoredFile(BlobStream, t.Protocol):
     """A file of a store, being read; its ``length`` is known beforehand."""
@@ -24,6 +31,10 @@ class StoredFile(BlobStream, t.Protocol):
     @property
     def length(self) -> int:
         """Its length in bytes."""
+
+    @property
+    def state(self) -> FileState | None:
+        """What changes whenever somebody writes to the file, None where that is not known."""
 
 
 class Store(t.Protocol):
@@ -95,6 +106,14 @@ class LocalFile:
         except OSError as error:
             raise unreadable(self.path, error) from None
 
+    @property
+    def state(self) -> FileState | None:
+        """Which file it is, how long, and when somebody last wrote to it; None where that is so short ago that a further write may not show."""
+        found = os.fstat(self._file.fileno())
+        if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _COARSEST_CLOCK:
+            return None
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -121,6 +140,11 @@ class FileRange:
         self._at += len(block)
         return block
 
+    @property
+    def state(self) -> FileState | None:
+        """What changes whenever somebody writes to the file."""
+        return self._file.state
+
     def copy(self) -> FileRange:
         """Return a second reader that goes on from the same byte."""
         return FileRange(self._file, self._at, self._end - self._at)
@@ -133,6 +157,8 @@ class FileRange:
 
 class MemoryFile:
     """Bytes as a file."""
+
+    state: FileState | None = None
 
     def __init__(self, content: bytes) -> None:
         self._content = content

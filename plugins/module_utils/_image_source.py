@@ -49,11 +49,19 @@ class ImageSource(t.Protocol):
 class VerifiedBlob:
     """Read a blob to its end and hold it against its descriptor; ``kind`` and ``origin`` word the error."""
 
-    def __init__(self, stream: BlobStream, descriptor: Descriptor, origin: str, kind: str = "digest_mismatch") -> None:
+    def __init__(
+        self,
+        stream: BlobStream,
+        descriptor: Descriptor,
+        origin: str,
+        kind: str = "digest_mismatch",
+        on_verified: t.Callable[[], None] = lambda: None,
+    ) -> None:
         self._stream = stream
         self._descriptor = descriptor
         self._origin = origin
         self._kind = kind
+        self._on_verified = on_verified
         self._hash = descriptor.digest.hasher()
         self._count = 0
 
@@ -64,8 +72,10 @@ class VerifiedBlob:
         self._hash.update(block)
         if self._count > self._descriptor.size:
             raise self._error(f"is longer than the {self._descriptor.size} bytes that its manifest states")
-        if self._count == self._descriptor.size and self._hash.hexdigest() != self._descriptor.digest.hex:
-            raise self._error(f"has the digest {self._descriptor.digest.algorithm}:{self._hash.hexdigest()}")
+        if self._count == self._descriptor.size:
+            if self._hash.hexdigest() != self._descriptor.digest.hex:
+                raise self._error(f"has the digest {self._descriptor.digest.algorithm}:{self._hash.hexdigest()}")
+            self._on_verified()
         if not block and amount and self._count < self._descriptor.size:
             raise self._error(f"ends after {self._count} of {self._descriptor.size} bytes")
         return block

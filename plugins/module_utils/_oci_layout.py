@@ -9,7 +9,7 @@ import contextlib
 import typing as t
 
 from ._errors import RegistryError
-from ._files import Store, read_all, read_file
+from ._files import FileState, Store, StoredFile, read_all, read_file
 from ._image_source import BlobStream, VerifiedBlob
 from ._json import load_object
 from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
@@ -70,6 +70,26 @@ def blob_path(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
+class _KnownBlob:
+    """A blob whose file was found right before: the last bytes come only if nobody has written to it since."""
+
+    def __init__(self, file: StoredFile, state: FileState, digest: Digest) -> None:
+        self._file = file
+        self._state = state
+        self._digest = digest
+        self._left = file.length
+
+    def read(self, amount: int) -> bytes:
+        block = self._file.read(amount)
+        self._left -= len(block)
+        if not self._left and self._file.state != self._state:
+            raise RegistryError(f"The file of the blob {self._digest} was changed while it was read.", "digest_mismatch")
+        return block
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def read_manifest(store: Store, descriptor: Descriptor) -> Manifest:
     """Return the manifest or index of ``descriptor``."""
     what = f"The manifest {descriptor.digest} in {store.path}"
@@ -84,8 +104,11 @@ def read_manifest(store: Store, descriptor: Descriptor) -> Manifest:
         return Manifest.parse(raw, descriptor.media_type, descriptor.digest, what)
 
 
-def open_blob(store: Store, descriptor: Descriptor) -> BlobStream:
-    """Return the content of a blob, checked while it is read."""
+def open_blob(store: Store, descriptor: Descriptor, known: dict[Digest, FileState | None] | None = None) -> BlobStream:
+    """Return the content of a blob, checked while it is read.
+
+    ``known`` keeps how the files of blobs were that were found right: one that is still so is read without another digest.
+    """
     file = store.open(blob_path(descriptor.digest))
     if file.length != descriptor.size:
         file.close()
@@ -94,14 +117,23 @@ def open_blob(store: Store, descriptor: Descriptor) -> BlobStream:
             "it is corrupt.",
             "digest_mismatch",
         )
-    return VerifiedBlob(file, descriptor, store.path)
+    states: dict[Digest, FileState | None] = {} if known is None else known
+    state = file.state
+    if state is not None and state == states.get(descriptor.digest):
+        return _KnownBlob(file, state, descriptor.digest)
+    return VerifiedBlob(file, descriptor, store.path, on_verified=lambda: states.update({descriptor.digest: state}))
 
 
 class LayoutImage:
-    """One image or index of a layout; its blobs are opened by their digest and checked while they are read."""
+    """One image or index of a layout; its blobs are opened by their digest and checked while they are read.
+
+    Reading a blob once more is not worth another digest where its file is as it was: a push reads each twice, to find what is
+    corrupt before its first byte is sent.
+    """
 
     def __init__(self, store: Store, root: Descriptor) -> None:
         self._store = store
+        self._known: dict[Digest, FileState | None] = {}
         self._root = self.manifest(root)
 
     @property
@@ -120,7 +152,7 @@ class LayoutImage:
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
         """Return the content of a config or layer."""
-        return open_blob(self._store, descriptor)
+        return open_blob(self._store, descriptor, self._known)
 
     def close(self) -> None:
         """Close the layout."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from ._client import RegistryClient
-from ._docker_archive import DockerArchive
 from ._errors import NotFound, RegistryError
 from ._image_source import ImageSource
 from ._manifest import Manifest
 from ._module import RegistryModule
+from ._oci_layout import LayoutImage
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
-from ._results import transfer_result
+from ._results import total_size, transfer_result
 from ._source import Opened, open_source
 from ._subset import Subset
 from ._transfer import PushPlan, Transferred
@@ -69,14 +69,14 @@ def _carry_out(module: RegistryModule, client: RegistryClient, image: Reference,
 
 def _log(module: RegistryModule, transferred: Transferred) -> None:
     counts = {"sent": transferred.uploaded, "mounted": transferred.mounted, "there already": transferred.existing}
-    module.log(", ".join(f"{len(blobs)} blobs {how}" for how, blobs in counts.items()))
+    module.log(", ".join(f"{len(blobs)} blobs of {total_size(blobs)} bytes {how}" for how, blobs in counts.items()))
 
 
 # Archives of docker save hold uncompressed layers: the config's digest, not the manifest's, says whether it is the same image.
 
 
 def _image(module: RegistryModule, client: RegistryClient, opened: Opened, identifiers: t.Sequence[str]) -> ImageSource:
-    if not isinstance(opened, DockerArchive):
+    if isinstance(opened, LayoutImage):
         return opened
     pushed = _find_pushed(client, opened.config_digest, identifiers)
     if pushed is not None:

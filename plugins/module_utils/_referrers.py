@@ -6,27 +6,16 @@
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 
 from ._api import RepositoryApi
+from ._digest_tags import digest_key
 from ._errors import NotFound, RegistryError
 from ._manifest import OCI_INDEX, Descriptor, Manifest
 from ._origin import Target
 from ._reference import Digest
 
 MOST_PAGES = 1000
-_DIGEST_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:\..+)?", re.ASCII)
-
-
-def fallback_tag(digest: Digest) -> str:
-    """Return the tag under which a registry without the referrers API lists the referrers of ``digest``."""
-    return f"{digest.algorithm[:32]}-{digest.hex[:64]}"
-
-
-def is_digest_tag(tag: str) -> bool:
-    """Tell whether ``tag`` names no version of an image but what belongs to a digest: its referrers, or a signature by cosign."""
-    return _DIGEST_TAG.fullmatch(tag) is not None
 
 
 def signature_tags(digest: Digest, tags: t.Iterable[str]) -> list[str]:
@@ -37,7 +26,7 @@ def signature_tags(digest: Digest, tags: t.Iterable[str]) -> list[str]:
 
 def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
     try:
-        index = api.get_manifest(fallback_tag(digest))
+        index = api.get_manifest(digest_key(digest))
     except NotFound:
         return None
     return index if index.is_index else None
@@ -65,7 +54,7 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     subject = manifest.subject
     if subject is None:
         return
-    tag = fallback_tag(subject.digest)
+    tag = digest_key(subject.digest)
     try:
         current = api.get_manifest(tag)
     except NotFound:
@@ -83,6 +72,22 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
         entry["artifactType"] = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
     if manifest.annotations:
         entry["annotations"] = dict(manifest.annotations)
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, entry]}
+    _write_fallback(api, tag, [*entries, entry])
+
+
+def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
+    """Take ``manifest``, which was deleted, out of the fallback tag of its subject; registries with the referrers API do it themselves."""
+    subject = manifest.subject
+    if subject is None or api.get_referrers(api.url(f"referrers/{subject.digest}"))[0] is not None:
+        return
+    current = _read_fallback(api, subject.digest)
+    entries = current.document["manifests"] if current else []
+    left = [entry for entry in entries if entry["digest"] != str(manifest.digest)]
+    if len(left) < len(entries):
+        _write_fallback(api, digest_key(subject.digest), left)
+
+
+def _write_fallback(api: RepositoryApi, tag: str, entries: t.Sequence[t.Any]) -> None:
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
     raw = json.dumps(document, separators=(",", ":")).encode("ascii")
     api.put_manifest(tag, Manifest.parse(raw, OCI_INDEX))

@@ -34,6 +34,11 @@ def blob_result(descriptors: t.Iterable[Descriptor]) -> list[Result]:
     return [{"digest": str(blob.digest), "size": blob.size} for blob in descriptors]
 
 
+def total_size(descriptors: t.Iterable[Descriptor]) -> int:
+    """Return the bytes of all of them."""
+    return sum(blob.size for blob in descriptors)
+
+
 def typed_result(descriptors: t.Iterable[Descriptor]) -> list[Result]:
     """Return descriptors as ``{digest, size, media_type}``."""
     return [{"digest": str(item.digest), "size": item.size, "media_type": printable(item.media_type)} for item in descriptors]
@@ -59,11 +64,13 @@ def transfer_result(image: Reference, plan: PushPlan, transferred: Transferred) 
     blobs = plan.blobs(every=True)
     return {
         **tagging_result(image, plan.root.descriptor(), plan.before, plan.after),
-        "size": sum(len(manifest.raw) for manifest in manifests.values()) + sum(blob.size for blob in blobs),
+        "size": sum(len(manifest.raw) for manifest in manifests.values()) + total_size(blobs),
         "uploaded_blobs": blob_result(transferred.uploaded),
         "mounted_blobs": blob_result(transferred.mounted),
         "existing_blobs": blob_result(transferred.existing),
-        "uploaded_bytes": sum(blob.size for blob in transferred.uploaded),
+        "uploaded_bytes": total_size(transferred.uploaded),
+        "mounted_bytes": total_size(transferred.mounted),
+        "existing_bytes": total_size(transferred.existing),
         "skipped_layers": typed_result(plan.foreign()),
     }
 
@@ -87,7 +94,7 @@ def manifest_result(manifest: Manifest) -> Result:
     if manifest.config is not None:
         result["config_digest"] = str(manifest.config.digest)
         result["layers"] = typed_result(manifest.layers)
-        result["total_size"] = sum(blob.size for blob in manifest.blobs)
+        result["total_size"] = total_size(manifest.blobs)
     return result
 
 

@@ -45,9 +45,10 @@ def _json_texts(secret: str) -> t.Iterator[str]:
 
 def _forms(secret: str) -> t.Iterator[str]:
     raw = secret.encode("utf-8", "surrogatepass")
-    yield secret
-    yield secret.strip()
-    yield clean(secret, len(secret))
+    for text in (secret, raw.decode("latin-1")):  # as it is, and as it comes back in a header
+        yield text
+        yield text.strip()
+        yield clean(text, len(text))
     for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield quoted
         yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ._archive import Archive
-from ._docker_archive import CONTENTS, DockerArchive
 from ._errors import RegistryError
-from ._files import Directory, Store, open_path
+from ._files import SAVED_IMAGES, Directory, Store, open_path
 from ._oci_layout import INDEX, MARKER, LayoutImage, find_root
 
-Opened = t.Union[LayoutImage, DockerArchive]
+if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads archives is imported where there is one
+    from ._docker_archive import DockerArchive
+
+Opened = t.Union[LayoutImage, "DockerArchive"]
 
 
 def open_source(path: str, source_name: str | None = None) -> Opened:
@@ -34,6 +35,8 @@ def _open_store(path: str) -> Store:
     opened = open_path(path)
     if isinstance(opened, Directory):
         return opened
+    from ._archive import Archive
+
     try:
         return Archive(opened)
     except BaseException:
@@ -43,13 +46,21 @@ def _open_store(path: str) -> Store:
 
 def _open_image(store: Store, source_name: str | None) -> Opened:
     if store.has(MARKER) and store.has(INDEX):
-        return _open_mixed(store, source_name) if store.has(CONTENTS) else LayoutImage(store, find_root(store, source_name))
-    if isinstance(store, Archive) and store.has(CONTENTS):
-        return DockerArchive(store, source_name)
+        return _open_mixed(store, source_name) if store.has(SAVED_IMAGES) else LayoutImage(store, find_root(store, source_name))
+    if not isinstance(store, Directory) and store.has(SAVED_IMAGES):
+        return _open_saved(store, source_name)
     raise RegistryError(f"{store.path} {_no_image(store)}", "invalid_source")
 
 
+def _open_saved(store: Store, source_name: str | None) -> DockerArchive:
+    from ._docker_archive import DockerArchive
+
+    return DockerArchive(store, source_name)
+
+
 def _no_image(store: Store) -> str:
+    from ._archive import Archive
+
     if not isinstance(store, Archive):
         return f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}."
     inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
@@ -58,8 +69,8 @@ def _no_image(store: Store) -> str:
             f"holds an OCI layout in the directory {inner[0][: -len(MARKER) - 1]!a:.100}, not at its top: make the archive from within it."
         )
     if store.has("repositories"):
-        return f"was saved by a Docker before 1.10 and has no {CONTENTS}: save it anew with a current one."
-    return f"holds no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {CONTENTS} (docker save)."
+        return f"was saved by a Docker before 1.10 and has no {SAVED_IMAGES}: save it anew with a current one."
+    return f"holds no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."
 
 
 def _open_mixed(store: Store, source_name: str | None) -> Opened:
@@ -78,7 +89,7 @@ def _open_mixed(store: Store, source_name: str | None) -> Opened:
         layout = None
     if layout is not None and layout.is_complete and not layout.is_uncompressed:
         return layout
-    saved = DockerArchive(store, source_name)
+    saved = _open_saved(store, source_name)
     manifest = layout.find_image(saved.config_digest) if layout is not None else None
     if manifest is not None:
         image = LayoutImage(store, manifest.descriptor())

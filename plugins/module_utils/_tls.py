@@ -39,10 +39,13 @@ class TlsOptions:
                 "client_key is given without client_cert: give both, or a client_cert file that holds both.", "invalid_option"
             )
 
-    def context(self, host: str | None, environ: t.Mapping[str, str] | None = None, client: bool = True) -> ssl.SSLContext:
+    def context(
+        self, host: str | None, environ: t.Mapping[str, str] | None = None, client: bool = True, needed: bool = True
+    ) -> ssl.SSLContext:
         """Return the TLS context for the registry ``host``; raises ``invalid_option`` for a file that cannot be used.
 
-        Without ``host`` no folder of a host counts; without ``client`` no client certificate is shown.
+        Without ``host`` no folder of a host counts; without ``client`` no client certificate is shown. One that is not ``needed``,
+        for plain http, trusts nobody but ``ca_path``: reading the system's authorities takes longer than many a task.
         """
         self.check()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -53,7 +56,7 @@ class TlsOptions:
             context.verify_mode = ssl.CERT_NONE
         elif self.ca_path:
             _load_authority(context, self.ca_path, "ca_path")
-        else:
+        elif needed:
             _load_default_authorities(context, folder, os.environ if environ is None else environ)
         pair = (self.client_cert, self.client_key) if self.client_cert else _client_pair(folder)
         if client and pair:

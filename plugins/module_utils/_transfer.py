@@ -214,8 +214,11 @@ class Execution:
         def upload(blob: Descriptor) -> str:
             return self._upload(blob, cancellation, trust_mounts)
 
-        for blob, how in zip(blobs, fan_out(upload, blobs, self._options.workers, cancellation)):
-            result.add(how, blob)
+        # The largest first: what comes last is done by one thread, while the others have nothing left to do.
+        ordered = sorted(blobs, key=lambda blob: -blob.size)
+        ways = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
+        for blob in blobs:
+            result.add(ways[blob.digest], blob)
         for level in _levels(plan.missing):
             fan_out(self._store, level, self._options.workers)
         self._write_root(plan)

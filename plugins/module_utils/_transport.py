@@ -34,6 +34,7 @@ class Answer:
         self.headers: t.Mapping[str, str] = response.headers
         self.length = parse_count(self.headers.get("Content-Length"))
         self._count = 0
+        self._content: bytes | None = None
 
     @property
     def content_type(self) -> str:
@@ -60,6 +61,8 @@ class Answer:
 
     def read_all(self, limit: int, what: str) -> bytes:
         """Return the whole body, at most ``limit`` bytes; ``what`` names it in the error where it is longer."""
+        if self._content is not None:
+            return self._content
         parts: list[bytes] = []
         with self:
             while True:
@@ -69,6 +72,10 @@ class Answer:
                 parts.append(block)
                 if self._count > limit:
                     raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
+
+    def load(self, limit: int, what: str) -> None:
+        """Read the whole body now and keep it for ``read_all``."""
+        self._content = self.read_all(limit, what)
 
     def read_error(self) -> bytes:
         """Return the first bytes of an error's body; what cannot be read of it does not matter."""
@@ -113,9 +120,10 @@ class Transport:
         self._tls = tls
         # A stream between two repositories of one registry holds two connections for each worker.
         self._connections = 2 * connections
-        self._adapters: dict[str, t.Any] = {}
+        self._adapters: dict[tuple[str, bool], t.Any] = {}
         self._lock = threading.Lock()
-        self._adapter("own")  # what is wrong with the options or the host is told at once; the others are seldom needed
+        # What is wrong with the options or the host is told at once; the other adapters are seldom needed.
+        self._adapter("own", trust.registry.scheme == "https")
         # Two counts: an upload that is being sent may have to read on from the same registry.
         self._reads = threading.BoundedSemaphore(connections)
         self._writes = threading.BoundedSemaphore(connections)
@@ -131,29 +139,31 @@ class Transport:
         and not the task has named is reached at safe addresses alone (where no proxy stands between).
         Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``, ``invalid_option``.
         """
-        adapter = self._adapter(self.trust.standing(target.origin, token_server))
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
         try:
-            self._learn_proxy_secret(target.url)
+            proxy = _connections.environ_proxy(target.url)
+            self._learn_proxy_secret(proxy or "")
+            encrypted = "https" in (target.origin.scheme, (proxy or "").partition(":")[0].lower())
+            adapter = self._adapter(self.trust.standing(target.origin, token_server), encrypted)
             with self._reads if method in ("GET", "HEAD") else self._writes:
-                response = _connections.send(adapter, method, target.url, sent, body, self.timeout)
+                response = _connections.send(adapter, method, target.url, sent, body, self.timeout, proxy)
         except RegistryError:
             raise
         except _connections.transport_errors() as error:
             raise describe_failure(error, target.origin) from None
         return Answer(response, method, target)
 
-    def _adapter(self, standing: str) -> t.Any:
+    def _adapter(self, standing: str, encrypted: bool) -> t.Any:
         with self._lock:
-            if standing not in self._adapters:
+            if (standing, encrypted) not in self._adapters:
                 host = None if standing == "stranger" else self.trust.registry.authority
-                context = self._tls.context(host, os.environ, client=standing == "own")
+                context = self._tls.context(host, os.environ, client=standing == "own", needed=encrypted)
                 addresses = self._checked if standing == "stranger" else resolve
-                self._adapters[standing] = _connections.make_adapter(context, addresses, resolve, self._connections)
-            return self._adapters[standing]
+                self._adapters[standing, encrypted] = _connections.make_adapter(context, addresses, resolve, self._connections)
+            return self._adapters[standing, encrypted]
 
-    def _learn_proxy_secret(self, url: str) -> None:
-        user_info, at, _host = (_connections.environ_proxy(url) or "").rpartition("@")
+    def _learn_proxy_secret(self, proxy: str) -> None:
+        user_info, at, _host = proxy.rpartition("@")
         password = user_info.rpartition("//")[2].partition(":")[2] if at else ""
         for secret in {password, unquote(password)} - {""}:
             self._on_secret(secret)
@@ -162,7 +172,7 @@ class Transport:
     def certificate(self) -> bytes | None:
         """The registry's TLS certificate in DER, verified or not; None before the first request and without TLS."""
         registry = self.trust.registry
-        certificates: _connections.Certificates = self._adapter("own").certificates
+        certificates: _connections.Certificates = self._adapter("own", registry.scheme == "https").certificates
         return certificates.get((registry.host.strip("[]"), registry.port))
 
     def close(self) -> None:
@@ -183,6 +193,16 @@ def _causes(error: BaseException) -> t.Iterator[BaseException]:
             pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
 
 
+def proxy_failure(where: str, passing: bool) -> RegistryError:
+    """Return the error that says that a proxy keeps us from ``where``."""
+    return RegistryError(
+        f"The proxy on the way to {where} did not let the request through: check the proxy that the environment names, "
+        "and its user name and password.",
+        "network",
+        passing=passing,
+    )
+
+
 def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
     """Return the error that says in one sentence why ``origin`` gave no answer."""
     where = origin.authority
@@ -199,7 +219,7 @@ def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
     if any("proxy" in type(cause).__name__.lower() for cause in causes):
-        return RegistryError(f"The proxy on the way to {where} did not let the request through.", "network", passing=True)
+        return proxy_failure(where, passing="407" not in text)
     return RegistryError(f"The connection to {where} broke before the answer was complete.", "network", passing=True)
 
 

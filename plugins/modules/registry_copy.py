@@ -203,6 +203,14 @@ uploaded_bytes:
   description: How many bytes of blobs were sent.
   type: int
   returned: success, with O(src)
+mounted_bytes:
+  description: How many bytes of blobs were mounted.
+  type: int
+  returned: success, with O(src)
+existing_bytes:
+  description: How many bytes of blobs were skipped, since they were there already, as far as RV(existing_blobs) lists them.
+  type: int
+  returned: success, with O(src)
 skipped_layers:
   description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
   type: list

@@ -162,6 +162,14 @@ uploaded_bytes:
   description: How many bytes of blobs were sent.
   type: int
   returned: success
+mounted_bytes:
+  description: How many bytes of blobs were mounted.
+  type: int
+  returned: success
+existing_bytes:
+  description: How many bytes of blobs were skipped, since they were there already.
+  type: int
+  returned: success
 skipped_layers:
   description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
   type: list

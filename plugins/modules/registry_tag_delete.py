@@ -13,6 +13,8 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Deletes tags. Other tags of the same digest stay, and so does the manifest; what happened is checked afterwards.
   - An absent tag is fine, nothing is changed then.
+  - Several tags are deleted in parallel, once the first of them has gone well. A tag that cannot be deleted does not keep the others from it; the
+    task fails at the end and RV(failed_tags) tells why.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -39,24 +41,29 @@ options:
     description:
       - The digest that each of the tags must have. A tag on another digest fails the task with the error kind V(precondition) before anything is
         deleted.
+      - A tag that somebody moves after it was looked at is left alone where that can be seen in time, and fails with the error kind V(conflict).
     type: str
   method:
     description:
       - V(auto) deletes by tag, and by V(substitute) where the registry refuses that.
       - V(tag) sends the registry's own deletion by tag and nothing else. A registry that has none fails with the error kind V(unsupported).
       - V(substitute) points the tag at the same manifest with blanks behind it, which gives it a digest of its own, and deletes that digest. At every
-        moment the tag, if it exists, pulls the same image. It needs a registry with deletion enabled, which is checked first, and refuses manifests
-        that refer to another one.
+        moment the tag, if it exists, pulls the same image; where the deletion fails the tag is put back, and where the task is killed in between
+        the next run finishes it. It needs a registry with deletion enabled, which is checked first, and refuses manifests that refer to another one.
       - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). It is refused with the error kind
         V(precondition) where an index that a tag reaches needs the manifest.
     type: str
     choices: [auto, tag, substitute, digest]
     default: auto
 notes:
-  - Where the registry removes more than it was asked for, the manifest is put back by its digest and the task fails and says so.
-  - GitHub's and Docker Hub's registries have no deletion; the message names their own way.
-  - The space of layers is freed by the registry's garbage collection, not by this module.
+  - Where the registry removes more than it was asked for, that is put back as far as it is known, nothing further is deleted, and the task fails with
+    the error kind V(unsupported) and says so. Registries that drop a manifest together with its last tag are among them; O(method=digest) is the way
+    to delete there.
+  - The registries of GitHub, Docker Hub and Amazon have no deletion by this protocol; the message names their own way.
+  - Deleting by tag takes six requests, V(substitute) ten, all checks included. Several tags cost one listing of the tags more.
+  - The space of layers is freed by the registry's garbage collection, not by this module. The guide to retention tells what each registry does.
 seealso:
+  - module: ocitools.registry.registry_prune
   - module: ocitools.registry.registry_tag
 """
 
@@ -65,6 +72,13 @@ EXAMPLES = r"""
   ocitools.registry.registry_tag_delete:
     name: registry.example.com/team/app
     tags: ["1.4.2-rc1"]
+
+- name: Remove the tags of a branch that was merged
+  ocitools.registry.registry_tag_delete:
+    name: registry.example.com/team/app
+    tags:
+      - feature-login
+      - feature-login-debug
 
 - name: Remove a tag only if nobody moved it
   ocitools.registry.registry_tag_delete:
@@ -79,7 +93,7 @@ deleted_tags:
   elements: str
   returned: success
 absent_tags:
-  description: The tags that were not there.
+  description: The tags that were not there, or were gone before their turn came.
   type: list
   elements: str
   returned: success
@@ -96,6 +110,10 @@ methods:
   description: How each tag was deleted, V(tag), V(substitute) or V(digest). In check mode V(auto) where the registry would have to be tried.
   type: dict
   returned: success
+failed_tags:
+  description: The tags (with O(method=digest), the digests) that could not be deleted, each with the reason; empty on success.
+  type: dict
+  returned: always after the tags were looked at
 """
 
 from ..module_utils._deletion_plan import Deletion, plan_deletion

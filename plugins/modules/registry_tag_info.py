@@ -155,12 +155,12 @@ images:
       returned: always
 """
 
+from ..module_utils._digest_tags import owner_key
 from ..module_utils._errors import NotFound, RegistryError
 from ..module_utils._images import look_at
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._patterns import Selection, check_limit
 from ..module_utils._reference import Reference
-from ..module_utils._referrers import is_digest_tag
 from ..module_utils._versions import sort_by_version
 
 
@@ -208,7 +208,7 @@ def main() -> None:
                 raise
             module.result["exists"] = False
             listed = []
-        chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and is_digest_tag(tag))]
+        chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and owner_key(tag))]
         tags = _order(chosen, params["sort"], params["reverse"])[:limit]
         module.result.update(tags=tags, total=len(chosen), truncated=len(tags) < len(chosen))
         if params["details"] != "none":

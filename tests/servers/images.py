@@ -50,22 +50,9 @@ def _build(folder: Path, cache: Path) -> Layout:
         for layer in (base, app):
             _run("umoci", "raw", "add-layer", "--image", image, layer)
             layer.unlink()
-        _run(
-            "umoci",
-            "config",
-            "--image",
-            image,
-            "--os",
-            "linux",
-            "--architecture",
-            architecture,
-            "--config.cmd",
-            "/srv/start",
-            "--config.label",
-            f"org.opencontainers.image.version={version}",
-            "--config.env",
-            "PATH=/bin",
-        )
+        options = {"os": "linux", "architecture": architecture, "config.cmd": "/srv/start", "config.env": "PATH=/bin"}
+        options["config.label"] = f"org.opencontainers.image.version={version}"
+        _run("umoci", "config", "--image", image, *(f"--{name}={value}" for name, value in options.items()))
     return Layout(path)
 
 

@@ -186,6 +186,12 @@ class Filler:
         with self.store.lock:
             return self.store.get(repository).find(reference)
 
+    def stored(self, repository: str, reference: str) -> Stored:
+        """Return the manifest of a tag or digest, which must be there."""
+        found = self.manifest(repository, reference)
+        assert found is not None, f"{repository} has no {reference}"
+        return found
+
     def manifests(self, repository: str) -> list[str]:
         """Return the digests of all manifests."""
         with self.store.lock:

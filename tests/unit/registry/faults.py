@@ -46,9 +46,9 @@ class Hold:
         self.arrived = threading.Event()
         self._released = threading.Event()
 
-    def wait(self) -> None:
-        """Wait until the request is there."""
-        assert self.arrived.wait(SECONDS), "the request that is to be held did not come"
+    def wait(self, seconds: float = SECONDS) -> None:
+        """Wait until the request is there, for ``seconds`` at most."""
+        assert self.arrived.wait(seconds), "the request that is to be held did not come"
 
     def release(self) -> None:
         """Let it go on."""

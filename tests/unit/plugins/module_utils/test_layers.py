@@ -13,15 +13,15 @@ FOLDER = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
 
 # From the lowest layer to the highest. A file imports from the layers below its own and, in its own, from what stands before it.
 LAYERS = (
-    "_errors _scrub _secrets _json _reference _platform _manifest _challenge _headers _fanout _versions _patterns _certificate",
+    "_errors _scrub _secrets _json _reference _versions _digest_tags _platform _manifest _challenge _headers _fanout _patterns _certificate",
     (
         "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
         "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials"
     ),
     "_origin _tls _connections _transport _retry _auth _exchange",
     "_api _listing _referrers",
-    "_download _upload_body _ways _sending _upload _transfer _deletion _results _retention",
-    "_client _connection _two_registries _images _probe _deletion_plan _companions _copy _pull _prune",
+    "_download _upload_body _ways _sending _upload _transfer _deletion_refusal _deletion _results _retention _needs",
+    ("_client _connection _two_registries _images _probe _contents _deletions _deletion_plan _companions _copy _pull _prune"),
     "_module _push _copies",
 )
 ORDER = [name for layer in LAYERS for name in layer.split()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 import string
+import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._versions import sort_by_version, version_key
@@ -31,6 +32,15 @@ ORDERS = [
     "0 0.0.1 0.1",
     "1 1.0.1 1.1",
 ]
+
+
+def _key(tag: str) -> tuple[t.Any, ...]:
+    """The key of a tag that is a version."""
+    key = version_key(tag)
+    assert key is not None, f"{tag} is a version"
+    return key
+
+
 NO_VERSIONS = [
     "latest",
     "main",
@@ -63,7 +73,7 @@ versions = st.builds(
 def test_order(line: str) -> None:
     expected = line.split()
     for earlier, later in itertools.combinations(expected, 2):
-        assert version_key(earlier) < version_key(later), f"{earlier} comes before {later}"
+        assert _key(earlier) < _key(later), f"{earlier} comes before {later}"
     shuffled = list(expected)
     random.Random(line).shuffle(shuffled)
     assert sort_by_version(shuffled, str) == expected
@@ -106,7 +116,7 @@ def test_different_versions_are_never_equal(one: str, other: str) -> None:
 def test_plain_versions_are_ordered_as_their_numbers(one: list[int], other: list[int]) -> None:
     padded = [numbers + [0] * (4 - len(numbers)) for numbers in (one, other)]
     if padded[0] != padded[1]:
-        keys = [version_key(".".join(map(str, numbers))) for numbers in (one, other)]
+        keys = [_key(".".join(map(str, numbers))) for numbers in (one, other)]
         assert (keys[0] < keys[1]) == (padded[0] < padded[1])
 
 
@@ -114,6 +124,6 @@ def test_plain_versions_are_ordered_as_their_numbers(one: list[int], other: list
 @given(versions)
 def test_a_pre_release_is_between_the_release_before_and_its_own(version: str) -> None:
     plain = version.lstrip("v").partition("-")[0].split("rc")[0].split(".F")[0]
-    key = version_key(f"{plain}-rc1")
-    assert key < version_key(plain) < version_key(f"{plain}-alpine")
-    assert version_key(plain) < version_key(f"{plain}.1-rc1")
+    key = _key(f"{plain}-rc1")
+    assert key < _key(plain) < _key(f"{plain}-alpine")
+    assert _key(plain) < _key(f"{plain}.1-rc1")

@@ -235,7 +235,7 @@ def _add_big_layer(registry: FakeRegistry) -> str:
     for number in range(BIG // (1024 * 1024)):
         blob.append(hashlib.sha256(str(number).encode()).digest() * (1024 * 32))
     layer = {"mediaType": images.OCI_LAYER, "digest": blob.digest(), "size": blob.size}
-    registry.store.get("app").blobs[layer["digest"]] = blob
+    registry.store.get("app").blobs[blob.digest()] = blob
     config = registry.add_blob("app", b"{}", images.OCI_CONFIG)
     document = {"schemaVersion": 2, "mediaType": images.OCI_MANIFEST, "config": config, "layers": [layer]}
     registry.add_manifest("app", document, images.OCI_MANIFEST, "1.0")

@@ -220,7 +220,7 @@ def test_options_of_the_task_are_for_entries_without_their_own(make_registry: Ma
     arguments = between(source, destination, images=entries, tags=["shared"], platforms=["linux/amd64"])
     result = run_module("registry_copy", arguments).ok()
     assert [list(image["previous"]) for image in result["images"]] == [["shared"], ["own"]]
-    kept = {name: destination.manifest(name, tag).document["manifests"][0]["platform"] for name, tag in (("a", "shared"), ("b", "own"))}
+    kept = {name: destination.stored(name, tag).document["manifests"][0]["platform"] for name, tag in (("a", "shared"), ("b", "own"))}
     assert {name: platform["architecture"] for name, platform in kept.items()} == {"a": "amd64", "b": "arm64"}
 
 

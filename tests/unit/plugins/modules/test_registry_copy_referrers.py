@@ -52,7 +52,7 @@ def test_referrers_go_along_recursively(
     assert result["diff"]["after"][f"{destination.host}/mirror/app@{signature.digest}"] == signature.digest
     for subject, referrer in ((content, sbom), (sbom, signature), (child, child_sbom)):
         assert _listed(run_module, destination, "mirror/app", subject.digest) == {referrer.digest}
-        assert destination.manifest("mirror/app", referrer.digest).raw == referrer.raw
+        assert destination.stored("mirror/app", referrer.digest).raw == referrer.raw
     destination.clear()
     again = run_module("registry_copy", arguments).ok()
     assert again.changed is False

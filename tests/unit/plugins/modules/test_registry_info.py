@@ -52,7 +52,7 @@ def test_token_credentials_that_work(make_registry: MakeRegistry, run_module: Ru
 def test_a_ready_token_that_works(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry(auth="token")
     run_module("registry_info", registry.args()).ok()
-    token = registry.auth.issued[0]
+    token = registry.auth.secrets()[-1]
     registry.clear()
     result = run_module("registry_info", registry.args(credentials=False, registry_token=token)).ok()
     assert (result["authenticated"], result["auth_scheme"]) == (True, "bearer")

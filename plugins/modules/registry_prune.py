@@ -1,0 +1,230 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_prune
+short_description: Delete the old tags of a repository and keep what the others need
+version_added: 1.0.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Deletes the tags that a policy does not keep. Everything that a decision needs is read first; any read that fails ends the task before anything is
+    deleted.
+  - What a kept tag needs is kept too. These are the tags of the images in its index, tags that refer to it, and the tags of its signatures,
+    attestations and referrers (C(sha256-...)). A tag that shares its digest with a kept one is only taken off it.
+  - An image whose age is unknown counts as new. That is one without a date, or with one before 2013, as builds write that are to be reproducible.
+  - Check mode returns the same plan, with the reason for every tag, and so does the diff.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  name:
+    description:
+      - The repository, C([registry/]repository). A tag or digest in it is refused.
+      - A repository that does not exist fails with the error kind V(not_found).
+    type: str
+    required: true
+  include:
+    description:
+      - Regular expressions, matched anywhere in the tag. Only tags that one of them matches are judged and may be deleted. Without any, all are.
+      - Something that is no regular expression fails before any request, here and in the options below.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Regular expressions. Tags that one of them matches are neither judged nor deleted, even if O(include) matches.
+    type: list
+    elements: str
+    default: []
+  protect:
+    description:
+      - Regular expressions. Tags that one of them matches are never deleted, but count for O(keep_last).
+    type: list
+    elements: str
+    default: []
+  keep_last:
+    description:
+      - Keep the tags on so many digests, the newest ones (or the highest ones with O(sort=version)) among the tags that are judged. Several tags on one
+        digest count once.
+      - Digests that are exactly as old as the last of them are kept too. Digests of unknown age are kept and do not count.
+      - One of O(keep_last) and O(keep_within) is required; a tag stays if either keeps it.
+    type: int
+  keep_within:
+    description:
+      - Keep the tags of images that were made within this time, a number of hours, days, weeks or years, for example V(12h), V(30d), V(8w) or V(1y).
+      - Anything else fails before any request.
+    type: str
+  sort:
+    description:
+      - V(created) ranks by the date in the image's config, or in the annotation C(org.opencontainers.image.created) if that is newer. An index is as old
+        as its newest image, and of unknown age if one of its images is.
+      - V(version) ranks by the tags as versions, C(1.10) above C(1.9). A digest has the rank of its highest tag. Tags that are no versions are kept.
+    type: str
+    choices: [created, version]
+    default: created
+  max_deletions:
+    description:
+      - More tags to delete than this fail the task with the error kind V(precondition) and nothing is deleted, in check mode too. The plan is returned.
+      - V(0) means no limit.
+    type: int
+    default: 100
+  method:
+    description:
+      - How tags are deleted, see M(ocitools.registry.registry_tag_delete). With V(digest), manifests that no kept tag leads to are deleted with all
+        their tags; other tags are deleted as with V(auto).
+    type: str
+    choices: [auto, tag, substitute, digest]
+    default: auto
+notes:
+  - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They stay with their image, and go with it if O(include)
+    and O(exclude) choose them. Those whose image is gone go too; those whose image is there without any tag stay.
+  - For each tag one HEAD is sent, and for each digest whose age decides, its manifest and config are read; O(concurrency) of them at a time.
+  - A tag that somebody moves after the plan was made is left alone and fails the task at its end with the error kind V(conflict).
+  - The space of layers is freed by the registry's garbage collection, not by this module. Some garbage collectors take the untagged images of an index
+    that is in use; this module keeps the tags on them.
+  - To see what would happen, run it in check mode. The role P(ocitools.registry.retention#role) does so for several repositories.
+seealso:
+  - module: ocitools.registry.registry_tag_delete
+  - module: ocitools.registry.registry_tag_info
+"""
+
+EXAMPLES = r"""
+- name: Keep the ten newest builds, whatever was built within 30 days, and all releases
+  ocitools.registry.registry_prune:
+    name: registry.example.com/team/app
+    exclude:
+      - ^latest$
+    protect:
+      - ^v?\d+\.\d+\.\d+$
+    keep_last: 10
+    keep_within: 30d
+
+- name: Look at what would go among the release candidates
+  ocitools.registry.registry_prune:
+    name: registry.example.com/team/app
+    include:
+      - -rc\d+$
+    keep_last: 3
+    sort: version
+    max_deletions: 0
+  check_mode: true
+  register: candidates
+
+- name: Show the reasons
+  ansible.builtin.debug:
+    msg: "{{ candidates.plan }}"
+"""
+
+RETURN = r"""
+kept:
+  description: The tags that stay.
+  type: list
+  elements: str
+  returned: once the plan is made
+deleted:
+  description: The tags that were deleted (in check mode, would be).
+  type: list
+  elements: str
+  returned: once the plan is made
+protected_by:
+  description: Why each kept tag stays.
+  type: dict
+  returned: once the plan is made
+  sample: {"1.4.2": "one of the last 10", "sha256-9c1c...sig": "it belongs to the image of the tag 1.4.2"}
+plan:
+  description: What becomes of each tag, in the order of their names.
+  type: list
+  elements: dict
+  returned: once the plan is made
+  contains:
+    tag:
+      description: The tag.
+      type: str
+      returned: always
+    digest:
+      description: The digest that it is on.
+      type: str
+      returned: always
+    action:
+      description: V(keep) or V(delete).
+      type: str
+      returned: always
+    reason:
+      description: Why.
+      type: str
+      returned: always
+    created:
+      description: When the image was made; null where it is unknown, or did not have to be read.
+      type: str
+      returned: always
+failed_tags:
+  description: The tags (with O(method=digest), the digests) that could not be deleted, each with the reason; empty on success.
+  type: dict
+  returned: once the plan is made
+"""
+
+from datetime import datetime, timezone
+
+from ..module_utils._errors import RegistryError
+from ..module_utils._module import ArgumentSpec, RegistryModule
+from ..module_utils._prune import PrunePlan, Pruning, plan_prune
+from ..module_utils._reference import Reference
+from ..module_utils._retention import Policy
+
+
+def _repository(module: RegistryModule) -> Reference:
+    image = module.reference(module.params["name"])
+    if image.tag or image.digest:
+        raise RegistryError(f"{image} names a tag or digest: registry_prune works on a whole repository.", "invalid_reference")
+    return image
+
+
+def _check_limit(plan: PrunePlan, limit: int, name: str) -> None:
+    if limit and len(plan.doomed) > limit:
+        raise RegistryError(
+            f"{len(plan.doomed)} tags of {name} would be deleted, more than the {limit} that max_deletions allows: nothing was deleted.",
+            "precondition",
+            reference=name,
+        )
+
+
+def main() -> None:
+    """Run the module."""
+    options: ArgumentSpec = {
+        "name": {"type": "str", "required": True},
+        "include": {"type": "list", "elements": "str", "default": []},
+        "exclude": {"type": "list", "elements": "str", "default": []},
+        "protect": {"type": "list", "elements": "str", "default": []},
+        "keep_last": {"type": "int"},
+        "keep_within": {"type": "str"},
+        "sort": {"type": "str", "choices": ["created", "version"], "default": "created"},
+        "max_deletions": {"type": "int", "default": 100},
+        "method": {"type": "str", "choices": ["auto", "tag", "substitute", "digest"], "default": "auto"},
+    }
+    with RegistryModule(options, required_one_of=[("keep_last", "keep_within")]) as module:
+        image, policy, limit = _repository(module), Policy.parse(module.params), module.params["max_deletions"]
+        if limit < 0:
+            raise RegistryError(f"The option max_deletions is {limit}: it must be 0 or more.", "invalid_option")
+        client = module.client(image, "pull", "push", "delete")
+        plan = plan_prune(client, policy, datetime.now(timezone.utc))
+        module.result.update(plan.result())
+        _check_limit(plan, limit, image.name)
+        if module.changes(*plan.states(), image.name):
+            pruning = Pruning(client, plan, module.params["method"])
+            try:
+                pruning.run()
+            finally:
+                module.result.update(pruning.result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is measured: each case sets registries up and gives one command to each contender."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import images
+from .registries import Registry
+from .tools import Ansible, Peer, run
+
+Commands = dict[str, list[str]]
+
+_TAG = "app:1.0"
+_COPY = "copy:1.0"
+_PLAIN = {"src_plain_http": True, "dest_plain_http": True}
+
+
+@dataclass
+class Lab:
+    """What all cases use."""
+
+    folder: Path
+    ansible: Ansible
+    peers: list[Peer]
+    first: Registry
+    second: Registry
+    names: int  # how many names the lists have
+
+    @property
+    def registries(self) -> tuple[Registry, Registry]:
+        """Both registries."""
+        return self.first, self.second
+
+    def layout(self, image: images.Image) -> Path:
+        """Return the layout of an image, made at its first use."""
+        folder = self.folder / f"image-{image.layers}-{image.size}"
+        return folder if folder.is_dir() else images.make(folder, image)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to do: ``prepare`` brings the registries into their first state, ``commands`` says who does it how.
+
+    ``parts`` of a contender's run were measured only where the whole would take too long: its time and requests are multiplied.
+    """
+
+    title: str
+    prepare: t.Callable[[Lab], None]
+    commands: t.Callable[[Lab], Commands]
+    parts: t.Mapping[str, int]
+
+
+def _empty(lab: Lab) -> None:
+    for registry in lab.registries:
+        registry.forget()
+
+
+def _put(lab: Lab, registry: Registry, image: images.Image, *tags: str) -> None:
+    """Push an image directly: what prepares a case is neither delayed nor counted."""
+    delay, registry.delay = registry.delay, 0.0
+    plain: dict[str, t.Any] = {"plain_http": True, "path": str(lab.layout(image)), "name": f"{registry.host}/{_TAG.partition(':')[0]}"}
+    run(lab.ansible.process("registry_push", {**plain, "tags": list(tags)}), {})
+    registry.delay = delay
+    registry.keep()
+
+
+def _push(image: images.Image) -> t.Callable[[Lab], Commands]:
+    def commands(lab: Lab) -> Commands:
+        layout, host = lab.layout(image), lab.first.host
+        arguments = {"path": str(layout), "name": f"{host}/{_TAG}", "plain_http": True}
+        by_peers = {peer.name: peer.push(layout, images.NAME, host, _TAG) for peer in lab.peers}
+        return _all(lab, "registry_push", arguments, by_peers)
+
+    return commands
+
+
+def _all(lab: Lab, module: str, arguments: dict[str, t.Any], by_peers: Commands) -> Commands:
+    in_playbooks = {f"{name} in a playbook": lab.ansible.command(words) for name, words in by_peers.items()}
+    ours = {module: lab.ansible.process(module, arguments), f"{module} in a playbook": lab.ansible.task(module, arguments)}
+    return {**ours, **by_peers, **in_playbooks}
+
+
+def _source(lab: Lab) -> None:
+    _empty(lab)
+    _put(lab, lab.first, images.MANY, "1.0")
+
+
+def _copy(destination: t.Callable[[Lab], Registry]) -> t.Callable[[Lab], Commands]:
+    def commands(lab: Lab) -> Commands:
+        source, host = lab.first.host, destination(lab).host
+        arguments = {"src": f"{source}/{_TAG}", "dest": f"{host}/{_COPY}", **_PLAIN}
+        by_peers = {peer.name: peer.copy(source, _TAG, host, _COPY) for peer in lab.peers}
+        return _all(lab, "registry_copy", arguments, by_peers)
+
+    return commands
+
+
+def _tags(lab: Lab) -> list[str]:
+    return [f"v{number}" for number in range(lab.names)]
+
+
+def _both(lab: Lab) -> None:
+    _empty(lab)
+    for registry in lab.registries:
+        _put(lab, registry, images.TINY, *_tags(lab))
+
+
+def _many(lab: Lab, image_count: int) -> list[tuple[str, str]]:
+    repository = _TAG.partition(":")[0]
+    return [(f"{repository}:{tag}", f"{repository}:{tag}") for tag in _tags(lab)[:image_count]]
+
+
+PARTS = 20
+
+
+def _list(lab: Lab) -> Commands:
+    first, second = lab.first.host, lab.second.host
+    entries = [{"src": f"{first}/{source}", "dest": f"{second}/{name}"} for source, name in _many(lab, lab.names)]
+    arguments = {"images": entries, **_PLAIN}
+    found = {"registry_copy": lab.ansible.process("registry_copy", arguments)}
+    found["registry_copy in a playbook"] = lab.ansible.task("registry_copy", arguments)
+    for peer in lab.peers:
+        commands = [peer.copy(first, source, second, name) for source, name in _many(lab, lab.names // PARTS)]
+        found |= _loops(lab, peer, commands)
+    return found
+
+
+def _loops(lab: Lab, peer: Peer, commands: list[list[str]]) -> Commands:
+    script = "\n".join(["set -e", *(shlex.join(words) for words in commands)]).replace("{{ '{{' }}", "{{").replace("{{ '}}' }}", "}}")
+    path = lab.folder / f"loop-{peer.name}-{len(list(lab.folder.glob('loop-*')))}.sh"
+    path.write_text(script, encoding="utf-8")
+    return {f"loop of {peer.name}": ["sh", str(path)], f"loop of {peer.name} in a playbook": lab.ansible.loop(commands)}
+
+
+LOOKED_UP = 200
+
+
+def _digests(lab: Lab) -> Commands:
+    names = [source for source, _name in _many(lab, min(LOOKED_UP, lab.names))]
+    found = {"lookup in a playbook": lab.ansible.digests([f"{lab.first.host}/{name}" for name in names])}
+    for peer in lab.peers:
+        found |= _loops(lab, peer, [peer.digest(lab.first.host, name) for name in names[: max(len(names) // PARTS, 1)]])
+    return found
+
+
+def _loop_parts() -> dict[str, int]:
+    return {f"loop of {name}{where}": PARTS for name in ("skopeo", "crane", "regctl") for where in ("", " in a playbook")}
+
+
+CASES = {
+    "push": Case("push of 5 layers of 200 KiB", _empty, _push(images.SMALL), {}),
+    "push-many": Case("push of 20 layers of 200 KiB", _empty, _push(images.MANY), {}),
+    "push-large": Case("push of 8 layers of 64 MiB", _empty, _push(images.LARGE), {}),
+    "copy": Case("copy inside a registry, 20 layers", _source, _copy(lambda lab: lab.first), {}),
+    "copy-between": Case("copy between two registries, 20 layers", _source, _copy(lambda lab: lab.second), {}),
+    "list": Case("a list of images already in place", _both, _list, _loop_parts()),
+    "digests": Case("digests of 200 names", _both, _digests, _loop_parts()),
+}

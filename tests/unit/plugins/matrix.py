@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every module with a task of its own, and everything that a registry can do to it: for tests of what holds for all modules."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.common import parameters
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import plugin
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule, error_body
+from ansible_collections.ocitools.registry.tests.unit.registry.journal import Headers, Recorded
+from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
+
+Options = dict[str, t.Any]
+Spoil = t.Callable[[Rule], object]
+
+FOLDER = Path(__file__).resolve().parents[3] / "plugins" / "modules"
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
+READERS = ("registry_image_info", "registry_info", "registry_repository_info", "registry_tag_info")
+
+
+def fill(registry: FakeRegistry) -> None:
+    """Put in what the tasks of ``task`` need."""
+    registry.add_image("app", "1", config={"config": {"Labels": {"team": "blue"}}})
+    registry.add_image("app", "old")
+
+
+def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
+    """Return the options, without those of the connection, of a task that does something with ``app``."""
+    if module == "registry_push":
+        return {"name": "app:new", "path": images.write_docker_archive(folder / "app.tar", images.image(layers=["one"]))}
+    return {
+        "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
+        "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
+        "registry_info": {},
+        "registry_prune": {"name": "app", "keep_last": 1},
+        "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},
+        "registry_repository_info": {},
+        "registry_tag": {"name": "app:1", "tags": ["2"]},
+        "registry_tag_delete": {"name": "app:old"},
+        "registry_tag_info": {"name": "app", "details": "config"},
+    }[module]
+
+
+def verbose(options: Options) -> Options:
+    """Return a task's options as Ansible hands them over with ``-vvvv`` and tracebacks, as far as this version knows these words."""
+    words = {"verbosity": 4, "debug": True, "inject_invocation": True, "tracebacks_for": ["error", "warning", "deprecated"]}
+    return {**options, **{f"_ansible_{word}": value for word, value in words.items() if word in parameters.PASS_VARS}}
+
+
+def argument_spec(module: str) -> dict[str, dict[str, t.Any]]:
+    """Return the argument specification of a module, connection options among it."""
+    found: list[dict[str, dict[str, t.Any]]] = []
+    code = plugin(f"modules.{module}")
+
+    class Stop(Exception):
+        """Ends the module where its options are known."""
+
+    class Taken:
+        """Stands for RegistryModule."""
+
+        def __init__(self, options: dict[str, dict[str, t.Any]], **_settings: t.Any) -> None:
+            found.append({**plugin("module_utils._module").connection_spec(), **options})
+            raise Stop
+
+    original, code.RegistryModule = code.RegistryModule, Taken
+    try:
+        code.main()
+    except Stop:
+        pass
+    finally:
+        code.RegistryModule = original
+    return found[0]
+
+
+# Registries that spoil their answers
+
+
+def _told(request: Recorded) -> str:
+    """What a request told that nobody else should know: its Authorization header, as it came and decoded."""
+    header = request.headers.get("Authorization") or "nothing"
+    try:
+        decoded = base64.b64decode(header.partition(" ")[2]).decode("utf-8", "ignore")
+    except ValueError:
+        decoded = ""
+    return f"{header} {decoded}"
+
+
+def _echo(status: int, name: str = "") -> Spoil:
+    """Answer with what the request told, in the body or in a header."""
+
+    def answer(request: Recorded) -> Answer:
+        told = _told(request).replace("\r", "").replace("\n", "")
+        headers = Headers([("Content-Type", "application/json")])
+        if name:
+            raw = told.encode().decode("latin-1")  # the bytes of UTF-8
+            headers.set(name, raw if name != "Warning" else f'299 - "{raw}"')
+        return Answer(status, headers, error_body("UNKNOWN", f"I was told {told}", {"again": told}))
+
+    return lambda rule: rule.call(answer)
+
+
+FAULTS: dict[str, Spoil] = {
+    "silence": lambda rule: rule.silence(),
+    "reset": lambda rule: rule.reset(),
+    "drop": lambda rule: rule.drop(),
+    "raw nonsense": lambda rule: rule.raw(b"no HTTP at all\r\n\r\n"),
+    "truncate": lambda rule: rule.truncate(3),
+    "truncate and reset": lambda rule: rule.truncate(3, reset=True),
+    "truncated chunks": lambda rule: rule.chunked().truncate(3),
+    "flip": lambda rule: rule.change(lambda answer: answer.replace(bytes(byte ^ 0xFF for byte in answer.content()))),
+    "append": lambda rule: rule.append(b"more"),
+    "gzip": lambda rule: rule.gzip(),
+    "empty body": lambda rule: rule.body(b""),
+    "not UTF-8": lambda rule: rule.body(b"\xff\xfe{}"),
+    "wrong length": lambda rule: rule.headers({"Content-Length": "99"}),
+    "garbage digest": lambda rule: rule.headers({"Docker-Content-Digest": "sha256:../../x"}),
+    "web page": lambda rule: rule.html(200),
+    "error page": lambda rule: rule.html(502),
+    "bad gateway": lambda rule: rule.answer(502),
+    "not found": lambda rule: rule.answer(404, code="MANIFEST_UNKNOWN"),
+    "denied": lambda rule: rule.answer(403, code="DENIED"),
+    "refused": lambda rule: rule.answer(401),
+    "refused oddly": lambda rule: rule.answer(401, {"WWW-Authenticate": 'Bearer realm="'}),
+    "rate limit": lambda rule: rule.answer(429, {"Retry-After": "9999"}),
+    "redirect": lambda rule: rule.redirect("http://169.254.169.254/latest/meta-data"),
+    "redirect with a secret": lambda rule: rule.call(
+        lambda request: Answer(307, Headers([("Location", f"http://x/?{_told(request)}".encode().decode("latin-1"))]))
+    ),
+    "unknown status": lambda rule: rule.status(299),
+    "early end": lambda rule: rule.answer(413).early(),
+    "many headers": lambda rule: rule.change(lambda answer: [answer.headers.add(f"X-{number}", "y") for number in range(200)]),
+    "an error that echoes": _echo(400),
+    "a refusal that echoes": _echo(403),
+    "a fault that echoes": _echo(500),
+    "a conflict that echoes": _echo(409),
+    "an answer that echoes": _echo(200),
+    "a warning that echoes": _echo(200, "Warning"),
+    "a type that echoes": _echo(200, "Content-Type"),
+    "a digest that echoes": _echo(200, "Docker-Content-Digest"),
+    "a location that echoes": _echo(202, "Location"),
+    "a range that echoes": _echo(202, "Range"),
+    "a link that echoes": _echo(200, "Link"),
+    "a challenge that echoes": _echo(401, "WWW-Authenticate"),
+    "a wait that echoes": _echo(429, "Retry-After"),
+}
