@@ -164,7 +164,8 @@ class TagDeletion:
             write_tags(self.api, double, [self.tag], 1)
             refusal = self._delete(str(double.digest))
             if refusal is not None:
-                raise refusal
+                # Some registries that delete nothing say of everything that it is not there.
+                raise no_deletion(refusal, self.api.exchange.registry) if isinstance(refusal, NotFound) else refusal
             self._wait_until_gone(double.digest, self.manifest.digest)
         except RegistryError as error:
             self._put_back(double, error)
@@ -182,7 +183,9 @@ class TagDeletion:
         else:
             failure = self.api.exchange.failure(answer, f"Deleting {self.shown}", self.shown)
             if not isinstance(failure, NotFound):
-                raise no_deletion(failure, self.api.exchange.registry)
+                failure = no_deletion(failure, self.api.exchange.registry)
+                failure.message += " Nothing was changed."
+                raise failure
         self.ways.enabled = True
 
     def _put_back(self, double: Manifest, error: RegistryError) -> None:

@@ -14,7 +14,7 @@ _OWN_WAYS = (
     (r"docker\.io", "Docker Hub deletes tags only on its web pages and by its own API (hub.docker.com, tags of a repository)"),
     (
         r"public\.ecr\.aws|[0-9]+\.dkr[.-]ecr.*\.(amazonaws\.com(\.cn)?|on\.aws)",
-        "Amazon ECR deletes images by its own API (aws ecr batch-delete-image) and by lifecycle policies",
+        "Amazon ECR has its own API for it (aws ecr batch-delete-image), and lifecycle policies",
     ),
     (
         r"(mcr\.microsoft\.com|registry\.k8s\.io|registry\.(access\.)?redhat\.(io|com)|docker\.elastic\.co)",
@@ -46,18 +46,14 @@ def no_tag_deletion(failure: RegistryError, registry: str, shown: str) -> Regist
 
 
 def no_deletion(failure: RegistryError, registry: str) -> RegistryError:
-    """Return the error of a registry that does not delete at all, or not for this user; nothing was changed then."""
+    """Return the error of a registry that does not delete at all, or not for this user."""
     own = own_way(registry)
     if own:
-        return _unsupported(failure, f"{own}. Nothing was changed.")
+        return _unsupported(failure, f"{own}.")
     if failure.kind in ("denied", "unauthorized", "rate_limited", "server", "network", "timeout"):
-        failure.message += " Nothing was changed."
         return failure
-    return _unsupported(
-        failure,
-        "Deletion is disabled on this registry, or it is read-only; nothing was changed. "
-        "Its operator can enable it (distribution: storage.delete.enabled).",
-    )
+    hint = "Deletion is disabled on this registry, or it is read-only; its operator can enable it (distribution: storage.delete.enabled)."
+    return _unsupported(failure, hint)
 
 
 def _unsupported(failure: RegistryError, hint: str) -> NoDeletion:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 from ._digest_tags import owner_key
 from ._errors import RegistryError
+from ._patterns import Patterns, compile_patterns
 from ._reference import Digest
 from ._versions import version_key
 
@@ -24,7 +25,6 @@ _DATE = re.compile(
     re.ASCII,
 )
 
-Patterns = tuple[re.Pattern[str], ...]
 Tags = t.Mapping[str, Digest]
 Dates = t.Mapping[Digest, t.Optional[datetime]]
 
@@ -58,17 +58,6 @@ def _parse_span(text: str) -> timedelta:
     return timedelta(hours=int(match.group(1)) * _HOURS[match.group(2)])
 
 
-def _compile(texts: t.Iterable[str], option: str) -> Patterns:
-    patterns = []
-    for text in texts:
-        try:
-            patterns.append(re.compile(text))
-        except (re.error, OverflowError, RecursionError) as error:
-            message = f"The option {option} holds {text!a:.200}, which is no regular expression: {error}."
-            raise RegistryError(message, "invalid_option") from None
-    return tuple(patterns)
-
-
 def _match(patterns: Patterns, tag: str, what: str) -> str:
     """Return which of ``patterns`` matches, as ``what`` it did: "excluded by -rc"; "" for none."""
     return next((f"{what} by {pattern.pattern or 'an empty expression'}" for pattern in patterns if pattern.search(tag)), "")
@@ -96,7 +85,7 @@ class Policy:
         keep_last, keep_within = options["keep_last"], options["keep_within"]
         if keep_last is not None and keep_last < 1:
             raise RegistryError(f"The option keep_last is {keep_last}: it must be 1 or more.", "invalid_option")
-        names = {option: _compile(options[option], option) for option in ("include", "exclude", "protect")}
+        names = {option: compile_patterns(options[option], option) for option in ("include", "exclude", "protect")}
         within = None if keep_within is None else _parse_span(keep_within)
         return cls(**names, keep_last=keep_last, keep_within=keep_within or "", within=within, sort=options["sort"])
 

@@ -59,7 +59,7 @@ notes:
   - Where the registry removes more than it was asked for, that is put back as far as it is known, nothing further is deleted, and the task fails with
     the error kind V(unsupported) and says so. Registries that drop a manifest together with its last tag are among them; O(method=digest) is the way
     to delete there.
-  - The registries of GitHub, Docker Hub and Amazon have no deletion by this protocol; the message names their own way.
+  - The registries of GitHub and Docker Hub have no deletion by this protocol; the message names their own way.
   - Deleting by tag takes six requests, V(substitute) ten, all checks included. Several tags cost one listing of the tags more.
   - The space of layers is freed by the registry's garbage collection, not by this module. The guide to retention tells what each registry does.
 seealso:

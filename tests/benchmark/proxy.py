@@ -9,7 +9,6 @@ import re
 import socket
 import threading
 import time
-import typing as t
 from collections import Counter
 
 _BLOCK = 1024 * 1024
@@ -166,7 +165,7 @@ class Proxy:
         return answer
 
     def _count(self, request: _Head) -> None:
-        method, path = request.words[0], t.cast(str, request.words[1]).partition("?")[0]
+        method, path = request.words[0], request.words[1].partition("?")[0]
         kind = _DIGEST.sub("DIGEST", _SESSION.sub("/blobs/uploads/SESSION", path))
         if "/manifests/" in kind and not kind.endswith("DIGEST"):
             kind = kind.rpartition("/")[0] + "/TAG"

@@ -180,7 +180,7 @@ def test_t37_everything_that_fails_with_everything_shown(
     shown = controller.play(tasks, variables, "-vvvv", "--diff")
     assert f"ignored={len(tasks)} " in shown
     assert shown.count("I was told") >= 3
-    assert shown.count("warns: I know ********") >= 3
+    assert shown.count("warns: I know ********") >= 2
     jobs = [path.read_text() for path in (home / ".ansible_async").iterdir() if path.is_file()]
     assert len(jobs) == 1
     assert "I was told" in jobs[0]

@@ -17,7 +17,7 @@ import yaml
 COLLECTION = Path(__file__).resolve().parents[3]
 GUIDES = sorted((COLLECTION / "docs" / "docsite" / "rst").glob("*.rst"))
 PREFIX = "ocitools.registry."
-BLOCK = re.compile(r"^\.\. code-block:: yaml\+jinja\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+BLOCK = re.compile(r"^\.\. code-block:: yaml(?:\+jinja)?\n\n((?:    .*\n|\n)+)", re.MULTILINE)
 
 Task = dict[str, t.Any]
 

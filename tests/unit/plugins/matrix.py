@@ -35,17 +35,18 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
     """Return the options, without those of the connection, of a task that does something with ``app``."""
     if module == "registry_push":
         return {"name": "app:new", "path": images.write_docker_archive(folder / "app.tar", images.image(layers=["one"]))}
-    return {
+    known: dict[str, Options] = {
         "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
         "registry_info": {},
-        "registry_prune": {"name": "app", "keep_last": 1},
+        "registry_prune": {"name": "app", "keep_within": "1d", "include": ["^old$"]},
         "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},
         "registry_repository_info": {},
         "registry_tag": {"name": "app:1", "tags": ["2"]},
         "registry_tag_delete": {"name": "app:old"},
         "registry_tag_info": {"name": "app", "details": "config"},
-    }[module]
+    }
+    return known[module]
 
 
 def verbose(options: Options) -> Options:
@@ -92,6 +93,11 @@ def _told(request: Recorded) -> str:
     return f"{header} {decoded}"
 
 
+def _add_many_headers(answer: Answer) -> None:
+    for number in range(200):
+        answer.headers.add(f"X-{number}", "y")
+
+
 def _echo(status: int, name: str = "") -> Spoil:
     """Answer with what the request told, in the body or in a header."""
 
@@ -135,7 +141,7 @@ FAULTS: dict[str, Spoil] = {
     ),
     "unknown status": lambda rule: rule.status(299),
     "early end": lambda rule: rule.answer(413).early(),
-    "many headers": lambda rule: rule.change(lambda answer: [answer.headers.add(f"X-{number}", "y") for number in range(200)]),
+    "many headers": lambda rule: rule.change(_add_many_headers),
     "an error that echoes": _echo(400),
     "a refusal that echoes": _echo(403),
     "a fault that echoes": _echo(500),

@@ -171,12 +171,12 @@ def test_t13_identity_tokens_are_known_in_all_their_forms(
     registry = make_registry(auth=TokenAuth({"robot": User(identity_token="c4nary-identity-token")}))
     registry.add_image("app", "1")
     install("vault", 'echo \'{"Username": "<token>", "Secret": "c4nary-identity-token"}\'')
-    config: dict[str, t.Any] = {
+    configs: dict[str, dict[str, t.Any]] = {
         "<token> of a helper": {"credHelpers": {registry.host: "vault"}},
         "<token> in auth": {"auths": {registry.host: pair("<token>", "c4nary-identity-token")}},
         "identitytoken": {"auths": {registry.host: {"identitytoken": "c4nary-identity-token"}}},
-    }[how]
-    _look(run_module, registry, auth_config=json.dumps(config)).ok()
+    }
+    _look(run_module, registry, auth_config=json.dumps(configs[how])).ok()
     assert [request.method for request in registry.named("token")] == ["POST"]
 
 

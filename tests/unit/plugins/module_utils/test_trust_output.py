@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.ocitools.registry.plugins.module_utils import _connections, _secrets
+from ansible_collections.ocitools.registry.plugins.module_utils import _secrets
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
 from ansible_collections.ocitools.registry.plugins.module_utils._transport import Transport
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
@@ -58,8 +58,13 @@ def _registries(make_registry: MakeRegistry) -> t.Iterator[tuple[str, FakeRegist
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fifth of a second is the whole timeout."""
-    send = _connections.send
-    monkeypatch.setattr(_connections, "send", lambda *args: send(*args[:-1], 0.2))
+    original = Transport.__init__
+
+    def make(transport: Transport, *args: t.Any, **options: t.Any) -> None:
+        original(transport, *args, **options)
+        transport.timeout = 0.2
+
+    monkeypatch.setattr(Transport, "__init__", make)
 
 
 @pytest.mark.usefixtures("impatient")

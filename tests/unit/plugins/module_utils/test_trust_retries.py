@@ -51,7 +51,7 @@ def client(registry: FakeRegistry, connect: MakeClient) -> RegistryClient:
         ("\xb2", FIRST_PAUSE),
         ("Tue, 99 Foo 2026 99:99:99 GMT", FIRST_PAUSE),
     ],
-    ids=ascii,
+    ids=lambda value: "date" if callable(value) else ascii(value),
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_t24_the_registry_says_how_long_to_wait(

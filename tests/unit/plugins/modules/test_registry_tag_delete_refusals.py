@@ -80,6 +80,17 @@ def test_a_proxy_that_lets_no_deletion_through(make_registry: MakeRegistry, run_
     assert not [line for line in registry.writes() if line.startswith("PUT")]
 
 
+def test_a_registry_that_says_of_everything_that_it_is_not_there(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry()
+    registry.add_image("app", "1.0")
+    before = registry.tags("app")
+    registry.on("delete_manifest", times=None).answer(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
+    result = delete(run_module, registry).failure("unsupported")
+    assert "Deletion is disabled" in result.msg
+    assert "put back as it was" in result.msg
+    assert registry.tags("app") == before
+
+
 def test_without_permission(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry(auth=TokenAuth(users={"user": User(grants={"app": "pull,push"})}))
     registry.add_image("app", "1.0")
