@@ -132,7 +132,7 @@ requirements:
 notes:
   - The environment variables E(OCITOOLS_REGISTRY) (the host they are for) with E(OCITOOLS_REGISTRY_USERNAME) and
     E(OCITOOLS_REGISTRY_PASSWORD), or E(OCITOOLS_REGISTRY_IDENTITY_TOKEN), or E(OCITOOLS_REGISTRY_TOKEN) are used when the task
-    gives no credentials, and only for that host.
+    gives no credentials, and only for that host. Keep them out of the task keyword C(environment), which Ansible writes into a command line.
   - Paths, auth files and the environment are those of the host that runs the task (of the controller for lookups).
   - A failed task returns RV(ignore:error), a dictionary of C(kind), C(status), C(code), C(registry) and C(reference); what is unknown is
     null. The kinds are V(invalid_reference), V(invalid_option), V(not_found), V(unauthorized), V(denied), V(credentials),

@@ -40,7 +40,7 @@ class Lab:
     def layout(self, image: images.Image) -> Path:
         """Return the layout of an image, made at its first use."""
         folder = self.folder / f"image-{image.layers}-{image.size}"
-        return folder if folder.is_dir() else images.make(folder, image)
+        return folder if folder.is_dir() else images.make_apart(folder, image)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _loop_parts() -> dict[str, int]:
 
 def _huge(lab: Lab) -> Commands:
     layout = lab.folder / "image-huge"
-    path = layout if layout.is_dir() else images.make_huge(layout)
+    path = layout if layout.is_dir() else images.make_apart(layout, None)
     return {
         "registry_push": lab.ansible.process("registry_push", {"path": str(path), "name": f"{lab.first.host}/{_TAG}", "plain_http": True})
     }

@@ -9,6 +9,8 @@ import gzip
 import hashlib
 import io
 import random
+import subprocess
+import sys
 import tarfile
 import typing as t
 from pathlib import Path
@@ -28,6 +30,13 @@ class Image(t.NamedTuple):
 
 
 LARGE, SMALL, MANY, TINY = Image(8, 64 * MIB), Image(5, 200 * KIB), Image(20, 200 * KIB), Image(1, KIB)
+
+
+def make_apart(folder: Path, image: Image | None) -> Path:
+    """Let a process of its own write an image, None for the huge one: the memory of this one is counted to all that it starts."""
+    words = [str(folder), *(str(number) for number in image or ())]
+    subprocess.run([sys.executable, "-m", __spec__.name, *words], check=True, cwd=Path(__file__).resolve().parents[2])
+    return folder
 
 
 def make(folder: Path, image: Image) -> Path:
@@ -65,3 +74,11 @@ def _tar(seed: int, size: int) -> bytes:
         member.size = size
         archive.addfile(member, io.BytesIO(random.Random(seed).randbytes(size)))
     return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    target, *numbers = sys.argv[1:]
+    if numbers:
+        make(Path(target), Image(*map(int, numbers)))
+    else:
+        make_huge(Path(target))

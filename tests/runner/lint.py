@@ -61,7 +61,7 @@ def lint(out: t.TextIO) -> str:
     failures = []
     for folder, command in _commands(tree):
         found: list[str] = []
-        for _attempt in range(_ATTEMPTS.get(command[0], 1)):
+        for _attempt in range(_ATTEMPTS.get(str(command[0]), 1)):
             try:
                 run([venv / "bin" / command[0], *command[1:]], cwd=folder, env=env, out=out)
             except Failed as failure:

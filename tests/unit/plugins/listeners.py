@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 import typing as t
 
+ENDLESS = 15.0  # seconds after which even the endless ends: a client that falls for it shall fail its test, not hang
 Serve = t.Callable[[socket.socket, threading.Event], None]
 
 
@@ -69,18 +71,23 @@ def read_head(connection: socket.socket) -> None:
         received += block
 
 
+def _go_on(connection: socket.socket, over: threading.Event, parts: t.Sequence[bytes], endless: bytes, pause: float) -> None:
+    for part in parts:
+        connection.sendall(part)
+    end = time.monotonic() + ENDLESS
+    while not over.wait(pause) and time.monotonic() < end:
+        if not endless:
+            over.wait(ENDLESS)
+            return
+        connection.sendall(endless)
+
+
 def sending(*parts: bytes, endless: bytes = b"", pause: float = 0.0) -> Serve:
     """Return what reads a request, sends ``parts`` and then ``endless`` again and again with a ``pause`` after each."""
 
     def serve(connection: socket.socket, over: threading.Event) -> None:
         read_head(connection)
-        for part in parts:
-            connection.sendall(part)
-        while not over.wait(pause):
-            if not endless:
-                over.wait()
-                return
-            connection.sendall(endless)
+        _go_on(connection, over, parts, endless, pause)
 
     return serve
 
@@ -90,13 +97,7 @@ def shaking(*parts: bytes, endless: bytes = b"", pause: float = 0.0) -> Serve:
 
     def serve(connection: socket.socket, over: threading.Event) -> None:
         connection.recv(4096)
-        for part in parts:
-            connection.sendall(part)
-        while not over.wait(pause):
-            if not endless:
-                over.wait()
-                return
-            connection.sendall(endless)
+        _go_on(connection, over, parts, endless, pause)
 
     return serve
 
