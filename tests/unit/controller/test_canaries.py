@@ -168,7 +168,8 @@ def _failing(make_registry: MakeRegistry, folder: Path, variables: dict[str, t.A
     options, more = _login(tokens)
     variables.update(more)
     tasks.append(_ignored("registry_image_info", {**options, **info}))
-    lookups = [_lookup({**options, **changes}) for changes in ({}, {"auth_config": "{{ secret_auths }}"}, {"timeout": "never"})]
+    platform = {"platform": "linux/amd64"}  # for this the manifest is read, so that there is an answer to tell
+    lookups = [_lookup({**options, **changes}) for changes in (platform, {"auth_config": "{{ secret_auths }}"}, {"timeout": "never"})]
     return tasks + [{"ansible.builtin.debug": {"msg": lookup}, "ignore_errors": True} for lookup in lookups]
 
 
