@@ -37,7 +37,8 @@ def _readme() -> list[Task]:
     """The tasks in the README, those of plays among them."""
     found: list[Task] = []
     for block in re.findall(r"```yaml\n(.*?)```", (COLLECTION / "README.md").read_text(encoding="utf-8"), re.DOTALL):
-        for entry in yaml.safe_load(block):
+        document = yaml.safe_load(block)
+        for entry in document if isinstance(document, list) else []:  # else it is a file of requirements
             defaults = entry.get("module_defaults", {}).get(f"group/{PREFIX}registry", {})
             found += [{**task, "defaults": defaults} for task in entry.get("tasks", [entry])]
     return found
