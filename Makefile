@@ -14,10 +14,10 @@ help:
 	@echo "make clean        remove what the runs installed (.cache)"
 
 test:
-	$(RUN) lint sanity+units integration
+	$(RUN) lint integration+units+sanity
 
 test-all:
-	$(RUN) --all lint sanity units integration
+	$(RUN) --all lint integration+units+sanity
 
 lint sanity units integration:
 	$(RUN) $@

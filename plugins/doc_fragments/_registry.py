@@ -123,9 +123,9 @@ options:
     default: 4
   concurrency:
     description:
-      - How many requests at a time are sent to one registry, from 1 to 64.
+      - How many requests at a time are sent to one registry, from 1 to 64. A registry that limits requests may need fewer.
     type: int
-    default: 4
+    default: 6
     aliases: [jobs]
 requirements:
   - requests >= 2.25.1 on the host that runs the task

@@ -57,7 +57,7 @@ class ConnectionOptions:
     plain_http: bool = False
     timeout: int = 60
     retries: int = 4
-    concurrency: int = 4
+    concurrency: int = 6
 
     @classmethod
     def parse(cls, options: t.Mapping[str, t.Any]) -> ConnectionOptions:

@@ -44,7 +44,7 @@ def connection_spec() -> ArgumentSpec:
         "plain_http": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 60},
         "retries": {"type": "int", "default": 4},
-        "concurrency": {"type": "int", "default": 4, "aliases": ["jobs"]},
+        "concurrency": {"type": "int", "default": 6, "aliases": ["jobs"]},
     }
 
 

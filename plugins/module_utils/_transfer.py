@@ -30,7 +30,7 @@ class TransferOptions:
     Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``.
     """
 
-    workers: int = 4
+    workers: int = 6
     retries: int = 4
     chunk_size: int = 0
     mount_from: tuple[str, ...] = ()

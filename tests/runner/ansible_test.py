@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from environment import (
     REQUIREMENTS,
     Failed,
+    Job,
     collection_tree,
     environment,
     find_controller,
@@ -69,7 +71,7 @@ class AnsibleTest:
     @classmethod
     def prepare(cls, core: str, stage: str, out: t.TextIO) -> AnsibleTest:
         """Install ansible-core, copy the checkout, and put the bootstrap of pip where ansible-test looks for it."""
-        venv = make_venv(f"core-{core}", find_pythons()[find_controller()], [REQUIREMENTS / f"core-{core}.txt"], out)
+        venv = _core(core, out)
         _provide_pip(venv, out)
         return cls(core, venv, collection_tree(f"{stage}-{core}"), out)
 
@@ -84,11 +86,17 @@ class AnsibleTest:
             if warning in output:
                 raise Failed(f"ansible-test left tests out, see its warning above: {warning} ...")
 
-    def pythons(self, every: bool) -> list[str]:
-        """Return the Pythons that this machine has and this ansible-core knows as targets: the lowest and the highest, or every one."""
-        known = json.loads(subprocess.check_output([self.venv / "bin" / "python", "-c", _VERSIONS]))
-        usable = [minor for minor in find_pythons() if minor in known]
-        return usable if every else sorted({usable[0], usable[-1]}, key=usable.index)
+
+def _core(core: str, out: t.TextIO | None = None) -> Path:
+    """Return the virtual environment of an ansible-core."""
+    return make_venv(f"core-{core}", find_pythons()[find_controller()], [REQUIREMENTS / f"core-{core}.txt"], out)
+
+
+def _pythons(core: str, every: bool) -> list[str]:
+    """Return the Pythons that this machine has and this ansible-core knows as targets: the lowest and the highest, or every one."""
+    known = json.loads(subprocess.check_output([_core(core) / "bin" / "python", "-c", _VERSIONS]))
+    usable = [minor for minor in find_pythons() if minor in known]
+    return usable if every else sorted({usable[0], usable[-1]}, key=usable.index)
 
 
 def _provide_pip(venv: Path, out: t.TextIO) -> None:
@@ -105,35 +113,37 @@ def _provide_pip(venv: Path, out: t.TextIO) -> None:
             program.write_text(_GET_PIP, encoding="utf-8")
 
 
-def _name(stage: str, core: str, pythons: t.Sequence[str]) -> str:
-    """Return what ran, for the summary; the newest ansible-core goes without saying."""
+def _label(core: str, python: str = "") -> str:
+    """Return what the summary calls a job; the newest ansible-core goes without saying."""
     words = [] if core == NEWEST else [f"ansible-core {core}"]
-    words += ["3.9 old stack" if python == "3.9" else python for python in pythons]
-    return f"{stage} ({', '.join(words)})" if words else stage
+    words += [f"{python} old stack" if python == "3.9" else python] if python else []
+    return f" ({', '.join(words)})" if words else ""
 
 
-def sanity(core: str, every: bool, out: t.TextIO) -> str:
-    """Run all sanity tests."""
-    AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local")
-    return _name("sanity", core, [])
+def sanity(core: str, every: bool) -> t.Iterator[Job]:
+    """Yield the run of all sanity tests."""
+    yield Job(f"sanity{_label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local"))
 
 
-def units(core: str, every: bool, out: t.TextIO) -> str:
-    """Run the unit tests; on Python 3.9 with the oldest libraries that are supported, on all others with the newest."""
-    test = AnsibleTest.prepare(core, "units", out)
-    pythons = test.pythons(every)
-    for python in pythons:
-        test.run("units", "--venv", "--python", python)
-    return _name("units", core, pythons)
+def units(core: str, every: bool) -> t.Iterator[Job]:
+    """Yield the runs of the unit tests; on Python 3.9 with the oldest libraries that are supported, on all others with the newest."""
+    for python in _pythons(core, every):
+        yield Job(f"units{_label(core, python)}", functools.partial(_units, core, python))
 
 
-def integration(core: str, every: bool, out: t.TextIO) -> str:
-    """Run the integration targets; modules run on the lowest and the highest Python, the controller stays on its own."""
+def _units(core: str, python: str, out: t.TextIO) -> None:
+    AnsibleTest.prepare(core, f"units-{python}", out).run("units", "--venv", "--python", python)
+
+
+def integration(core: str, every: bool) -> t.Iterator[Job]:
+    """Yield the runs of the integration targets; modules run on the lowest and the highest Python, the controller stays on its own."""
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
-    test = AnsibleTest.prepare(core, "integration", out)
-    pythons = test.pythons(every)
-    for python in pythons:
-        test.run("integration", "--controller", f"origin:python=venv/{find_controller()}", "--target", f"controller:python=venv/{python}")
-    return _name("integration", core, pythons)
+    for python in _pythons(core, every):
+        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python))
+
+
+def _integration(core: str, python: str, out: t.TextIO) -> None:
+    controller, target = f"origin:python=venv/{find_controller()}", f"controller:python=venv/{python}"
+    AnsibleTest.prepare(core, f"integration-{python}", out).run("integration", "--controller", controller, "--target", target)

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,14 @@ class Failed(Exception):
 def cache_dir() -> Path:
     """Return the folder that keeps everything the runs install; it may be deleted at any time."""
     return Path(os.environ.get("OCITOOLS_CACHE") or CHECKOUT / ".cache").resolve()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to run, under the name that the summary calls it by; it writes to the stream that it is given, and raises Failed."""
+
+    name: str
+    run: t.Callable[[t.TextIO], None]
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ def _commands(tree: Path) -> t.Iterator[tuple[Path, list[str | Path]]]:
 _ATTEMPTS = {"antsibull-docs": 2}
 
 
-def lint(out: t.TextIO) -> str:
+def lint(out: t.TextIO) -> None:
     """Run every linter to its end, then report all that failed."""
     venv = make_venv("lint", find_pythons()[find_controller()], [REQUIREMENTS / "lint.txt"], out)
     tree = collection_tree("lint")
@@ -76,4 +76,3 @@ def lint(out: t.TextIO) -> str:
         failures.append(f"The rules of tests/runner/rules.py are broken in {len(broken)} places.")
     if failures:
         raise Failed(" ".join(failures))
-    return "lint"

@@ -1,75 +1,68 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run stages of the tests one after the other, with one line at the end that says what ran and how long it took.
+"""Run stages of the tests, with one line at the end that says what ran and how long it took.
 
-    python3 tests/runner/run.py lint sanity+units integration
+    python3 tests/runner/run.py lint integration+units+sanity
 
-Stages joined by "+" run side by side; the output of each is then shown in one piece when it ends. A failure ends the run.
+Stages joined by "+" make a group, whose jobs run side by side, as many as there are processors; the output of each is shown in one piece
+when it ends. A group that fails ends the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
+import os
 import sys
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import ansible_test
-from environment import Failed, cache_dir, locked
+from environment import Failed, Job, cache_dir, locked
 from lint import lint
 
-Stage = t.Callable[[t.TextIO], str]
+STAGES = ("lint", "sanity", "units", "integration")
 
 
-def stages(cores: t.Sequence[str], every: bool) -> dict[str, list[Stage]]:
-    """Return what each stage runs, for some versions of ansible-core, with the lowest and the highest Python or every one."""
-    by_core = (ansible_test.sanity, ansible_test.units, ansible_test.integration)
-    return {"lint": [lint], **{stage.__name__: [functools.partial(stage, core, every) for core in cores] for stage in by_core}}
+def jobs(stage: str, cores: t.Sequence[str], every: bool) -> list[Job]:
+    """Return what a stage runs, for some versions of ansible-core, with the lowest and the highest Python or every one."""
+    if stage == "lint":
+        return [Job("lint", lint)]
+    of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "integration": ansible_test.integration}[stage]
+    return [job for core in cores for job in of_core(core, every)]
 
 
-def run_stage(name: str, parts: t.Sequence[Stage], out: t.TextIO) -> str:
-    """Run all parts of one stage and return what ran."""
+def run_job(job: Job, log: bool) -> None:
+    """Run one job; beside others its output goes to a file, and from there to the terminal in one piece."""
+    with locked(f"job-{job.name}"):
+        if not log:
+            job.run(sys.stdout)
+            return
+        path = cache_dir() / "logs" / f"{job.name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("w", encoding="utf-8") as out:
+                job.run(out)
+        finally:
+            say(f"--- {job.name}, all of its output:\n{path.read_text(encoding='utf-8')}")
+
+
+def run_group(group: t.Sequence[Job]) -> list[str]:
+    """Run jobs side by side, each to its end; return what passed, raise Failed when one did not."""
+    say(f"=== {', '.join(job.name for job in group)}")
     passed, failed = [], []
-    with locked(f"stage-{name}"):
-        for part in parts:
-            try:
-                passed.append(part(out))
-            except Failed as failure:
-                failed.append(str(failure))
-    if failed:
-        raise Failed(" ".join(failed))
-    return ", ".join(passed)
-
-
-def run_logged(name: str, parts: t.Sequence[Stage]) -> str:
-    """Run one stage beside others: its output goes to a file, and from there to the terminal in one piece."""
-    log = cache_dir() / "logs" / f"{name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with log.open("w", encoding="utf-8") as out:
-            return run_stage(name, parts, out)
-    finally:
-        say(f"--- {name}, all of its output:\n{log.read_text(encoding='utf-8')}")
-
-
-def run_group(names: t.Sequence[str], known: t.Mapping[str, t.Sequence[Stage]]) -> tuple[list[str], list[str]]:
-    """Run stages side by side; return what passed and what failed, once all have ended."""
-    say(f"=== {' and '.join(names)}")
-    passed, failed = [], []
-    with ThreadPoolExecutor(len(names)) as pool:
-        if len(names) == 1:
-            futures = {pool.submit(run_stage, names[0], known[names[0]], sys.stdout): names[0]}
-        else:
-            futures = {pool.submit(run_logged, name, known[name]): name for name in names}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = {pool.submit(run_job, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
             try:
-                passed.append(future.result())
+                future.result()
+                passed.append(futures[future])
             except Failed as failure:
                 failed.append(f"{futures[future]}: {failure}")
-    return passed, failed
+    if failed:
+        raise Failed(" ".join([*failed, *(f"{name} passed." for name in passed)]))
+    return passed
 
 
 def main() -> int:
@@ -81,21 +74,18 @@ def main() -> int:
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help="lint, sanity, units, integration")
     arguments = parser.parse_args()
     cores = arguments.core or (ansible_test.CORES if arguments.all else [ansible_test.NEWEST])
-    known = stages(cores, arguments.all)
     groups = [group.split("+") for group in arguments.stages]
     for name in (name for group in groups for name in group):
-        if name not in known:
-            parser.error(f"{name} is no stage; the stages are {', '.join(known)}.")
+        if name not in STAGES:
+            parser.error(f"{name} is no stage; the stages are {', '.join(STAGES)}.")
     begun = time.monotonic()
     passed: list[str] = []
-    for group in groups:
-        done, failed = run_group(group, known)
-        passed += done
-        if failed:
-            say(
-                f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {' '.join(failed)} Passed: {', '.join(passed) or 'nothing'}."
-            )
-            return 1
+    try:
+        for group in [[job for stage in names for job in jobs(stage, cores, arguments.all)] for names in groups]:
+            passed += run_group(group)
+    except Failed as failure:
+        say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {failure} Passed before: {', '.join(passed) or 'nothing'}.")
+        return 1
     say(f"{arguments.name}: {', '.join(passed)} passed in {time.monotonic() - begun:.0f} s")
     return 0
 

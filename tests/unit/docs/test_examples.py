@@ -100,7 +100,7 @@ def _rendered(value: t.Any, variables: dict[str, t.Any], host: str) -> t.Any:
     return value
 
 
-@pytest.mark.parametrize("task", _tasks())
+@pytest.mark.parametrize("task", list(_tasks()))
 def test_example(prepared: FakeRegistry, run_module: RunModule, run_lookup: RunLookup, task: Task) -> None:
     key = next(key for key in task if key.startswith((PREFIX, "ansible.builtin.")))
     defaults = {key: value for key, value in task.get("defaults", {}).items() if key == "registry"}
