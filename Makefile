@@ -4,26 +4,30 @@
 PYTHON ?= python3
 RUN = @$(PYTHON) tests/runner/run.py --name "make $@"
 
-.PHONY: help test test-all lint sanity units integration demo clean
+.PHONY: help test test-all lint galaxy sanity units integration demo release clean
 
 help:
 	@echo "make demo         push, tag, look up and prune images in a throw-away registry on this machine"
-	@echo "make test         lint, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
+	@echo "make test         lint, galaxy, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
-	@echo "make lint | sanity | units | integration"
+	@echo "make lint | galaxy | sanity | units | integration"
+	@echo "make release      write the changelog of the version in galaxy.yml, commit it, build the collection; publish nothing"
 	@echo "make clean        remove what the runs installed (.cache)"
 
 test:
-	$(RUN) lint integration+units+sanity
+	$(RUN) lint+galaxy integration+units+sanity
 
 test-all:
-	$(RUN) --all lint integration+units+sanity
+	$(RUN) --all lint+galaxy integration+units+sanity
 
-lint sanity units integration:
+lint galaxy sanity units integration:
 	$(RUN) $@
 
 demo:
 	@$(PYTHON) tests/runner/demo.py
+
+release:
+	@$(PYTHON) tests/runner/release.py
 
 clean:
 	rm -rf .cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -164,6 +164,11 @@ def make_venv(name: str, python: str, requirements: t.Sequence[str | Path], out:
     return venv
 
 
+def make_tools(out: t.TextIO | None = None) -> Path:
+    """Return the virtual environment of the linters and of all that makes a release."""
+    return make_venv("lint", find_pythons()[find_controller()], [REQUIREMENTS / "lint.txt"], out)
+
+
 def source_files() -> list[Path]:
     """List the files of the checkout, relative to it: tracked ones and new ones that are not ignored; without git all that look like source."""
     try:

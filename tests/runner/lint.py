@@ -11,17 +11,15 @@ from pathlib import Path
 import rules
 from environment import (
     CHECKOUT,
-    REQUIREMENTS,
     Failed,
     cache_dir,
     collection_tree,
     environment,
-    find_controller,
-    find_pythons,
-    make_venv,
+    make_tools,
     run,
     source_files,
 )
+from galaxy import write_changelog
 
 _PACKAGE = "ansible_collections.ocitools.registry"
 _RUNNER = Path("tests", "runner")
@@ -44,9 +42,7 @@ def _commands(tree: Path) -> t.Iterator[tuple[Path, list[str | Path]]]:
     yield tree, ["yamllint", "--strict", "."]
     yield tree, ["antsibull-changelog", "lint"]
     yield tree, ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."]
-    playbooks = [name for name in ("playbooks", "roles") if (tree / name).is_dir()]
-    if playbooks:
-        yield tree, ["ansible-lint", "--offline", "--strict", "--profile", "production", *playbooks]
+    yield tree, ["ansible-lint", "--offline", "--strict", "--profile", "production", "--exclude", "tests"]
 
 
 # antsibull-docs names a temporary folder by chance and writes the name into its text, where an underscore at the end makes a broken link.
@@ -55,8 +51,9 @@ _ATTEMPTS = {"antsibull-docs": 2}
 
 def lint(out: t.TextIO) -> None:
     """Run every linter to its end, then report all that failed."""
-    venv = make_venv("lint", find_pythons()[find_controller()], [REQUIREMENTS / "lint.txt"], out)
+    venv = make_tools(out)
     tree = collection_tree("lint")
+    write_changelog(venv, tree, out)
     env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(tree.parents[2]))
     failures = []
     for folder, command in _commands(tree):

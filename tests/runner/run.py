@@ -20,15 +20,16 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import ansible_test
 from environment import Failed, Job, cache_dir, locked
+from galaxy import galaxy
 from lint import lint
 
-STAGES = ("lint", "sanity", "units", "integration")
+STAGES = ("lint", "galaxy", "sanity", "units", "integration")
 
 
 def jobs(stage: str, cores: t.Sequence[str], every: bool) -> list[Job]:
     """Return what a stage runs, for some versions of ansible-core, with the lowest and the highest Python or every one."""
-    if stage == "lint":
-        return [Job("lint", lint)]
+    if stage in ("lint", "galaxy"):
+        return [Job(stage, {"lint": lint, "galaxy": galaxy}[stage])]
     of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "integration": ansible_test.integration}[stage]
     return [job for core in cores for job in of_core(core, every)]
 
@@ -71,7 +72,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="every Python that is found, and every ansible-core")
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
-    parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help="lint, sanity, units, integration")
+    parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
     cores = arguments.core or (ansible_test.CORES if arguments.all else [ansible_test.NEWEST])
     groups = [group.split("+") for group in arguments.stages]
