@@ -84,7 +84,7 @@ options:
         credentials.
     type: bool
     default: true
-    aliases: [tls_verify]
+    aliases: [tls_verify, tlsverify]
   ca_path:
     description:
       - Path of a PEM file (or a directory prepared by C(openssl rehash)) with the authorities to trust, instead of all others.
@@ -92,16 +92,18 @@ options:
         E(REQUESTS_CA_BUNDLE), then the system's store are used.
       - A file that does not exist or holds no certificate fails before any request.
     type: path
-    aliases: [ca_cert]
+    aliases: [ca_cert, cacert_path, tls_ca_cert]
   client_cert:
     description:
       - Path of a PEM client certificate for mutual TLS; it may hold the key as well.
       - A file that does not exist, or does not fit its key, fails before any request.
     type: path
+    aliases: [cert_path, tls_client_cert]
   client_key:
     description:
       - Path of the PEM key of O(client_cert), without passphrase. Without O(client_cert) it fails.
     type: path
+    aliases: [key_path, tls_client_key]
   plain_http:
     description:
       - Speak HTTP instead of HTTPS. Never chosen silently, not even for localhost.

@@ -80,6 +80,7 @@ options:
     type: list
     elements: str
     default: []
+    aliases: [platform]
   referrers:
     description:
       - Also copy what refers to the image and its children (signatures, attestations, SBOMs), by the referrers API or the tag that stands in
@@ -281,7 +282,7 @@ def main() -> None:
     names: ArgumentSpec = {"src": {"type": "str", "required": True}, "dest": {"type": "str", "required": True}}
     shared: ArgumentSpec = {
         "tags": {"type": "list", "elements": "raw", "default": []},
-        "platforms": {"type": "list", "elements": "str", "default": []},
+        "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
     }
     options: ArgumentSpec = {
         **two_registries_spec(),

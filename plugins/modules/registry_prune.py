@@ -32,6 +32,7 @@ options:
       - A repository that does not exist fails with the error kind V(not_found).
     type: str
     required: true
+    aliases: [repository]
   include:
     description:
       - Regular expressions, matched anywhere in the tag. Only tags that one of them matches are judged and may be deleted. Without any, all are.
@@ -200,7 +201,7 @@ def _check_limit(plan: PrunePlan, limit: int, name: str) -> None:
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True, "aliases": ["repository"]},
         "include": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "protect": {"type": "list", "elements": "str", "default": []},

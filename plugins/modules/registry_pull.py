@@ -35,6 +35,7 @@ options:
       - An image that is absent fails with the error kind V(not_found) and changes nothing.
     type: str
     required: true
+    aliases: [image]
   path:
     description:
       - Where the image goes on the host that runs the task, a directory for V(oci-layout), a file for the archives. It may be a symbolic link to one;
@@ -45,7 +46,7 @@ options:
       - Two tasks must not write to one path at the same time, unless both use O(append=true).
     type: path
     required: true
-    aliases: [dest]
+    aliases: [dest, archive_path]
   format:
     description:
       - V(oci-layout) is a directory in which images share what they have in common. Nothing is converted, every digest stays as it is in the registry.
@@ -67,6 +68,7 @@ options:
     type: list
     elements: str
     default: []
+    aliases: [platform]
   append:
     description:
       - Keep the other images of the layout. Without it, O(path) holds this image alone afterwards, and files that it does not need are removed.
@@ -228,10 +230,10 @@ def _pull(module: RegistryModule, image: Reference, platforms: t.Sequence[Platfo
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "name": {"type": "str", "required": True},
-        "path": {"type": "path", "required": True, "aliases": ["dest"]},
+        "name": {"type": "str", "required": True, "aliases": ["image"]},
+        "path": {"type": "path", "required": True, "aliases": ["dest", "archive_path"]},
         "format": {"type": "str", "choices": list(FORMATS), "default": LAYOUT},
-        "platforms": {"type": "list", "elements": "str", "default": []},
+        "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
         "append": {"type": "bool", "default": False},
     }
     with RegistryModule(options, add_file_common_args=True) as module:

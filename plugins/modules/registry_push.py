@@ -34,13 +34,14 @@ options:
         V(invalid_source), one with content that does not have its digest with V(digest_mismatch).
     type: path
     required: true
-    aliases: [src]
+    aliases: [src, load_path]
   name:
     description:
       - Where the image goes, C([registry/]repository[:tag][@digest]). Without a tag, O(tags) are the only tags; without both it is V(latest).
       - With a digest, the image must have that digest, else the task fails with the error kind V(precondition).
     type: str
     required: true
+    aliases: [image]
   source_name:
     description:
       - Which image of O(path), by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest.
@@ -53,6 +54,7 @@ options:
     type: list
     elements: raw
     default: []
+    aliases: [tag]
   platforms:
     description:
       - Push only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own.
@@ -60,6 +62,7 @@ options:
     type: list
     elements: str
     default: []
+    aliases: [platform]
   existing:
     description:
       - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
@@ -198,11 +201,11 @@ def _identifiers(module: RegistryModule, image: Reference) -> tuple[str, ...]:
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "path": {"type": "path", "required": True, "aliases": ["src"]},
-        "name": {"type": "str", "required": True},
+        "path": {"type": "path", "required": True, "aliases": ["src", "load_path"]},
+        "name": {"type": "str", "required": True, "aliases": ["image"]},
         "source_name": {"type": "str"},
-        "tags": {"type": "list", "elements": "raw", "default": []},
-        "platforms": {"type": "list", "elements": "str", "default": []},
+        "tags": {"type": "list", "elements": "raw", "default": [], "aliases": ["tag"]},
+        "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
         "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
         "mount_from": {"type": "list", "elements": "str", "default": []},
         "compression": {"type": "str", "choices": ["gzip", "none"], "default": "gzip"},

@@ -29,6 +29,7 @@ options:
       - An image that is absent fails with the error kind V(not_found).
     type: str
     required: true
+    aliases: [image]
   tags:
     description:
       - The tags that the image shall have, in the same repository. Quote them; anything but a string is refused, since YAML reads
@@ -143,7 +144,7 @@ def _find_source(module: RegistryModule, client: RegistryClient, source: Referen
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True, "aliases": ["image"]},
         "tags": {"type": "list", "elements": "raw", "required": True, "aliases": ["target_tags"]},
         "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite", "aliases": ["existing_images"]},
         "expected_digest": {"type": "str"},

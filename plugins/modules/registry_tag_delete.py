@@ -30,6 +30,7 @@ options:
       - C([registry/]repository@digest) is taken only with O(method=digest).
     type: str
     required: true
+    aliases: [image]
   tags:
     description:
       - The tags to delete. Quote them; anything but a string is refused.
@@ -143,7 +144,7 @@ def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True, "aliases": ["image"]},
         "tags": {"type": "list", "elements": "raw", "aliases": ["tag"]},
         "expected_digest": {"type": "str"},
         "method": {"type": "str", "choices": ["auto", "tag", "substitute", "digest"], "default": "auto"},

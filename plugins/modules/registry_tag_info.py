@@ -25,6 +25,7 @@ options:
       - A name that breaks the naming rules, or has a tag or digest, fails with the error kind V(invalid_reference) before any request.
     type: str
     required: true
+    aliases: [repository]
   include:
     description:
       - Regular expressions; only tags in which one of them is found are listed. They may match anywhere in a tag, so anchor them with V(^) and V($).
@@ -184,7 +185,7 @@ def _order(tags: list[str], order: str, reverse: bool) -> list[str]:
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True, "aliases": ["repository"]},
         "include": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "sort": {"type": "str", "choices": ["name", "version", "registry"], "default": "name"},

@@ -93,10 +93,13 @@ def _core(core: str, out: t.TextIO | None = None) -> Path:
 
 
 def _pythons(core: str, every: bool) -> list[str]:
-    """Return the Pythons that this machine has and this ansible-core knows as targets: the lowest and the highest, or every one."""
+    """Return the Pythons to test with, of those that this machine has and this ansible-core knows as targets: the lowest and the highest.
+
+    With ``every``, the newest ansible-core is tested with all of them.
+    """
     known = json.loads(subprocess.check_output([_core(core) / "bin" / "python", "-c", _VERSIONS]))
     usable = [minor for minor in find_pythons() if minor in known]
-    return usable if every else sorted({usable[0], usable[-1]}, key=usable.index)
+    return usable if every and core == NEWEST else sorted({usable[0], usable[-1]}, key=usable.index)
 
 
 def _provide_pip(venv: Path, out: t.TextIO) -> None:

@@ -197,6 +197,14 @@ def test_pipes_devices_and_sockets_are_refused_without_waiting(tmp_path: Path, m
 # Every archive, cut off anywhere, gives an error or the whole image
 
 
+def _read_or_kind(path: Path) -> t.Any:
+    """Return what the file holds, or the kind of the error."""
+    try:
+        return read(str(path))
+    except RegistryError as error:
+        return error.kind
+
+
 @pytest.mark.parametrize("codec", ["", "gzip"])
 @pytest.mark.parametrize("form", ["oci", "old", "mixed"])
 def test_cut_off_anywhere_it_is_refused_or_whole(tmp_path: Path, form: str, codec: str) -> None:
@@ -208,13 +216,8 @@ def test_cut_off_anywhere_it_is_refused_or_whole(tmp_path: Path, form: str, code
     raw, whole = path.read_bytes(), read(str(path))
     for length in range(0, len(raw), max(1, len(raw) // 61)):
         path.write_bytes(raw[:length])
-        try:
-            assert read(str(path)) == whole
-        except RegistryError as error:
-            fault = error
-        else:
-            continue
-        assert fault.kind == "invalid_source", fault.message
+        found = _read_or_kind(path)
+        assert found in (whole, "invalid_source"), found
 
 
 # Nothing else is opened
