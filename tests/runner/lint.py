@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import overview
 import rules
 from environment import (
     CHECKOUT,
@@ -67,9 +68,9 @@ def lint(out: t.TextIO) -> None:
                 found.clear()
                 break
         failures += found[-1:]
-    broken = rules.check(CHECKOUT, source_files())
+    broken = [*rules.check(CHECKOUT, source_files()), *overview.check()]
     out.writelines(f"{line}\n" for line in broken)
     if broken:
-        failures.append(f"The rules of tests/runner/rules.py are broken in {len(broken)} places.")
+        failures.append(f"Rules of this code base are broken in {len(broken)} places.")
     if failures:
         raise Failed(" ".join(failures))
