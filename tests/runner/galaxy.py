@@ -35,7 +35,17 @@ _NAME = "ocitools.registry"
 # and all that it calls (tests/runner, tests/requirements, tests/benchmark, settings of linters), and what concerns git and GitHub.
 _PUBLISHED = (
     *("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "README.md", "REUSE.toml", "SECURITY.md"),
-    *("LICENSES", "changelogs/config.yaml", "docs", "meta", "playbooks", "plugins", "roles"),
+    *(
+        "LICENSES",
+        "changelogs/config.yaml",
+        "docs/RELEASING.md",
+        "docs/docsite",
+        "docs/execution-environment.yml",
+        "meta",
+        "playbooks",
+        "plugins",
+        "roles",
+    ),
     *("tests/config.yml", "tests/integration", "tests/servers", "tests/unit"),
 )
 _MADE = {"CHANGELOG.md", "FILES.json", "MANIFEST.json", "changelogs/changelog.yaml"}
