@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import RST, Reader, blocks
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import EVERYTHING, TokenAuth, User
@@ -96,3 +97,31 @@ def test_promote(make_registry: MakeRegistry, tell: Tell) -> None:
     failed = reader.play("promote.yml", approved="true", fails=True, **LOGIN)
     assert f"not the expected {tested}: nothing was copied." in failed.output
     assert registry.tags("release/app") == {"1.4": old, "1.4.2": tested}
+
+
+def test_air_gap(make_registry: MakeRegistry, tell: Tell) -> None:
+    outside, inside = _guarded(make_registry), _guarded(make_registry)
+    app = outside.add_index("org/app", "1.2", platforms=["linux/amd64", "linux/arm64"]).digest
+    outside.add_index("org/db", "16.1", platforms=["linux/amd64", "linux/arm64"])
+    outside.add_image("org/db", "15.9")
+    reader = tell("guide_air_gap", {"quay.example.org": outside, "registry.example.com": inside})
+    reader.play("export.yml", **LOGIN)
+    assert inside.log() == []
+    carried = yaml.safe_load((reader.folder / "carried" / "images.yml").read_text(encoding="utf-8"))["images"]
+    assert [(image["name"].partition("/")[2], image["platforms"]) for image in carried] == [
+        ("org/app:1.2", ["linux/amd64", "linux/arm64"]),
+        ("org/db:16.1", ["linux/amd64"]),
+    ]
+    assert reader.play("export.yml", **LOGIN).changed == 0
+    outside.clear()
+    layer = next((reader.folder / "carried" / carried[1]["path"] / "blobs" / "sha256").iterdir())
+    content = layer.read_bytes()
+    layer.unlink()
+    failed = reader.play("import.yml", fails=True, **LOGIN)
+    assert "the image is incomplete, make it anew." in failed.output
+    assert inside.tags("mirror/org/app") == {"1.2": app}
+    layer.write_bytes(content)
+    assert reader.play("import.yml", **LOGIN).changed > 0
+    assert inside.tags("mirror/org/db") == {"16.1": carried[1]["digest"]}
+    assert reader.play("import.yml", **LOGIN).changed == 0
+    assert outside.log() == []
