@@ -1,25 +1,23 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tasks in the guides use modules and options that there are."""
+"""The plays and tasks in the guides use modules, roles and options that there are."""
 
 from __future__ import annotations
 
 import ast
 import re
-import textwrap
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
+from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
 
 COLLECTION = Path(__file__).resolve().parents[3]
 GUIDES = sorted((COLLECTION / "docs" / "docsite" / "rst").glob("*.rst"))
 PREFIX = "ocitools.registry."
-BLOCK = re.compile(r"^\.\. code-block:: yaml(?:\+jinja)?\n\n((?:    .*\n|\n)+)", re.MULTILINE)
-
 Task = dict[str, t.Any]
 
 
@@ -45,24 +43,42 @@ def _options(module: str) -> set[str]:
     return names
 
 
-def _tasks(path: Path) -> t.Iterator[tuple[str, Task]]:
+def _variables(role: str) -> set[str]:
+    """The names of all variables of a role."""
+    specs = yaml.safe_load((COLLECTION / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    return set(specs["argument_specs"]["main"]["options"])
+
+
+def _entries(guide: Path) -> t.Iterator[Task]:
+    """Yield the plays and tasks of a guide."""
+    for block in blocks(guide.stem):
+        content = yaml.safe_load(block.text) if block.language in ("yaml", "yaml+jinja") else None
+        yield from content if isinstance(content, list) else []
+
+
+def _tasks(guide: Path) -> t.Iterator[tuple[str, Task]]:
     """Yield module names and arguments in a guide, those of module_defaults among them."""
-    for block in BLOCK.findall(path.read_text(encoding="utf-8")):
-        for entry in yaml.safe_load(textwrap.dedent(block)):
-            for name, arguments in entry.get("module_defaults", {}).items():
-                yield name.removeprefix("group/"), arguments
-            for task in entry.get("tasks") or entry.get("block") or [entry]:
-                yield from ((key, value) for key, value in task.items() if key.startswith(PREFIX))
+    for entry in _entries(guide):
+        for name, arguments in entry.get("module_defaults", {}).items():
+            yield name.removeprefix("group/"), arguments
+        for task in [*entry.get("pre_tasks", []), *(entry.get("tasks") or entry.get("block") or [entry]), *entry.get("post_tasks", [])]:
+            yield from ((key, value) for key, value in task.items() if key.startswith(PREFIX))
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_a_guide_uses_what_there_is(guide: Path) -> None:
-    tasks = list(_tasks(guide))
-    assert tasks
-    for name, arguments in tasks:
+def test_a_guide_uses_options_that_there_are(guide: Path) -> None:
+    for name, arguments in _tasks(guide):
         module = name.removeprefix(PREFIX)
         known = _options("registry_image_info" if module == "registry" else module)
         assert set(arguments) <= known, f"{guide.name}: {name} has no option {set(arguments) - known}"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_a_guide_uses_variables_of_roles_that_there_are(guide: Path) -> None:
+    for use in (use for entry in _entries(guide) for use in entry.get("roles", [])):
+        role = use["role"].removeprefix(PREFIX)
+        given = {name for name in [*use, *use.get("vars", {})] if name.startswith(f"{role}_")}
+        assert given <= _variables(role), f"{guide.name}: {role} has no variable {given - _variables(role)}"
 
 
 def test_every_guide_is_in_the_table_of_contents() -> None:

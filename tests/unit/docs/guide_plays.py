@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do what a guide says: write the files that it shows, and run its plays by a real ansible-playbook."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import typing as t
+from pathlib import Path
+
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT
+
+RST = Path(__file__).resolve().parents[3] / "docs" / "docsite" / "rst"
+_BLOCK = re.compile(r"^\.\. code-block:: (\S+)\n((?: +:.*\n)*)\n((?:    .*\n|\n)+)", re.MULTILINE)
+_CAPTION = re.compile(r":caption: (\S+)")
+_RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
+
+
+class Block(t.NamedTuple):
+    """A block of a guide: its language, the file that it is (its caption, "" without one) and its text."""
+
+    language: str
+    file: str
+    text: str
+
+    @property
+    def is_play(self) -> bool:
+        """Whether Ansible runs it as a playbook."""
+        return re.search(r"^- .*\n(?:  .*\n)*?  hosts:|^- hosts:", self.text, re.MULTILINE) is not None
+
+
+def blocks(guide: str) -> list[Block]:
+    """Return the blocks of a guide, in order."""
+    found = _BLOCK.findall((RST / f"{guide}.rst").read_text(encoding="utf-8"))
+    return [Block(language, "".join(_CAPTION.findall(options)), textwrap.dedent(text).strip() + "\n") for language, options, text in found]
+
+
+class Run(t.NamedTuple):
+    """What became of a playbook: its output, and ``changed`` and ``failed`` tasks of all hosts together."""
+
+    output: str
+    changed: int
+    failed: int
+
+
+class Reader:
+    """Somebody who does what a guide says in a folder of their own; ``hosts`` are the registries in place of those in the text."""
+
+    def __init__(self, guide: str, folder: Path, hosts: t.Mapping[str, str]) -> None:
+        self._plays = {block.file for block in blocks(guide) if block.is_play}
+        self._run: set[str] = set()
+        self._hosts = dict(hosts)
+        self.folder = folder
+        for block in blocks(guide):
+            if block.file:
+                path = folder / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(self.there(block.text), encoding="utf-8")
+
+    def there(self, text: str) -> str:
+        """Return ``text`` with the hosts that it means."""
+        for name in sorted(self._hosts, key=len, reverse=True):
+            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self._hosts[name], text)
+        return text
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        return {
+            **kept,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT),
+            "ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def play(self, file: str, *arguments: str, fails: bool = False, **variables: str) -> Run:
+        """Run one of the guide's playbooks, with extra ``variables``; it must end well unless it ``fails``."""
+        self._run.add(file)
+        code = "from ansible.cli.playbook import main; main()"
+        given = {"ansible_python_interpreter": sys.executable, **variables}
+        words = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
+        command = [sys.executable, "-c", code, *words, *arguments, file]
+        done = subprocess.run(command, env=self._environ(), capture_output=True, text=True, cwd=self.folder, timeout=240, check=False)
+        output = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, output
+        recap = _RECAP.findall(done.stdout)
+        assert recap, output
+        return Run(output, sum(int(found[2]) for found in recap), sum(int(found[4]) for found in recap))
+
+    def untold(self) -> set[str]:
+        """Return the playbooks of the guide that were not run."""
+        return self._plays - self._run

@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every play in a guide is run as it stands there, but for the names of hosts.
+
+A guide gives each play a file name (``:caption: promote.yml``), and other files too that the plays need. A test here prepares registries,
+reads the guide, runs its plays and looks at what the reader would look at; ``tell`` sees to it that none is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import RST, Reader, blocks
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.registry.auth import EVERYTHING, TokenAuth, User
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+MakeRegistry = t.Callable[..., FakeRegistry]
+Tell = t.Callable[..., Reader]
+GUIDES = sorted(path.stem for path in RST.glob("guide_*.rst"))
+LOGIN = {"vault_registry_password": "s3cret-of-the-guide"}
+
+pytestmark = pytest.mark.usefixtures("one_authority")
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> t.Iterator[Tell]:
+    """Let somebody read a guide: ``tell("guide_promote", {"registry.example.com": registry})``."""
+    readers = []
+
+    def begin(guide: str, registries: t.Mapping[str, FakeRegistry]) -> Reader:
+        folder = tmp_path / "reader"
+        folder.mkdir()
+        readers.append(Reader(guide, folder, {name: registry.host for name, registry in registries.items()}))
+        return readers[-1]
+
+    yield begin
+    assert [reader.untold() for reader in readers] == [set() for _reader in readers]
+
+
+def test_every_play_has_a_name_and_is_told() -> None:
+    told = re.findall(r'tell\("(guide_\w+)"', Path(__file__).read_text(encoding="utf-8"))
+    plays = {guide: [block for block in blocks(guide) if block.is_play] for guide in GUIDES}
+    assert [block.text for found in plays.values() for block in found if not block.file] == []
+    assert sorted(guide for guide, found in plays.items() if found) == sorted(set(told))
+
+
+def _guarded(make_registry: MakeRegistry) -> FakeRegistry:
+    """A registry for the users of the guides."""
+    users = {name: User(LOGIN["vault_registry_password"], EVERYTHING) for name in ("ci", "robot")}
+    return make_registry(tls=True, auth=TokenAuth(users))
+
+
+def test_authentication(make_registry: MakeRegistry, tell: Tell) -> None:
+    registry = _guarded(make_registry)
+    reader = tell("guide_authentication", {"reg.example.com": registry})
+    pushed = images.image()
+    images.write_oci_archive(reader.folder / "app.tar", {"1.4.2": pushed})
+    assert reader.play("release.yml", **LOGIN).changed == 1
+    assert registry.tags("team/app") == {"1.4.2": pushed.digest}
+
+
+def test_retention(make_registry: MakeRegistry, tell: Tell) -> None:
+    registry = _guarded(make_registry)
+    for number in range(12):
+        registry.add_image("team/app", f"b{number:02}", config={"created": f"2020-01-{number + 1:02}T00:00:00Z"})
+    registry.add_image("team/base", "only")
+    reader = tell("guide_retention", {"registry.example.com": registry})
+    assert reader.play("retention.yml", **LOGIN).changed == 0
+    assert len(registry.tags("team/app")) == 12
+    assert reader.play("retention.yml", apply="true", **LOGIN).changed > 0
+    assert sorted(registry.tags("team/app")) == [f"b{number:02}" for number in range(2, 12)]
+    assert set(registry.tags("team/base")) == {"only"}
+
+
+def test_promote(make_registry: MakeRegistry, tell: Tell) -> None:
+    registry = _guarded(make_registry)
+    old = registry.add_image("release/app", "1.4", config={"author": "the last release"}).digest
+    tested = registry.add_image("team/app", "1.4.2-rc1").digest
+    reader = tell("guide_promote", {"registry.example.com": registry})
+    reader.play("test.yml", **LOGIN)
+    shown = reader.play("promote.yml", "--check", "--diff", approved="true", **LOGIN).output
+    assert old in shown
+    assert tested in shown
+    assert registry.tags("release/app") == {"1.4": old}
+    assert reader.play("promote.yml", approved="true", **LOGIN).changed > 0
+    assert registry.tags("release/app") == {"1.4": tested, "1.4.2": tested}
+    assert reader.play("promote.yml", approved="true", **LOGIN).changed == 0
+    assert reader.play("rollback.yml", **LOGIN).changed > 0
+    assert registry.tags("release/app") == {"1.4": old, "1.4.2": tested}
+    registry.add_image("team/app", "1.4.2-rc1", config={"author": "somebody else"})
+    failed = reader.play("promote.yml", approved="true", fails=True, **LOGIN)
+    assert f"not the expected {tested}: nothing was copied." in failed.output
+    assert registry.tags("release/app") == {"1.4": old, "1.4.2": tested}
+
+
+def test_air_gap(make_registry: MakeRegistry, tell: Tell) -> None:
+    outside, inside = _guarded(make_registry), _guarded(make_registry)
+    app = outside.add_index("org/app", "1.2", platforms=["linux/amd64", "linux/arm64"]).digest
+    outside.add_index("org/db", "16.1", platforms=["linux/amd64", "linux/arm64"])
+    outside.add_image("org/db", "15.9")
+    reader = tell("guide_air_gap", {"quay.example.org": outside, "registry.example.com": inside})
+    reader.play("export.yml", **LOGIN)
+    assert inside.log() == []
+    carried = yaml.safe_load((reader.folder / "carried" / "images.yml").read_text(encoding="utf-8"))["images"]
+    assert [(image["name"].partition("/")[2], image["platforms"]) for image in carried] == [
+        ("org/app:1.2", ["linux/amd64", "linux/arm64"]),
+        ("org/db:16.1", ["linux/amd64"]),
+    ]
+    assert reader.play("export.yml", **LOGIN).changed == 0
+    outside.clear()
+    layer = next((reader.folder / "carried" / carried[1]["path"] / "blobs" / "sha256").iterdir())
+    content = layer.read_bytes()
+    layer.unlink()
+    failed = reader.play("import.yml", fails=True, **LOGIN)
+    assert "the image is incomplete, make it anew." in failed.output
+    assert inside.tags("mirror/org/app") == {"1.2": app}
+    layer.write_bytes(content)
+    assert reader.play("import.yml", **LOGIN).changed > 0
+    assert inside.tags("mirror/org/db") == {"16.1": carried[1]["digest"]}
+    assert reader.play("import.yml", **LOGIN).changed == 0
+    assert outside.log() == []
