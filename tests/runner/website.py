@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -77,23 +78,31 @@ def _write_pages(tree: Path, rst: Path) -> None:
 def build(out: t.TextIO | None = None) -> Path:
     """Build the site, a warning is a failure; return its first page."""
     venv = make_venv("docs", find_pythons()[find_controller()], [REQUIREMENTS / "docs.txt"], out)
-    tree, folder = collection_tree("docs"), cache_dir() / "docs"
-    write_changelog(venv, tree, out)
+    folder = cache_dir() / "docs"
     shutil.rmtree(folder, ignore_errors=True)
     rst, html = folder / "rst", folder / "html"
     rst.mkdir(parents=True)
     rst.chmod(0o700)  # antsibull-docs insists
-    (folder / "antsibull-docs.cfg").write_text(_SETTINGS, encoding="utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        _write_sources(venv, Path(scratch, "ansible_collections", "ocitools", "registry"), rst, out)
+    run([venv / "bin" / "sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "-c", _SOURCE, rst, html], env=environment(venv), out=out)
+    return html / "index.html"
+
+
+def _write_sources(venv: Path, tree: Path, rst: Path, out: t.TextIO | None) -> None:
+    """Write what Sphinx reads. Of a collection tree inside of another one, where a checkout may lie, ansible-doc does not find the roles."""
+    shutil.copytree(collection_tree("docs"), tree)
+    write_changelog(venv, tree, out)
+    settings = rst.with_name("antsibull-docs.cfg")
+    settings.write_text(_SETTINGS, encoding="utf-8")
     env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(tree.parents[2]))
-    command: list[str | Path] = [venv / "bin" / "antsibull-docs", "--config-file", folder / "antsibull-docs.cfg", "collection"]
+    command: list[str | Path] = [venv / "bin" / "antsibull-docs", "--config-file", settings, "collection"]
     run([*command, "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", rst, _NAME], env=env, out=out)
     shutil.copytree(tree / "docs" / "docsite" / "rst" / "images", rst / "docsite" / "images")
     shutil.copy(_SOURCE / "elsewhere.rst", rst)
     index = rst / "index.rst"
     index.write_text(_adapt_index(index.read_text(encoding="utf-8")), encoding="utf-8")
     _write_pages(tree, rst)
-    run([venv / "bin" / "sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "-c", _SOURCE, rst, html], env=env, out=out)
-    return html / "index.html"
 
 
 def main() -> int:
