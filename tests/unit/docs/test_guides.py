@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.plugins import doc_fragments
 from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
 
@@ -34,8 +35,11 @@ def _options(module: str) -> set[str]:
     documentation = _documentation(COLLECTION / "plugins" / "modules" / f"{module}.py")
     parts = [documentation]
     for fragment in documentation["extends_documentation_fragment"]:
-        name = fragment.removeprefix(PREFIX).partition(".")[0]
-        parts.append(_documentation(COLLECTION / "plugins" / "doc_fragments" / f"{name}.py"))
+        if fragment.startswith(PREFIX):
+            path = COLLECTION / "plugins" / "doc_fragments" / f"{fragment.removeprefix(PREFIX).partition('.')[0]}.py"
+        else:
+            path = Path(doc_fragments.__path__[0], f"{fragment.rpartition('.')[2]}.py")
+        parts.append(_documentation(path))
     names: set[str] = set()
     for part in parts:
         for name, option in (part.get("options") or {}).items():
