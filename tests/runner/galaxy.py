@@ -177,7 +177,7 @@ def check_use(collections: Path, out: t.TextIO) -> None:
 def galaxy(out: t.TextIO) -> None:
     """Build the collection as a release would, and check it in every way."""
     tools, tree = make_tools(out), collection_tree("galaxy")
-    run([tools / "bin" / "reuse", "lint", "--lines"], cwd=tree, env=environment(tools), out=out)
+    run([tools / "bin" / "reuse", "lint", "--lines"], cwd=tree, env=environment(tools, REUSE_ENCODING_MODULE="charset_normalizer"), out=out)
     write_changelog(tools, tree, out)
     # Of a collection inside of another one's folder, where a checkout may lie, ansible-doc does not find the roles.
     with tempfile.TemporaryDirectory() as scratch:
