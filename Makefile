@@ -4,13 +4,14 @@
 PYTHON ?= python3
 RUN = @$(PYTHON) tests/runner/run.py --name "make $@"
 
-.PHONY: help test test-all lint galaxy sanity units integration demo release clean
+.PHONY: help test test-all lint galaxy sanity units integration demo docs release clean
 
 help:
-	@echo "make demo         push, tag, look up and prune images in a throw-away registry on this machine"
+	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
 	@echo "make test         lint, galaxy, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | integration"
+	@echo "make docs         build the documentation as HTML, in .cache/docs/html"
 	@echo "make release      write the changelog of the version in galaxy.yml, commit it, build the collection; publish nothing"
 	@echo "make clean        remove what the runs installed (.cache)"
 
@@ -25,6 +26,9 @@ lint galaxy sanity units integration:
 
 demo:
 	@$(PYTHON) tests/runner/demo.py
+
+docs:
+	@$(PYTHON) tests/runner/website.py
 
 release:
 	@$(PYTHON) tests/runner/release.py

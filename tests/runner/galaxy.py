@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -18,7 +18,6 @@ import ansible_test
 from environment import (
     REQUIREMENTS,
     Failed,
-    cache_dir,
     collection_tree,
     environment,
     find_controller,
@@ -35,7 +34,17 @@ _NAME = "ocitools.registry"
 # and all that it calls (tests/runner, tests/requirements, tests/benchmark, settings of linters), and what concerns git and GitHub.
 _PUBLISHED = (
     *("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "README.md", "REUSE.toml", "SECURITY.md"),
-    *("LICENSES", "changelogs/config.yaml", "docs", "meta", "playbooks", "plugins", "roles"),
+    *(
+        "LICENSES",
+        "changelogs/config.yaml",
+        "docs/RELEASING.md",
+        "docs/docsite",
+        "docs/execution-environment.yml",
+        "meta",
+        "playbooks",
+        "plugins",
+        "roles",
+    ),
     *("tests/config.yml", "tests/integration", "tests/servers", "tests/unit"),
 )
 _MADE = {"CHANGELOG.md", "FILES.json", "MANIFEST.json", "changelogs/changelog.yaml"}
@@ -167,16 +176,16 @@ def check_use(collections: Path, out: t.TextIO) -> None:
 
 def galaxy(out: t.TextIO) -> None:
     """Build the collection as a release would, and check it in every way."""
-    tools = make_tools(out)
-    tree, folder = collection_tree("galaxy"), cache_dir() / "galaxy"
-    shutil.rmtree(folder, ignore_errors=True)
+    tools, tree = make_tools(out), collection_tree("galaxy")
     run([tools / "bin" / "reuse", "lint", "--lines"], cwd=tree, env=environment(tools), out=out)
     write_changelog(tools, tree, out)
-    artifact = build(tools, tree, folder, out)
-    check_content(artifact)
-    check_import(tools, artifact, out)
-    collections = folder / "collections"
-    install: list[str | Path] = [tools / "bin" / "ansible-galaxy", "collection", "install", "--offline", "-p", collections, artifact]
-    run(install, env=environment(tools, ANSIBLE_COLLECTIONS_PATH=str(collections)), out=out)
-    check_environment(tools, collections, out)
-    check_use(collections, out)
+    # Of a collection inside of another one's folder, where a checkout may lie, ansible-doc does not find the roles.
+    with tempfile.TemporaryDirectory() as scratch:
+        artifact = build(tools, tree, Path(scratch), out)
+        check_content(artifact)
+        check_import(tools, artifact, out)
+        collections = Path(scratch, "collections")
+        install: list[str | Path] = [tools / "bin" / "ansible-galaxy", "collection", "install", "--offline", "-p", collections, artifact]
+        run(install, env=environment(tools, ANSIBLE_COLLECTIONS_PATH=str(collections)), out=out)
+        check_environment(tools, collections, out)
+        check_use(collections, out)

@@ -145,8 +145,6 @@ def _outside(y: float) -> t.Iterator[str]:
 def _page(elements: t.Sequence[str], height: float) -> str:
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        "<!-- SPDX-FileCopyrightText: 2026 the ocitools.registry authors -->",
-        "<!-- SPDX-License-Identifier: GPL-3.0-or-later -->",
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" role="img">',
         "<title>How the pieces of ocitools.registry fit</title>",
         f"<desc>{_DESCRIPTION}</desc>",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,10 @@ def test_digests(make_registry: MakeRegistry, tell: Tell) -> None:
     assert reader.play("deploy.yml", *web, **LOGIN).changed == 2
     assert registry.counts() == {"head_manifest": 3, "token": 2}
     images_named = [reader.there(f"image: registry.example.com/team/{name}\n") for name in (f"app@{app}", f"db@{db}")]
-    assert [all(line in (folder / "compose.yml").read_text(encoding="utf-8") for line in images_named) for folder in folders] == [True, True]
+    assert [all(line in (folder / "compose.yml").read_text(encoding="utf-8") for line in images_named) for folder in folders] == [
+        True,
+        True,
+    ]
     again = reader.play("deploy.yml", *web, **LOGIN)
     assert again.changed == 0
     assert "Here goes" not in again.output
@@ -164,3 +168,45 @@ def test_digests(make_registry: MakeRegistry, tell: Tell) -> None:
     reader.play("deploy.yml", *web, fails=True, **LOGIN)
     reader.play("deploy.yml", *web, fails=True, vault_registry_password="outdated")
     reader.play("deploy.yml", *web, fails=True, ocitools_registry_username="", ocitools_registry_password="")
+
+
+def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
+    old, new = _guarded(make_registry), _guarded(make_registry)
+    passwords = dict.fromkeys(("vault_old_password", "vault_new_password"), LOGIN["vault_registry_password"])
+    moved = [old.add_image("team/app", tag, config={"author": tag}) for tag in ("1.0", "2.0")]
+    signature = old.add_referrer("team/app", moved[1].digest)
+    old.add_image("team/db", "16")
+    old.add_image("others/app", "1")
+    reader = tell("guide_moving", {"old.example.com": old, "new.example.com": new})
+    assert reader.play("move.yml", **passwords).changed > 0
+    assert {name: new.tags(name) for name in ("team/app", "team/db", "others/app")} == {
+        "team/app": old.tags("team/app"),
+        "team/db": old.tags("team/db"),
+        "others/app": {},
+    }
+    assert signature.digest in new.manifests("team/app")
+    old.set_tag("team/app", "latest", moved[1].digest)
+    assert reader.play("move.yml", "--check", **passwords).changed > 0
+    reader.play("move.yml", **passwords)
+    assert new.tags("team/app")["latest"] == moved[1].digest
+    assert reader.play("move.yml", "--check", **passwords).changed == 0
+
+
+def test_fan_out(make_registry: MakeRegistry, tell: Tell) -> None:
+    source, registry = make_registry(tls=True), make_registry(tls=True)
+    for name in ("app:1.2", "db:16", "web:3"):
+        source.add_image(f"org/{name.partition(':')[0]}", name.partition(":")[2])
+    registry.add_image("team/app", "1.4", platform="linux/amd64")
+    reader = tell("guide_fan_out", {"quay.example.org": source, "registry.example.com": registry})
+    inventory = {"edge": {"hosts": {}}, "workers": {"hosts": {"first": {}, "second": {}}}}
+    for name in ("one", "two"):
+        (reader.folder / name).mkdir()
+        inventory["edge"]["hosts"][name] = {"image_dir": str(reader.folder / name)}
+    (reader.folder / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    hosts = ("-i", "hosts.yml", "--connection", "local")
+    assert reader.play("fan_out.yml", *hosts).changed == 2
+    assert (reader.folder / "one" / "app.tar").read_bytes() == (reader.folder / "two" / "app.tar").read_bytes()
+    assert reader.play("fan_out.yml", *hosts).changed == 0
+    assert reader.play("mirror.yml", *hosts).changed > 0
+    assert {name: set(registry.tags(f"mirror/org/{name}")) for name in ("app", "db", "web")} == {"app": {"1.2"}, "db": {"16"}, "web": {"3"}}
+    assert all(count == 1 for count in Counter(request.path for request in source.named("get_blob")).values())

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible.plugins import doc_fragments
+from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
 
 COLLECTION = Path(__file__).resolve().parents[3]
@@ -32,8 +35,11 @@ def _options(module: str) -> set[str]:
     documentation = _documentation(COLLECTION / "plugins" / "modules" / f"{module}.py")
     parts = [documentation]
     for fragment in documentation["extends_documentation_fragment"]:
-        name = fragment.removeprefix(PREFIX).partition(".")[0]
-        parts.append(_documentation(COLLECTION / "plugins" / "doc_fragments" / f"{name}.py"))
+        if fragment.startswith(PREFIX):
+            path = COLLECTION / "plugins" / "doc_fragments" / f"{fragment.removeprefix(PREFIX).partition('.')[0]}.py"
+        else:
+            path = Path(doc_fragments.__path__[0], f"{fragment.rpartition('.')[2]}.py")
+        parts.append(_documentation(path))
     names: set[str] = set()
     for part in parts:
         for name, option in (part.get("options") or {}).items():
@@ -59,7 +65,7 @@ def _tasks(guide: Path) -> t.Iterator[tuple[str, Task]]:
     for entry in _entries(guide):
         for name, arguments in entry.get("module_defaults", {}).items():
             yield name.removeprefix("group/"), arguments
-        for task in [*entry.get("pre_tasks", []), *entry.get("tasks", [entry]), *entry.get("post_tasks", [])]:
+        for task in [*entry.get("pre_tasks", []), *(entry.get("tasks") or entry.get("block") or [entry]), *entry.get("post_tasks", [])]:
             yield from ((key, value) for key, value in task.items() if key.startswith(PREFIX))
 
 
@@ -82,3 +88,10 @@ def test_a_guide_uses_variables_of_roles_that_there_are(guide: Path) -> None:
 def test_every_guide_is_in_the_table_of_contents() -> None:
     sections = yaml.safe_load((COLLECTION / "docs" / "docsite" / "extra-docs.yml").read_text(encoding="utf-8"))["sections"]
     assert sorted(name for section in sections for name in section["toctree"]) == [path.stem for path in GUIDES]
+
+
+def test_every_kind_of_error_is_explained_and_listed() -> None:
+    guide = (COLLECTION / "docs" / "docsite" / "rst" / "guide_errors.rst").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^``(\w+)``\n  \S", guide.partition("The kinds\n---")[2], re.MULTILINE)) == KINDS
+    notes = " ".join(_documentation(COLLECTION / "plugins" / "doc_fragments" / "_registry.py")["notes"])
+    assert tuple(re.findall(r"V\((\w+)\)", notes)) == KINDS

@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build the documentation as HTML: the reference and guides by antsibull-docs, and what other files of the checkout tell, without a second copy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+from environment import (
+    CHECKOUT,
+    REQUIREMENTS,
+    Failed,
+    cache_dir,
+    collection_tree,
+    environment,
+    find_controller,
+    find_pythons,
+    make_venv,
+    run,
+)
+from galaxy import write_changelog
+
+_NAME = "ocitools.registry"
+_SOURCE = CHECKOUT / "docs" / "site"
+_SETTINGS = "breadcrumbs = true\nindexes = true\nuse_html_blobs = false\nadd_antsibull_docs_version = false\n"
+
+# Pages made of files that are not guides: name, file, title in the side bar.
+_PAGES = {
+    "security": ("SECURITY.md", "Security"),
+    "benchmark": ("tests/benchmark/README.md", "Benchmark"),
+    "changelog": ("CHANGELOG.md", "Changelog"),
+}
+_PLOTS = "docsite/images/benchmark-*.svg"
+
+_KINDS = {"module": "Modules", "filter": "Filters", "lookup": "Lookup", "test": "Tests", "role": "Roles"}
+_HIDDEN = re.compile(r"    :hidden:\n\n((?:    (\w+)_(module|filter|lookup|test|role)\n)+)")
+_GUIDES = re.compile(r"(Guides\n-+\n\n\.\. toctree::\n)")
+_OVERVIEW = f"""\
+.. figure:: docsite/images/overview.svg
+   :figclass: overview
+   :alt: Roles stand on modules; modules, the lookup, filters and tests on layers of shared code
+
+What the collection is for, and how it is installed, is in its `README <https://github.com/ocitools/{_NAME}#readme>`__.
+
+"""
+
+
+def _adapt_index(text: str) -> str:
+    """Give the index of antsibull-docs the picture, captions and short names for the side bar, and the further pages."""
+
+    def shorten(match: re.Match[str]) -> str:
+        entries = re.sub(r"^    (\w+)_[a-z]+$", r"    \1 <\g<0>>", match[1], flags=re.MULTILINE).replace("<    ", "<")
+        return f"    :hidden:\n    :caption: {_KINDS[match[3]]}\n\n{entries}"
+
+    title = _NAME.title()
+    text = text.replace(f"{title}\n{'=' * len(title)}", f"{_NAME}\n{'=' * len(_NAME)}")
+    text = _HIDDEN.sub(shorten, text)
+    text = _GUIDES.sub(_OVERVIEW + r"\1    :caption: Guides\n", text)
+    entries = "".join(f"    {title} <pages/{name}>\n" for name, (_file, title) in _PAGES.items())
+    return f"{text}\nMore\n----\n\n.. toctree::\n    :maxdepth: 1\n    :caption: More\n\n{entries}"
+
+
+def _write_pages(tree: Path, rst: Path) -> None:
+    (rst / "pages").mkdir()
+    for name, (file, _title) in _PAGES.items():
+        text = (tree / file).read_text(encoding="utf-8")
+        plots = sorted(rst.glob(_PLOTS)) if name == "benchmark" else []
+        pictures = "".join(f"\n![{plot.stem}](../{plot.relative_to(rst).as_posix()})\n" for plot in plots)
+        (rst / "pages" / f"{name}.md").write_text(text + (f"\n## Drawings\n{pictures}" if plots else ""), encoding="utf-8")
+
+
+def build(out: t.TextIO | None = None) -> Path:
+    """Build the site, a warning is a failure; return its first page."""
+    venv = make_venv("docs", find_pythons()[find_controller()], [REQUIREMENTS / "docs.txt"], out)
+    folder = cache_dir() / "docs"
+    shutil.rmtree(folder, ignore_errors=True)
+    rst, html = folder / "rst", folder / "html"
+    rst.mkdir(parents=True)
+    rst.chmod(0o700)  # antsibull-docs insists
+    with tempfile.TemporaryDirectory() as scratch:
+        _write_sources(venv, Path(scratch, "ansible_collections", "ocitools", "registry"), rst, out)
+    run([venv / "bin" / "sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "-c", _SOURCE, rst, html], env=environment(venv), out=out)
+    return html / "index.html"
+
+
+def _write_sources(venv: Path, tree: Path, rst: Path, out: t.TextIO | None) -> None:
+    """Write what Sphinx reads. Of a collection tree inside of another one, where a checkout may lie, ansible-doc does not find the roles."""
+    shutil.copytree(collection_tree("docs"), tree)
+    write_changelog(venv, tree, out)
+    settings = rst.with_name("antsibull-docs.cfg")
+    settings.write_text(_SETTINGS, encoding="utf-8")
+    env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(tree.parents[2]))
+    command: list[str | Path] = [venv / "bin" / "antsibull-docs", "--config-file", settings, "collection"]
+    run([*command, "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", rst, _NAME], env=env, out=out)
+    shutil.copytree(tree / "docs" / "docsite" / "rst" / "images", rst / "docsite" / "images")
+    shutil.copy(_SOURCE / "elsewhere.rst", rst)
+    index = rst / "index.rst"
+    index.write_text(_adapt_index(index.read_text(encoding="utf-8")), encoding="utf-8")
+    _write_pages(tree, rst)
+
+
+def main() -> int:
+    """Build the site and say where it is."""
+    try:
+        sys.stdout.write(f"make docs: {build()}\n")
+    except Failed as failure:
+        sys.stdout.write(f"make docs: FAILED. {failure}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
