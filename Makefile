@@ -7,7 +7,7 @@ RUN = @$(PYTHON) tests/runner/run.py --name "make $@"
 .PHONY: help test test-all lint galaxy sanity units integration demo docs release clean
 
 help:
-	@echo "make demo         push, tag, look up and prune images in a throw-away registry on this machine"
+	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
 	@echo "make test         lint, galaxy, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | integration"

@@ -39,7 +39,7 @@ nocows = true
 [inventory]
 inventory_unparsed_warning = false
 """
-_CHANGES = 4  # push, tag, template and deletion
+_CHANGES = 6  # push, tag, template, deletion, promotion and mirror
 _RECAP = re.compile(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0")
 
 
@@ -185,11 +185,11 @@ def demo() -> str:
         run([sys.executable, "-m", "tests.servers.demo_image", FOLDER / "app.tar", "--cache", FOLDER / "packages"])
         words, settings = start_registry(stack)
         say(f"The registry: {words}, at {settings['REGISTRY_URL']}")
-        say("First run: release the app")
+        say("First run: release the app, promote it, mirror it")
         changed = play(venv, settings)
         if changed != _CHANGES and not os.environ.get("REGISTRY_URL"):
             raise Failed(f"The first run changed the work of {changed} tasks, where it must be {_CHANGES}.")
-        say("Second run: the same play finds the release and changes nothing")
+        say("Second run: the same playbook finds all that and changes nothing")
         changed = play(venv, settings)
         if changed:
             raise Failed(f"The second run changed the work of {changed} tasks, where it must not change anything.")
@@ -204,7 +204,7 @@ def main() -> int:
     except Failed as failure:
         sys.stdout.write(f"make demo: FAILED. {failure}\n")
         return 1
-    sys.stdout.write(f"make demo: five tasks and a rerun without a change, against {words}, in {time.monotonic() - begun:.0f} s\n")
+    sys.stdout.write(f"make demo: a release, a promotion, a mirror, and a rerun without a change, against {words}, in {time.monotonic() - begun:.0f} s\n")
     return 0
 
 

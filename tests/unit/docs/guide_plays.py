@@ -55,6 +55,7 @@ class Reader:
         self._plays = {block.file for block in blocks(guide) if block.is_play}
         self._run: set[str] = set()
         self._hosts = dict(hosts)
+        self._messages = {block.text for block in blocks(guide) if block.language == "text"}
         self.folder = folder
         for block in blocks(guide):
             if block.file:
@@ -92,8 +93,14 @@ class Reader:
         assert (done.returncode != 0) == fails, output
         recap = _RECAP.findall(done.stdout)
         assert recap, output
+        self._messages = {text for text in self._messages if not self._shows(output, text)}
         return Run(output, sum(int(found[2]) for found in recap), sum(int(found[4]) for found in recap))
 
+    def _shows(self, output: str, message: str) -> bool:
+        """Whether ``output`` has a message of the guide, which says ``...`` for what differs from run to run."""
+        parts = [re.escape(part.strip()) for part in self.there(message).split("...")]
+        return re.search(" ?.*? ?".join(parts), output) is not None
+
     def untold(self) -> set[str]:
-        """Return the playbooks of the guide that were not run."""
-        return self._plays - self._run
+        """Return the playbooks of the guide that were not run, and the messages in it that none of the runs gave."""
+        return self._plays - self._run | self._messages

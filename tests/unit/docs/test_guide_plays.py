@@ -4,7 +4,8 @@
 """Every play in a guide is run as it stands there, but for the names of hosts.
 
 A guide gives each play a file name (``:caption: promote.yml``), and other files too that the plays need. A test here prepares registries,
-reads the guide, runs its plays and looks at what the reader would look at; ``tell`` sees to it that none is left out.
+reads the guide, runs its plays and looks at what the reader would look at; ``tell`` sees to it that none is left out, and that each
+message in the guide (a block of ``text``) was seen.
 """
 
 from __future__ import annotations
@@ -126,6 +127,47 @@ def test_air_gap(make_registry: MakeRegistry, tell: Tell) -> None:
     assert inside.tags("mirror/org/db") == {"16.1": carried[1]["digest"]}
     assert reader.play("import.yml", **LOGIN).changed == 0
     assert outside.log() == []
+
+
+def test_digests(make_registry: MakeRegistry, tell: Tell) -> None:
+    registry = _guarded(make_registry)
+    app = registry.add_image("team/app", "1.4").digest
+    db = registry.add_index("team/db", "16", platforms=["linux/amd64"]).digest
+    reader = tell("guide_digests", {"registry.example.com": registry})
+    folders = [reader.folder / name for name in ("web1.example.com", "web2.example.com")]
+    for folder in folders:
+        folder.mkdir()
+    web = ("-i", "inventory.yml", "-e", "ansible_connection=local", "-e", f"folder={reader.folder}/{{{{inventory_hostname}}}}")
+
+    assert reader.play("deploy.yml", *web, **LOGIN).changed == 2
+    assert registry.counts() == {"head_manifest": 3, "token": 2}
+    images_named = [reader.there(f"image: registry.example.com/team/{name}\n") for name in (f"app@{app}", f"db@{db}")]
+    assert [all(line in (folder / "compose.yml").read_text(encoding="utf-8") for line in images_named) for folder in folders] == [
+        True,
+        True,
+    ]
+    again = reader.play("deploy.yml", *web, **LOGIN)
+    assert again.changed == 0
+    assert "Here goes" not in again.output
+    for target in ("deployment.yml", "app.container"):
+        assert reader.play("deploy.yml", *web, target=target, **LOGIN).changed == 2
+        assert f"team/app@{app}\n" in (folders[0] / target).read_text(encoding="utf-8")
+
+    reader.play("pin.yml", **LOGIN)
+    assert reader.play("deploy_pinned.yml", *web, **LOGIN).changed == 2
+    moved = registry.add_image("team/app", "1.4", config={"author": "somebody else"}).digest
+    shown = reader.play("deploy.yml", "--check", "--diff", *web, **LOGIN).output
+    assert f"-    image: {registry.host}/team/app@{app}" in shown
+    assert f"+    image: {registry.host}/team/app@{moved}" in shown
+    stopped = reader.play("deploy_pinned.yml", *web, fails=True, **LOGIN).output
+    assert f"team/app:1.4 has moved to {registry.host}/team/app@{moved}: run pin.yml and have the change reviewed" in stopped
+    loose = reader.play("deploy_pinned.yml", *web, fails=True, app_image=f"{registry.host}/team/app:1.4", **LOGIN).output
+    assert "team/app:1.4 has no digest: run pin.yml" in loose
+
+    registry.remove_tag("team/app", "1.4")
+    reader.play("deploy.yml", *web, fails=True, **LOGIN)
+    reader.play("deploy.yml", *web, fails=True, vault_registry_password="outdated")
+    reader.play("deploy.yml", *web, fails=True, ocitools_registry_username="", ocitools_registry_password="")
 
 
 def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
