@@ -25,7 +25,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 MakeRegistry = t.Callable[..., FakeRegistry]
 Tell = t.Callable[..., Reader]
 GUIDES = sorted(path.stem for path in RST.glob("guide_*.rst"))
-LOGIN = {"vault_registry_password": "s3cret-of-the-guide"}
+LOGIN: dict[str, t.Any] = {"vault_registry_password": "s3cret-of-the-guide"}
 
 pytestmark = pytest.mark.usefixtures("one_authority")
 
@@ -172,7 +172,7 @@ def test_digests(make_registry: MakeRegistry, tell: Tell) -> None:
 
 def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
     old, new = _guarded(make_registry), _guarded(make_registry)
-    passwords = dict.fromkeys(("vault_old_password", "vault_new_password"), LOGIN["vault_registry_password"])
+    passwords: dict[str, t.Any] = dict.fromkeys(("vault_old_password", "vault_new_password"), LOGIN["vault_registry_password"])
     moved = [old.add_image("team/app", tag, config={"author": tag}) for tag in ("1.0", "2.0")]
     signature = old.add_referrer("team/app", moved[1].digest)
     old.add_image("team/db", "16")
@@ -198,7 +198,7 @@ def test_fan_out(make_registry: MakeRegistry, tell: Tell) -> None:
         source.add_image(f"org/{name.partition(':')[0]}", name.partition(":")[2])
     registry.add_image("team/app", "1.4", platform="linux/amd64")
     reader = tell("guide_fan_out", {"quay.example.org": source, "registry.example.com": registry})
-    inventory = {"edge": {"hosts": {}}, "workers": {"hosts": {"first": {}, "second": {}}}}
+    inventory: dict[str, t.Any] = {"edge": {"hosts": {}}, "workers": {"hosts": {"first": {}, "second": {}}}}
     for name in ("one", "two"):
         (reader.folder / name).mkdir()
         inventory["edge"]["hosts"][name] = {"image_dir": str(reader.folder / name)}
