@@ -34,4 +34,4 @@ release:
 	@$(PYTHON) tests/runner/release.py
 
 clean:
-	rm -rf .cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
+	rm -rf .cache .demo .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache tests/output

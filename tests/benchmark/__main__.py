@@ -73,9 +73,9 @@ def _run_case(lab: Lab, case: Case, options: argparse.Namespace, environment: di
                 registry.take_counts()
             runs[name].append(_scaled(lab, _measure(chosen[name], environment), name, case.parts.get(name, 1), environment))
             counts[name] = _total([registry.take_counts() for registry in lab.registries])
-    found = {name: _summary(numbers, counts[name], case.parts.get(name, 1)) for name, numbers in runs.items()}
+    found = {name: {**_summary(numbers, counts[name], case.parts.get(name, 1)), "ours": is_ours(name)} for name, numbers in runs.items()}
     for name, numbers in found.items():
-        if is_ours(name) and numbers["rss"] > MOST_MEMORY:
+        if numbers["ours"] and numbers["rss"] > MOST_MEMORY:
             raise Failed(f"{name} took {numbers['rss']} bytes of memory, more than {MOST_MEMORY}.")
     return found
 

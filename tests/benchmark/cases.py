@@ -149,6 +149,28 @@ def _digests(lab: Lab) -> Commands:
     return found
 
 
+SHARDED = 64
+HOSTS = (1, 2, 4)
+
+
+def _different(number: int) -> images.Image:
+    """Return an image that shares no layer with that of another number."""
+    return images.Image(3, 100 * images.KIB + number)
+
+
+def _many_images(lab: Lab) -> None:
+    _empty(lab)
+    for number in range(SHARDED):
+        _put(lab, lab.first, _different(number), f"v{number}")
+
+
+def _shards(lab: Lab) -> Commands:
+    repository = _TAG.partition(":")[0]
+    entries = [{"src": f"{lab.first.host}/{repository}:v{number}", "dest": f"app{number}"} for number in range(SHARDED)]
+    variables = {"mirror_shard": True, "mirror_dest_registry": lab.second.host, "mirror_images": entries}
+    return {f"mirror with {hosts} host{'s' if hosts > 1 else ''}": lab.ansible.role("mirror", variables, hosts) for hosts in HOSTS}
+
+
 def _loop_parts() -> dict[str, int]:
     return {f"loop of {name}{where}": PARTS for name in ("skopeo", "crane", "regctl") for where in ("", " in a playbook")}
 
@@ -169,5 +191,6 @@ CASES = {
     "copy": Case("copy inside a registry, 20 layers", _source, _copy(lambda lab: lab.first), {}),
     "copy-between": Case("copy between two registries, 20 layers", _source, _copy(lambda lab: lab.second), {}),
     "list": Case("a list of images already in place", _both, _list, _loop_parts()),
+    "shard": Case(f"{SHARDED} images mirrored by hosts that divide them", _many_images, _shards, {}),
     "digests": Case("digests of 200 names", _both, _digests, _loop_parts()),
 }

@@ -37,7 +37,7 @@ def _draw_case(path: Path, case: t.Mapping[str, t.Any]) -> Path:
         middle = [found[name]["median"] for name in names]
         below = [found[name]["median"] - min(found[name]["seconds"]) for name in names]
         above = [max(found[name]["seconds"]) - found[name]["median"] for name in names]
-        colours = [_OURS if name.startswith(("registry_", "lookup")) else _PEERS for name in names]
+        colours = [_OURS if found[name]["ours"] else _PEERS for name in names]
         axes.barh(names, middle, xerr=[below, above], color=colours, error_kw={"elinewidth": 0.8, "ecolor": "#444444"})
         axes.set_title(network, fontsize=10)
         axes.set_xlabel("seconds, median and range")

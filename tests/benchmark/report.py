@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-OURS = ("registry_push", "registry_copy", "lookup")
+OURS = ("registry_push", "registry_copy", "lookup", "mirror")
 
 
 def is_ours(name: str) -> bool:

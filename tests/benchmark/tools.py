@@ -65,9 +65,19 @@ class Ansible:
 
     def playbook(self, tasks: t.Sequence[Arguments]) -> list[str]:
         """Return the command for a playbook of these tasks."""
+        return self._play({"hosts": "localhost", "tasks": list(tasks)})
+
+    def role(self, role: str, variables: Arguments, hosts: int) -> list[str]:
+        """Return the command for a playbook that runs a role on so many hosts, which are all this machine."""
+        names = "".join(f"host{number}," for number in range(hosts))
+        use = {"role": f"{COLLECTION}.{role}", **variables}
+        defaults = {f"{COLLECTION}.registry_copy": {"src_plain_http": True, "dest_plain_http": True}}
+        return [*self._play({"hosts": "all", "connection": "local", "module_defaults": defaults, "roles": [use]}), "--inventory", names]
+
+    def _play(self, play: Arguments) -> list[str]:
         path = self._folder / f"playbook{len(list(self._folder.glob('playbook*')))}.yml"
-        play = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": self._python}, "tasks": list(tasks)}
-        path.write_text(json.dumps([play]), encoding="utf-8")
+        settings = {"gather_facts": False, "vars": {"ansible_python_interpreter": self._python}}
+        path.write_text(json.dumps([{**settings, **play}]), encoding="utf-8")
         return [str(self._bin / "ansible-playbook"), str(path)]
 
     def task(self, module: str, arguments: Arguments) -> list[str]:

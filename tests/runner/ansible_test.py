@@ -59,6 +59,13 @@ if __name__ == "__main__":
 '''
 
 
+class Wanted(t.NamedTuple):
+    """Which Pythons to test with: ``every`` one, or those that ``pythons`` names ("3.9")."""
+
+    every: bool
+    pythons: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class AnsibleTest:
     """ansible-test of one ansible-core, on its copy of the checkout."""
@@ -92,14 +99,19 @@ def _core(core: str, out: t.TextIO | None = None) -> Path:
     return make_venv(f"core-{core}", find_pythons()[find_controller()], [REQUIREMENTS / f"core-{core}.txt"], out)
 
 
-def _pythons(core: str, every: bool) -> list[str]:
+def _pythons(core: str, wanted: Wanted) -> list[str]:
     """Return the Pythons to test with, of those that this machine has and this ansible-core knows as targets: the lowest and the highest.
 
-    With ``every``, the newest ansible-core is tested with all of them.
+    Those that were asked for by name are all; and of ``every``, the newest ansible-core is tested with all that there are.
     """
-    known = json.loads(subprocess.check_output([_core(core) / "bin" / "python", "-c", _VERSIONS]))
+    known = json.loads(subprocess.check_output([_core(core) / "bin" / "python", "-I", "-c", _VERSIONS]))
     usable = [minor for minor in find_pythons() if minor in known]
-    return usable if every and core == NEWEST else sorted({usable[0], usable[-1]}, key=usable.index)
+    if wanted.pythons:
+        chosen = [minor for minor in usable if minor in wanted.pythons]
+        if not chosen:
+            raise Failed(f"None of {', '.join(wanted.pythons)} is here and known to ansible-core {core}; there are {', '.join(usable)}.")
+        return chosen
+    return usable if wanted.every and core == NEWEST else sorted({usable[0], usable[-1]}, key=usable.index)
 
 
 def _provide_pip(venv: Path, out: t.TextIO) -> None:
@@ -123,14 +135,14 @@ def _label(core: str, python: str = "") -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def sanity(core: str, every: bool) -> t.Iterator[Job]:
+def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the run of all sanity tests."""
     yield Job(f"sanity{_label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local"))
 
 
-def units(core: str, every: bool) -> t.Iterator[Job]:
+def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the unit tests; on Python 3.9 with the oldest libraries that are supported, on all others with the newest."""
-    for python in _pythons(core, every):
+    for python in _pythons(core, wanted):
         yield Job(f"units{_label(core, python)}", functools.partial(_units, core, python))
 
 
@@ -138,12 +150,12 @@ def _units(core: str, python: str, out: t.TextIO) -> None:
     AnsibleTest.prepare(core, f"units-{python}", out).run("units", "--venv", "--python", python)
 
 
-def integration(core: str, every: bool) -> t.Iterator[Job]:
+def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the integration targets; modules run on the lowest and the highest Python, the controller stays on its own."""
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
-    for python in _pythons(core, every):
+    for python in _pythons(core, wanted):
         yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python))
 
 

@@ -204,7 +204,9 @@ def main() -> int:
     except Failed as failure:
         sys.stdout.write(f"make demo: FAILED. {failure}\n")
         return 1
-    sys.stdout.write(f"make demo: a release, a promotion, a mirror, and a rerun without a change, against {words}, in {time.monotonic() - begun:.0f} s\n")
+    sys.stdout.write(
+        f"make demo: a release, a promotion, a mirror, and a rerun without a change, against {words}, in {time.monotonic() - begun:.0f} s\n"
+    )
     return 0
 
 

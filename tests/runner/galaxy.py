@@ -49,6 +49,11 @@ _PUBLISHED = (
 )
 _MADE = {"CHANGELOG.md", "FILES.json", "MANIFEST.json", "changelogs/changelog.yaml"}
 
+_SECTIONS = (
+    *("Description", "Requirements", "Installation", "Use Cases", "Testing", "Contributing", "Communication", "Support"),
+    *("Release Notes and Roadmap", "Related Information", "License Information"),
+)
+
 _IMPORTER = """\
 [galaxy-importer]
 CHECK_REQUIRED_TAGS = True
@@ -123,6 +128,17 @@ def check_content(artifact: Path) -> None:
         raise Failed(f"The artifact is not what tests/runner/galaxy.py says and galaxy.yml chooses: {', '.join(wrong)}.")
 
 
+def check_readme(root: Path) -> None:
+    """Raise Failed unless the README has the sections that certified content has, full links only, and every ansible-core that is tested."""
+    text = (root / "README.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.*)", text, re.MULTILINE)
+    wrong = [f"the section {name} is missing" for name in _SECTIONS if name not in sections]
+    wrong += [f"the link to {link} is not a full one" for link in re.findall(r"\]\((?!https://)([^)]*)\)", text)]
+    wrong += [f"ansible-core {core} is not named" for core in ansible_test.CORES if not re.search(rf"\b{re.escape(core)}\b", text)]
+    if wrong:
+        raise Failed(f"README.md is not as Galaxy shows it best: {', '.join(wrong)}.")
+
+
 def check_import(tools: Path, artifact: Path, out: t.TextIO | None = None) -> None:
     """Import the artifact as Galaxy does; a warning is a failure."""
     settings = artifact.with_name("galaxy-importer.cfg")
@@ -177,12 +193,13 @@ def check_use(collections: Path, out: t.TextIO) -> None:
 def galaxy(out: t.TextIO) -> None:
     """Build the collection as a release would, and check it in every way."""
     tools, tree = make_tools(out), collection_tree("galaxy")
-    run([tools / "bin" / "reuse", "lint", "--lines"], cwd=tree, env=environment(tools), out=out)
+    run([tools / "bin" / "reuse", "lint", "--lines"], cwd=tree, env=environment(tools, REUSE_ENCODING_MODULE="charset_normalizer"), out=out)
     write_changelog(tools, tree, out)
     # Of a collection inside of another one's folder, where a checkout may lie, ansible-doc does not find the roles.
     with tempfile.TemporaryDirectory() as scratch:
         artifact = build(tools, tree, Path(scratch), out)
         check_content(artifact)
+        check_readme(tree)
         check_import(tools, artifact, out)
         collections = Path(scratch, "collections")
         install: list[str | Path] = [tools / "bin" / "ansible-galaxy", "collection", "install", "--offline", "-p", collections, artifact]

@@ -26,12 +26,12 @@ from lint import lint
 STAGES = ("lint", "galaxy", "sanity", "units", "integration")
 
 
-def jobs(stage: str, cores: t.Sequence[str], every: bool) -> list[Job]:
-    """Return what a stage runs, for some versions of ansible-core, with the lowest and the highest Python or every one."""
+def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted) -> list[Job]:
+    """Return what a stage runs, for some versions of ansible-core, with some Pythons."""
     if stage in ("lint", "galaxy"):
         return [Job(stage, {"lint": lint, "galaxy": galaxy}[stage])]
     of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "integration": ansible_test.integration}[stage]
-    return [job for core in cores for job in of_core(core, every)]
+    return [job for core in cores for job in of_core(core, wanted)]
 
 
 def run_job(job: Job, log: bool) -> None:
@@ -69,8 +69,9 @@ def run_group(group: t.Sequence[Job]) -> list[str]:
 def main() -> int:
     """Run what the command line names; the exit code is 1 when something failed."""
     parser = argparse.ArgumentParser(description="Run the tests.")
-    parser.add_argument("--all", action="store_true", help="every Python that is found, and every ansible-core")
+    parser.add_argument("--all", action="store_true", help="every ansible-core, and every Python with the newest one")
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
+    parser.add_argument("--python", action="append", default=[], help="this Python (3.9) only, if it is found; may be repeated")
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
@@ -79,10 +80,11 @@ def main() -> int:
     for name in (name for group in groups for name in group):
         if name not in STAGES:
             parser.error(f"{name} is no stage; the stages are {', '.join(STAGES)}.")
+    wanted = ansible_test.Wanted(arguments.all, tuple(arguments.python))
     begun = time.monotonic()
     passed: list[str] = []
     try:
-        for group in [[job for stage in names for job in jobs(stage, cores, arguments.all)] for names in groups]:
+        for group in [[job for stage in names for job in jobs(stage, cores, wanted)] for names in groups]:
             passed += run_group(group)
     except Failed as failure:
         say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {failure} Passed before: {', '.join(passed) or 'nothing'}.")

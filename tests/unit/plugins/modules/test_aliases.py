@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_an_image_goes_there_and_back_by_other_names(registry: FakeRegistry, run
     "names", [("ca_cert",), ("cacert_path",), ("tls_ca_cert",), ("cert_path", "key_path"), ("tls_client_cert", "tls_client_key")]
 )
 def test_files_of_tls_by_other_names(registry: FakeRegistry, run_module: RunModule, names: tuple[str, ...]) -> None:
-    missing = {name: f"/nowhere/{name}.pem" for name in names}
+    missing: dict[str, t.Any] = {name: f"/nowhere/{name}.pem" for name in names}
     failure = run_module("registry_image_info", registry.args(name=["app:1.0"], plain_http=False, **missing)).failure("invalid_option")
     assert f"/nowhere/{names[0]}.pem" in failure.msg
     assert registry.requests == []
