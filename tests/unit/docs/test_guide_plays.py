@@ -27,7 +27,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 MakeRegistry = t.Callable[..., FakeRegistry]
 Tell = t.Callable[..., Reader]
 GUIDES = sorted(path.stem for path in RST.glob("guide_*.rst"))
-LOGIN = {"vault_registry_password": "s3cret-of-the-guide"}
+LOGIN: dict[str, t.Any] = {"vault_registry_password": "s3cret-of-the-guide"}
 
 pytestmark = pytest.mark.usefixtures("one_authority")
 
@@ -194,7 +194,7 @@ def test_digests(make_registry: MakeRegistry, tell: Tell) -> None:
 
 def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
     old, new = _guarded(make_registry), _guarded(make_registry)
-    passwords = dict.fromkeys(("vault_old_password", "vault_new_password"), LOGIN["vault_registry_password"])
+    passwords: dict[str, t.Any] = dict.fromkeys(("vault_old_password", "vault_new_password"), LOGIN["vault_registry_password"])
     moved = [old.add_image("team/app", tag, config={"author": tag}) for tag in ("1.0", "2.0")]
     signature = old.add_referrer("team/app", moved[1].digest)
     old.add_image("team/db", "16")
@@ -215,7 +215,7 @@ def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
     }
     assert signature.digest in new.manifests("team/app")
     assert reader.play("move.yml", "--check", **passwords).changed == 0
-    old.style.catalog = 405
+    old.style.catalog = "405"
     reader.play("move.yml", fails=True, **passwords)
 
 
@@ -241,3 +241,43 @@ def test_fan_out(make_registry: MakeRegistry, tell: Tell) -> None:
     assert reader.play("mirror.yml", *hosts, **LOGIN).changed > 0
     assert {name: set(registry.tags(f"mirror/org/{name}")) for name in ("app", "db", "web")} == {"app": {"1.2"}, "db": {"16"}, "web": {"3"}}
     assert all(count == 1 for count in Counter(request.path for request in source.named("get_blob")).values())
+
+
+def test_ci(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = LOGIN["vault_registry_password"]
+    registry = make_registry(tls=True, auth=TokenAuth({"ci": User(password), "reader": User(password, {"*": "pull"})}))
+    reader = tell("guide_ci", {"registry.example.com": registry})
+    job = {"OCITOOLS_REGISTRY": registry.host, "OCITOOLS_REGISTRY_USERNAME": "ci", "OCITOOLS_REGISTRY_PASSWORD": password}
+    job.update(IMAGE=f"{registry.host}/team/app", COMMIT="0a1b2c3", VERSION="1.4.2")
+
+    def run(file: str, fails: bool = False, **environment: str) -> str:
+        for name, value in {**job, **environment}.items():
+            monkeypatch.setenv(name, value)
+        return reader.play(file, fails=fails, pause_seconds="0").output
+
+    for file in (".gitlab-ci.yml", ".github/workflows/push.yml"):
+        text = (reader.folder / file).read_text(encoding="utf-8")
+        assert set(re.findall(r"OCITOOLS_\w+|\bIMAGE\b|\bCOMMIT\b", text)) == set(job) - {"VERSION"}
+    run("push.yml", fails=True)
+    pushed = images.image()
+    images.write_docker_archive(reader.folder / "app.tar", {"app": pushed})
+    run("push.yml", fails=True, IMAGE=f"{registry.host}/Team/app")
+    run("push.yml", fails=True, OCITOOLS_REGISTRY="")
+    run("push.yml", fails=True, OCITOOLS_REGISTRY="registry.example.net")
+    run("push.yml", fails=True, OCITOOLS_REGISTRY_USERNAME="reader")
+    assert registry.tags("team/app") == {}
+
+    registry.on("put_manifest").answer(429, {"Retry-After": "3600"})
+    again = run("push.yml")
+    assert "FAILED - RETRYING" in again
+    assert re.search('"0 bytes sent, [1-9][0-9]* were there"', again)
+    noted: dict[str, t.Any] = dict(line.split("=") for line in (reader.folder / "pushed.env").read_text(encoding="utf-8").split())
+    assert registry.tags("team/app") == {"0a1b2c3": noted["PUSHED_DIGEST"]}
+
+    registry.clear()
+    run("release.yml", **noted)
+    assert dict.fromkeys(("0a1b2c3", "1.4.2", "latest"), noted["PUSHED_DIGEST"]) == registry.tags("team/app")
+    assert registry.writes() == ["PUT /v2/team/app/manifests/1.4.2", "PUT /v2/team/app/manifests/latest"]
+    other = registry.add_image("team/app", "1.4.2", config={"author": "somebody else"}).digest
+    run("release.yml", fails=True, **noted)
+    assert registry.tags("team/app")["1.4.2"] == other
