@@ -23,6 +23,7 @@ from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import RS
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import EVERYTHING, TokenAuth, User
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from jinja2 import Template
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 Tell = t.Callable[..., Reader]
@@ -281,3 +282,41 @@ def test_ci(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyP
     other = registry.add_image("team/app", "1.4.2", config={"author": "somebody else"}).digest
     run("release.yml", fails=True, **noted)
     assert registry.tags("team/app")["1.4.2"] == other
+
+
+def test_awx(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = _guarded(make_registry)
+    old = registry.add_image("team/app", "1.4", config={"author": "the last release"}).digest
+    tested = registry.add_image("team/app", "1.4.2-rc1").digest
+    reader = tell("guide_awx", {"registry.example.com": registry})
+    files = {block.file: yaml.safe_load(block.text) for block in blocks("guide_awx") if block.language.startswith("yaml")}
+
+    def inject(fields: t.Mapping[str, t.Any], file: str = "injectors.yml") -> None:
+        for name, template in files[file]["env"].items():
+            monkeypatch.setenv(name, Template(template).render(fields))
+
+    assert files["execution-environment.yml"] == yaml.safe_load((RST.parents[1] / "execution-environment.yml").read_text(encoding="utf-8"))
+    (reader.folder / "ansible.cfg").write_text("[defaults]\nshow_custom_stats = true\n", encoding="utf-8")
+    credential = {"registry": registry.host, "username": "ci", "password": LOGIN["vault_registry_password"]}
+    assert set(credential) == set(files["inputs.yml"]["required"]) == {field["id"] for field in files["inputs.yml"]["fields"]}
+    reader.play("test.yml", fails=True)
+    inject({**credential, "registry": f"https://{registry.host}"})
+    reader.play("test.yml", fails=True)
+    inject(credential)
+    stats = reader.play("test.yml", "-vvv").output
+    assert credential["password"] not in stats
+    assert f'RUN: {{ "tested_digest": "{tested}"}}' in stats
+    reader.play("promote.yml", fails=True)
+    shown = reader.play("promote.yml", "--check", "--diff", tested_digest=tested).output
+    assert f'-    "1.4": "{old}"' in shown
+    assert f'"1.4": "{old}"' in reader.play("promote.yml", tested_digest=tested).output
+    assert registry.tags("team/app") == dict.fromkeys(("1.4", "1.4.2", "1.4.2-rc1"), tested)
+    registry.add_image("team/app", "1.4.2-rc1", config={"author": "somebody else"})
+    reader.play("promote.yml", fails=True, tested_digest=tested)
+
+    auth_file = json.dumps({"auths": {registry.host: {key: credential[key] for key in ("username", "password")}}})
+    injected = reader.folder / "tower"
+    injected.write_text(Template(files["injectors_of_auth_files.yml"]["file"]["template"]).render(auth_file=auth_file), encoding="utf-8")
+    inject(dict.fromkeys(credential, ""))
+    inject({"tower": {"filename": injected}}, "injectors_of_auth_files.yml")
+    reader.play("test.yml")
