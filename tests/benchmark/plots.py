@@ -6,31 +6,28 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import typing as t
 from pathlib import Path
-
-try:
-    import matplotlib as drawing
-    from matplotlib.figure import Figure
-except ImportError:
-    drawing = None
 
 _OURS, _PEERS = "#1f6f8b", "#b8bcc2"
 
 
 def draw(results: t.Mapping[str, t.Any], folder: Path) -> list[Path]:
     """Write an SVG for each case and return their paths; none are written without matplotlib."""
-    if drawing is None:
+    try:  # only now: what this process holds in memory counts as the memory of all that it starts
+        matplotlib = importlib.import_module("matplotlib")
+    except ImportError:
         return []
-    drawing.rcParams["svg.hashsalt"] = "benchmark"  # the same numbers make the same file
+    matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # the same numbers make the same file
     return [_draw_case(folder / f"benchmark-{name}.svg", case) for name, case in results["cases"].items()]
 
 
 def _draw_case(path: Path, case: t.Mapping[str, t.Any]) -> Path:
     networks = case["networks"]
     bars = max(len(found) for found in networks.values())
-    figure = Figure(figsize=(5 * len(networks) + 1, 0.36 * bars + 1.2), layout="constrained")
+    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(5 * len(networks) + 1, 0.36 * bars + 1.2), layout="constrained")
     figure.suptitle(case["title"])
     for axes, (network, found) in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks.items()):
         names = list(found)[::-1]
