@@ -20,7 +20,8 @@ def draw(results: t.Mapping[str, t.Any], folder: Path) -> list[Path]:
         matplotlib = importlib.import_module("matplotlib")
     except ImportError:
         return []
-    matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # the same numbers make the same file
+    # The same numbers make the same file, and text stays text.
+    matplotlib.rcParams.update({"svg.hashsalt": "benchmark", "svg.fonttype": "none"})
     return [_draw_case(folder / f"benchmark-{name}.svg", case) for name, case in results["cases"].items()]
 
 
