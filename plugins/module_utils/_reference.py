@@ -96,6 +96,8 @@ def check_repository(repository: str, host: str = "") -> str:
 
 def check_host(text: str) -> str:
     """Return ``text`` (``host[:port]``) in lower case if it is a host name or address, else raise ``invalid_reference``."""
+    if "://" in text:
+        raise _invalid(f"The registry {_without_user_info(text)!a:.300} is an address: give its host alone, with the port if there is one.")
     bracket = text.rfind("]") + 1 if text.startswith("[") else 0
     host, colon, port = text[bracket:].partition(":")
     host = (text[:bracket] + host).lower()

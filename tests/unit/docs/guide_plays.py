@@ -16,7 +16,7 @@ from pathlib import Path
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT
 
 RST = Path(__file__).resolve().parents[3] / "docs" / "docsite" / "rst"
-_BLOCK = re.compile(r"^\.\. code-block:: (\S+)\n((?: +:.*\n)*)\n((?:    .*\n|\n)+)", re.MULTILINE)
+_BLOCK = re.compile(r"^( *)\.\. code-block:: (\S+)\n((?:\1 +:.*\n)*)\n((?:\1    .*\n|\n)+)", re.MULTILINE)
 _CAPTION = re.compile(r":caption: (\S+)")
 _RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
@@ -37,7 +37,10 @@ class Block(t.NamedTuple):
 def blocks(guide: str) -> list[Block]:
     """Return the blocks of a guide, in order."""
     found = _BLOCK.findall((RST / f"{guide}.rst").read_text(encoding="utf-8"))
-    return [Block(language, "".join(_CAPTION.findall(options)), textwrap.dedent(text).strip() + "\n") for language, options, text in found]
+    return [
+        Block(language, "".join(_CAPTION.findall(options)), textwrap.dedent(text).strip() + "\n")
+        for _indent, language, options, text in found
+    ]
 
 
 class Run(t.NamedTuple):
@@ -88,7 +91,16 @@ class Reader:
         given = {"ansible_python_interpreter": sys.executable, **variables}
         words = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
         command = [sys.executable, "-c", code, *words, *arguments, file]
-        done = subprocess.run(command, env=self._environ(), capture_output=True, text=True, cwd=self.folder, timeout=240, check=False)
+        done = subprocess.run(
+            command,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            timeout=240,
+            check=False,
+        )
         output = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, output
         recap = _RECAP.findall(done.stdout)

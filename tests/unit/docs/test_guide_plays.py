@@ -10,7 +10,9 @@ message in the guide (a block of ``text``) was seen.
 
 from __future__ import annotations
 
+import json
 import re
+import tarfile
 import typing as t
 from collections import Counter
 from pathlib import Path
@@ -21,6 +23,7 @@ from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import RS
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import EVERYTHING, TokenAuth, User
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from jinja2 import Template
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 Tell = t.Callable[..., Reader]
@@ -83,15 +86,21 @@ def test_retention(make_registry: MakeRegistry, tell: Tell) -> None:
 def test_promote(make_registry: MakeRegistry, tell: Tell) -> None:
     registry = _guarded(make_registry)
     old = registry.add_image("release/app", "1.4", config={"author": "the last release"}).digest
-    tested = registry.add_image("team/app", "1.4.2-rc1").digest
     reader = tell("guide_promote", {"registry.example.com": registry})
+    reader.play("test.yml", fails=True, **LOGIN)
+    tested = registry.add_image("team/app", "1.4.2-rc1").digest
     reader.play("test.yml", **LOGIN)
+    reader.play("promote.yml", fails=True, **LOGIN)  # nobody is there who could say yes
+    reader.play("promote.yml", fails=True, approved="false", **LOGIN)
+    assert registry.tags("release/app") == {"1.4": old}
     shown = reader.play("promote.yml", "--check", "--diff", approved="true", **LOGIN).output
     assert old in shown
     assert tested in shown
     assert registry.tags("release/app") == {"1.4": old}
     assert reader.play("promote.yml", approved="true", **LOGIN).changed > 0
     assert registry.tags("release/app") == {"1.4": tested, "1.4.2": tested}
+    previous = yaml.safe_load((reader.folder / "previous.yml").read_text(encoding="utf-8"))
+    assert previous == {"previous": {"1.4": old, "1.4.2": None}}
     assert reader.play("promote.yml", approved="true", **LOGIN).changed == 0
     assert reader.play("rollback.yml", **LOGIN).changed > 0
     assert registry.tags("release/app") == {"1.4": old, "1.4.2": tested}
@@ -101,30 +110,44 @@ def test_promote(make_registry: MakeRegistry, tell: Tell) -> None:
     assert registry.tags("release/app") == {"1.4": old, "1.4.2": tested}
 
 
+def _is_layer(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x1f\x8b")
+
+
 def test_air_gap(make_registry: MakeRegistry, tell: Tell) -> None:
     outside, inside = _guarded(make_registry), _guarded(make_registry)
-    app = outside.add_index("org/app", "1.2", platforms=["linux/amd64", "linux/arm64"]).digest
     outside.add_index("org/db", "16.1", platforms=["linux/amd64", "linux/arm64"])
     outside.add_image("org/db", "15.9")
     reader = tell("guide_air_gap", {"quay.example.org": outside, "registry.example.com": inside})
-    reader.play("export.yml", **LOGIN)
+    reader.play("export.yml", fails=True, **LOGIN)
+    app = outside.add_index("org/app", "1.2", platforms=["linux/amd64", "linux/arm64"]).digest
+    outside.clear()
+    assert reader.play("export.yml", **LOGIN).changed > 0
+    assert {request.repository for request in outside.named("get_blob")} == {"org/app"}
+    outside.clear()
     assert inside.log() == []
     carried = yaml.safe_load((reader.folder / "carried" / "images.yml").read_text(encoding="utf-8"))["images"]
     assert [(image["name"].partition("/")[2], image["platforms"]) for image in carried] == [
         ("org/app:1.2", ["linux/amd64", "linux/arm64"]),
         ("org/db:16.1", ["linux/amd64"]),
     ]
-    assert reader.play("export.yml", **LOGIN).changed == 0
-    outside.clear()
-    layer = next((reader.folder / "carried" / carried[1]["path"] / "blobs" / "sha256").iterdir())
-    content = layer.read_bytes()
-    layer.unlink()
-    failed = reader.play("import.yml", fails=True, **LOGIN)
-    assert "the image is incomplete, make it anew." in failed.output
-    assert inside.tags("mirror/org/app") == {"1.2": app}
-    layer.write_bytes(content)
-    assert reader.play("import.yml", **LOGIN).changed > 0
+    folder = reader.folder / "carried"
+    spoilt, lost = (max((folder / image["path"] / "blobs" / "sha256").iterdir(), key=_is_layer) for image in carried)
+    contents = [path.read_bytes() for path in (spoilt, lost)]
+    spoilt.write_bytes(contents[0][:-1] + b"!")
+    lost.unlink()
+    reader.play("import.yml", fails=True, **LOGIN)
+    assert inside.tags("mirror/org/app") == inside.tags("mirror/org/db") == {}
+    for path, content in zip((spoilt, lost), contents):
+        path.write_bytes(content)
+    right = (folder / "images.yml").read_text(encoding="utf-8")
+    (folder / "images.yml").write_text(right.replace(app, f"sha256:{'0' * 64}"), encoding="utf-8")
+    reader.play("import.yml", fails=True, **LOGIN)
+    assert inside.tags("mirror/org/app") == {}
     assert inside.tags("mirror/org/db") == {"16.1": carried[1]["digest"]}
+    (folder / "images.yml").write_text(right, encoding="utf-8")
+    assert reader.play("import.yml", **LOGIN).changed > 0
+    assert inside.tags("mirror/org/app") == {"1.2": app}
     assert reader.play("import.yml", **LOGIN).changed == 0
     assert outside.log() == []
 
@@ -178,6 +201,13 @@ def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
     old.add_image("team/db", "16")
     old.add_image("others/app", "1")
     reader = tell("guide_moving", {"old.example.com": old, "new.example.com": new})
+    (layer, *_others) = moved[0].layers
+    content = old.blob("team/app", layer["digest"])
+    old.remove_blob("team/app", layer["digest"])
+    reader.play("move.yml", fails=True, **passwords)
+    assert set(new.tags("team/app")) == {"2.0"}
+    old.add_blob("team/app", content)
+    old.set_tag("team/app", "latest", moved[1].digest)
     assert reader.play("move.yml", **passwords).changed > 0
     assert {name: new.tags(name) for name in ("team/app", "team/db", "others/app")} == {
         "team/app": old.tags("team/app"),
@@ -185,29 +215,31 @@ def test_moving(make_registry: MakeRegistry, tell: Tell) -> None:
         "others/app": {},
     }
     assert signature.digest in new.manifests("team/app")
-    old.set_tag("team/app", "latest", moved[1].digest)
-    assert reader.play("move.yml", "--check", **passwords).changed > 0
-    reader.play("move.yml", **passwords)
-    assert new.tags("team/app")["latest"] == moved[1].digest
     assert reader.play("move.yml", "--check", **passwords).changed == 0
+    old.style.catalog = "405"
+    reader.play("move.yml", fails=True, **passwords)
 
 
 def test_fan_out(make_registry: MakeRegistry, tell: Tell) -> None:
-    source, registry = make_registry(tls=True), make_registry(tls=True)
+    source, registry = make_registry(tls=True), _guarded(make_registry)
     for name in ("app:1.2", "db:16", "web:3"):
         source.add_image(f"org/{name.partition(':')[0]}", name.partition(":")[2])
-    registry.add_image("team/app", "1.4", platform="linux/amd64")
     reader = tell("guide_fan_out", {"quay.example.org": source, "registry.example.com": registry})
-    inventory: dict[str, t.Any] = {"edge": {"hosts": {}}, "workers": {"hosts": {"first": {}, "second": {}}}}
-    for name in ("one", "two"):
-        (reader.folder / name).mkdir()
-        inventory["edge"]["hosts"][name] = {"image_dir": str(reader.folder / name)}
-    (reader.folder / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    hosts = ("-i", "hosts.yml", "--connection", "local")
-    assert reader.play("fan_out.yml", *hosts).changed == 2
-    assert (reader.folder / "one" / "app.tar").read_bytes() == (reader.folder / "two" / "app.tar").read_bytes()
-    assert reader.play("fan_out.yml", *hosts).changed == 0
-    assert reader.play("mirror.yml", *hosts).changed > 0
+    edges = [reader.folder / f"edge{number}.example.net" for number in (1, 2)]
+    hosts = ("-i", "hosts.yml", "--connection", "local", "-e", "image_dir={{playbook_dir}}/{{inventory_hostname}}")
+    reader.play("fan_out.yml", *hosts, fails=True, **LOGIN)
+    digest = registry.add_image("team/app", "1.4", platform="linux/amd64").digest
+    edges[0].mkdir()
+    assert reader.play("fan_out.yml", *hosts, fails=True, **LOGIN).changed == 1
+    edges[1].mkdir()
+    assert reader.play("fan_out.yml", *hosts, **LOGIN).changed == 1
+    assert len({(edge / "app.tar").read_bytes() for edge in edges}) == 1
+    with tarfile.open(edges[0] / "app.tar") as archive:
+        (image,) = json.load(t.cast("t.IO[bytes]", archive.extractfile("manifest.json")))
+    assert (image["RepoTags"], registry.tags("team/app")["1.4"]) == ([reader.there("registry.example.com/team/app:1.4")], digest)
+    registry.on("head_manifest").answer(429, {"Retry-After": "3600"})
+    reader.play("fan_out.yml", *hosts, fails=True, **LOGIN)
+    assert reader.play("mirror.yml", *hosts, **LOGIN).changed > 0
     assert {name: set(registry.tags(f"mirror/org/{name}")) for name in ("app", "db", "web")} == {"app": {"1.2"}, "db": {"16"}, "web": {"3"}}
     assert all(count == 1 for count in Counter(request.path for request in source.named("get_blob")).values())
 
@@ -250,3 +282,41 @@ def test_ci(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyP
     other = registry.add_image("team/app", "1.4.2", config={"author": "somebody else"}).digest
     run("release.yml", fails=True, **noted)
     assert registry.tags("team/app")["1.4.2"] == other
+
+
+def test_awx(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = _guarded(make_registry)
+    old = registry.add_image("team/app", "1.4", config={"author": "the last release"}).digest
+    tested = registry.add_image("team/app", "1.4.2-rc1").digest
+    reader = tell("guide_awx", {"registry.example.com": registry})
+    files = {block.file: yaml.safe_load(block.text) for block in blocks("guide_awx") if block.language.startswith("yaml")}
+
+    def inject(fields: t.Mapping[str, t.Any], file: str = "injectors.yml") -> None:
+        for name, template in files[file]["env"].items():
+            monkeypatch.setenv(name, Template(template).render(fields))
+
+    assert files["execution-environment.yml"] == yaml.safe_load((RST.parents[1] / "execution-environment.yml").read_text(encoding="utf-8"))
+    (reader.folder / "ansible.cfg").write_text("[defaults]\nshow_custom_stats = true\n", encoding="utf-8")
+    credential = {"registry": registry.host, "username": "ci", "password": LOGIN["vault_registry_password"]}
+    assert set(credential) == set(files["inputs.yml"]["required"]) == {field["id"] for field in files["inputs.yml"]["fields"]}
+    reader.play("test.yml", fails=True)
+    inject({**credential, "registry": f"https://{registry.host}"})
+    reader.play("test.yml", fails=True)
+    inject(credential)
+    stats = reader.play("test.yml", "-vvv").output
+    assert credential["password"] not in stats
+    assert f'RUN: {{ "tested_digest": "{tested}"}}' in stats
+    reader.play("promote.yml", fails=True)
+    shown = reader.play("promote.yml", "--check", "--diff", tested_digest=tested).output
+    assert f'-    "1.4": "{old}"' in shown
+    assert f'"1.4": "{old}"' in reader.play("promote.yml", tested_digest=tested).output
+    assert registry.tags("team/app") == dict.fromkeys(("1.4", "1.4.2", "1.4.2-rc1"), tested)
+    registry.add_image("team/app", "1.4.2-rc1", config={"author": "somebody else"})
+    reader.play("promote.yml", fails=True, tested_digest=tested)
+
+    auth_file = json.dumps({"auths": {registry.host: {key: credential[key] for key in ("username", "password")}}})
+    injected = reader.folder / "tower"
+    injected.write_text(Template(files["injectors_of_auth_files.yml"]["file"]["template"]).render(auth_file=auth_file), encoding="utf-8")
+    inject(dict.fromkeys(credential, ""))
+    inject({"tower": {"filename": injected}}, "injectors_of_auth_files.yml")
+    reader.play("test.yml")

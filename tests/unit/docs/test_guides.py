@@ -60,12 +60,29 @@ def _entries(guide: Path) -> t.Iterator[Task]:
         yield from content if isinstance(content, list) else []
 
 
+def _parts(entry: Task) -> t.Iterator[Task]:
+    """Yield a play, task or block and all that is in it."""
+    yield entry
+    for key in ("pre_tasks", "tasks", "post_tasks", "handlers", "block", "rescue", "always"):
+        for part in entry.get(key, []):
+            yield from _parts(part)
+
+
+def _roles(guide: Path) -> t.Iterator[tuple[str, set[str]]]:
+    """Yield the roles that a guide uses, and the names of what stands beside them."""
+    for part in (part for entry in _entries(guide) for part in _parts(entry)):
+        yield from ((use["role"], {*use, *use.get("vars", {})}) for use in part.get("roles", []))
+        for action in ("ansible.builtin.include_role", "ansible.builtin.import_role"):
+            if action in part:
+                yield part[action]["name"], set(part.get("vars", {}))
+
+
 def _tasks(guide: Path) -> t.Iterator[tuple[str, Task]]:
     """Yield module names and arguments in a guide, those of module_defaults among them."""
     for entry in _entries(guide):
         for name, arguments in entry.get("module_defaults", {}).items():
             yield name.removeprefix("group/"), arguments
-        for task in [*entry.get("pre_tasks", []), *(entry.get("tasks") or entry.get("block") or [entry]), *entry.get("post_tasks", [])]:
+        for task in _parts(entry):
             yield from ((key, value) for key, value in task.items() if key.startswith(PREFIX))
 
 
@@ -79,9 +96,9 @@ def test_a_guide_uses_options_that_there_are(guide: Path) -> None:
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_a_guide_uses_variables_of_roles_that_there_are(guide: Path) -> None:
-    for use in (use for entry in _entries(guide) for use in entry.get("roles", [])):
-        role = use["role"].removeprefix(PREFIX)
-        given = {name for name in [*use, *use.get("vars", {})] if name.startswith(f"{role}_")}
+    for name, beside in _roles(guide):
+        role = name.removeprefix(PREFIX)
+        given = {name for name in beside if name.startswith(f"{role}_")}
         assert given <= _variables(role), f"{guide.name}: {role} has no variable {given - _variables(role)}"
 
 

@@ -117,6 +117,10 @@ def test_the_environment_knows_docker_hub_by_each_of_its_names() -> None:
         ({"OCITOOLS_REGISTRY_PASSWORD": SECRET}, "without OCITOOLS_REGISTRY"),
         ({"OCITOOLS_REGISTRY": "reg.example.com/", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "no registry host"),
         ({"OCITOOLS_REGISTRY": f"me:{SECRET}@reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "no registry host"),
+        (
+            {"OCITOOLS_REGISTRY": f"https://me:{SECRET}@reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET},
+            "is an address: give its host alone",
+        ),
         ({"OCITOOLS_REGISTRY": "reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "OCITOOLS_REGISTRY_USERNAME"),
         ({"OCITOOLS_REGISTRY": "reg.example.com", "OCITOOLS_REGISTRY_TOKEN": f"{TOKEN}\n"}, "OCITOOLS_REGISTRY_TOKEN that holds"),
         ({"OCITOOLS_REGISTRY": "reg.example.com", "OCITOOLS_REGISTRY_TOKEN": TOKEN, "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "several"),
