@@ -12,7 +12,8 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Returns the digest of each image, or the image pinned to its digest, one result a term, in order. Terms are resolved in parallel and share
     connections and tokens.
-  - Runs on the controller, with the controller's auth files and environment.
+  - Runs on the controller, with the controller's auth files and environment. It does not see C(module_defaults); what holds for all lookups of a play
+    is set by variables, C(ocitools_registry_) and the name of the option, such as C(ocitools_registry_username).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._registry.lookup
