@@ -13,7 +13,8 @@ class ModuleDocFragment:
 options:
   registry:
     description:
-      - The base of image names, C(host[:port][/prefix]). With it, names are relative to it and nothing is guessed.
+      - The base of image names, C(host[:port][/prefix]). With it, names are relative to it and nothing is guessed. A name
+        that begins with this registry, or with any C(host:port), fails then; leave out one of the two.
       - Credentials and a client certificate that the task gives are for this host. Without this option they are for the one
         host that all names of the task share; a task whose names reach several fails before any request.
       - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message.

@@ -14,10 +14,15 @@ from ..module_utils._reference import Digest, Reference, check_repository, check
 from ..module_utils._versions import Key, sort_by_version
 
 
+def _type_of(value: t.Any) -> str:
+    """Name the type as Python does: ansible-core has subclasses of its own, which tell a user nothing."""
+    return next(kind.__name__ for kind in type(value).__mro__ if kind.__module__ == "builtins")
+
+
 def _text(value: t.Any, what: str, filter_name: str) -> str:
     if not isinstance(value, str):
         raise AnsibleFilterError(
-            f"{filter_name}: {what} must be text, not {type(value).__name__}. Quote it where YAML reads it as something else."
+            f"{filter_name}: {what} must be text, not {_type_of(value)}. Quote it where YAML reads it as something else."
         )
     return value
 
@@ -80,7 +85,7 @@ def _split(image: str) -> tuple[Key, str]:
 def image_sort(images: t.Any, reverse: t.Any = False) -> list[str]:
     """Return images in the order of their repositories and versions."""
     if not isinstance(images, (list, tuple)):
-        raise AnsibleFilterError(f"image_sort: a list of images is wanted, not {type(images).__name__}.")
+        raise AnsibleFilterError(f"image_sort: a list of images is wanted, not {_type_of(images)}.")
     groups: dict[Key, list[tuple[str, str]]] = {}
     for image in images:
         group, tag = _split(_text(image, "an image", "image_sort"))

@@ -12,7 +12,8 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Returns the digest of each image, or the image pinned to its digest, one result a term, in order. Terms are resolved in parallel and share
     connections and tokens.
-  - Runs on the controller, with the controller's auth files and environment.
+  - Runs on the controller, with the controller's auth files and environment. It does not see C(module_defaults); what holds for all lookups of a play
+    is set by variables, C(ocitools_registry_) and the name of the option, such as C(ocitools_registry_username).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._registry.lookup
@@ -54,6 +55,12 @@ EXAMPLES = r"""
 - name: Digests of several images by one lookup
   ansible.builtin.debug:
     msg: "{{ query('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', 'quay.io/org/db:16', missing='empty') }}"
+
+- name: Digests of all images of a list
+  ansible.builtin.debug:
+    msg: "{{ query('ocitools.registry.registry_digest', *images) }}"
+  vars:
+    images: ['quay.io/org/app:1.2', 'quay.io/org/db:16']
 """
 
 RETURN = r"""
@@ -121,8 +128,18 @@ class LookupModule(LookupBase):
             for name in _SECRETS:
                 for secret in (*_texts(kwargs.get(name)), *_texts(own.get(f"{_VARIABLES}{name}"))):
                     add_secret(secret)
+            self._refuse_unknown(kwargs)
             self.set_options(var_options=own, direct=kwargs)
             return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.text(text))))
+
+    def _refuse_unknown(self, given: t.Iterable[str]) -> None:
+        """Refuse an option that is misspelt: ansible-core would pass over it in silence."""
+        definitions = self.option_definitions
+        known = {*definitions, *(alias for option in definitions.values() for alias in option.get("aliases") or ())}
+        unknown = ", ".join(sorted(set(given) - known))
+        if unknown:
+            shown = "ansible-doc -t lookup ocitools.registry.registry_digest"
+            raise RegistryError(f"The lookup registry_digest has no option {unknown}: {shown} lists those that it has.", "invalid_option")
 
     def _own_variables(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the variables that stand for options, templated first: the text of a template would be read as a false flag."""
@@ -161,6 +178,10 @@ def _texts(value: t.Any) -> t.Iterator[str]:
 
 
 def _parse(term: t.Any, registry: str | None) -> Reference:
+    if isinstance(term, list):
+        raise RegistryError(
+            "A term is a list, not the name of an image: put * before the list, which makes a term of each item.", "invalid_reference"
+        )
     if not isinstance(term, str):
         raise RegistryError(f"The term {term!a:.100} is not a string: a term is the name of an image.", "invalid_reference")
     return Reference.parse(term, registry)

@@ -261,6 +261,9 @@ class Keychain:
     def _sources(self) -> t.Iterator[AuthFile]:
         if self._auth_config:
             if "auth_config" not in self._files:
+                if self._auth_config.startswith("{'"):  # what ansible-core makes of a dictionary
+                    message = "The option auth_config is a dictionary, not the text of an auth file: put it through the filter to_json."
+                    raise RegistryError(message, "credentials")
                 self._files["auth_config"] = AuthFile(self._auth_config.encode("utf-8", "surrogatepass"), "The option auth_config")
             yield t.cast(AuthFile, self._files["auth_config"])
         if not self._use_auth_file:

@@ -238,7 +238,8 @@ def open_path(path: str) -> LocalFile | Directory:
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
-        raise RegistryError(f"The path {path} does not exist.", "local_io") from None
+        hint = "" if os.path.isabs(path) else ": give it in full, since a relative one begins where Ansible runs the module"
+        raise RegistryError(f"The path {path} does not exist on the host that runs the task{hint}.", "local_io") from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):

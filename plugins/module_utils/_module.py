@@ -55,6 +55,19 @@ def two_registries_spec() -> ArgumentSpec:
     return {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
 
 
+def _keep_numbers(params: dict[str, t.Any], options: ArgumentSpec) -> None:
+    """Make lists of the numbers that stand where lists of tags belong: ansible-core would make text of them, and 1.10 the tag 1.1."""
+    for option, settings in options.items():
+        for name in (option, *settings.get("aliases", ())):
+            value = params.get(name)
+            if settings.get("elements") == "raw" and isinstance(value, (int, float)):
+                params[name] = [value]
+            if "options" in settings and isinstance(value, list):
+                for entry in value:
+                    if isinstance(entry, dict):
+                        _keep_numbers(entry, settings["options"])
+
+
 def _end(number: int, _frame: object) -> t.NoReturn:
     raise SystemExit(128 + number)
 
@@ -68,6 +81,11 @@ class RegistryModule(AnsibleModule):
         self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
+
+    def _load_params(self) -> None:
+        """Read the options as they were given."""
+        super()._load_params()
+        _keep_numbers(self.params, self.argument_spec)
 
     def __enter__(self) -> RegistryModule:
         # Temporary files and upload sessions are given up in order when the task is ended from outside.

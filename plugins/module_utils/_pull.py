@@ -120,7 +120,10 @@ def plan_pull(
     root = _single(client, image, platforms) if single else _root(client, image, name, platforms, destination)
     source: ImageSource = _Known(client, root, destination)
     if platforms and not single:
-        source = Subset(source, platforms, str(image))
+        if root.is_index:
+            source = Subset(source, platforms, str(image))
+        else:
+            client.check_platforms(root, platforms, str(image))
     client.fan_out(source.manifest, [child for child in source.root.children if child.is_manifest])
     children = tuple(manifest for _child, manifest in walk(source, source.root))
     content = ImageContent(name, source.root, (*children, source.root))

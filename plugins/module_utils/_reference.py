@@ -176,6 +176,16 @@ def _has_host(first: str) -> bool:
     return "." in first or ":" in first or first == "localhost" or first.startswith("[")
 
 
+def _check_relative(path: str, name: str, host: str) -> None:
+    """Refuse a ``name`` in full beside the option ``registry``: it would become ``host/host/repository``, and be pushed to there."""
+    first, slash, _rest = path.partition("/")
+    if slash and (":" in first or (_has_host(first) and normalize_registry(first.lower()) == host)):
+        raise _invalid(
+            f"The name {name!a:.300} begins with a registry, but the option registry names {host} already, and names are relative to it: "
+            "leave out one of the two."
+        )
+
+
 @dataclass(frozen=True)
 class Reference:
     """An image: ``registry`` (host, docker.io for its aliases), ``repository`` (prefix included), ``tag``, ``digest``."""
@@ -193,6 +203,8 @@ class Reference:
         path, at, digest_text = text.partition("@")
         if (at and "/" in digest_text) or "@" in digest_text:
             raise _invalid("The image name holds user information before '@': give user name and password in their own options.")
+        if at and not digest_text:
+            raise _invalid("The image name ends with '@': write the digest after it, sha256:..., or leave it out.")
         digest = Digest.parse(digest_text) if at else None
         head, slash, last = path.rpartition("/")
         last, colon, tag = last.partition(":")
@@ -207,6 +219,7 @@ class Reference:
     def _locate(path: str, name: str, registry: str | None) -> tuple[str, str]:
         if registry is not None:
             host, prefix = split_base(registry)
+            _check_relative(path, name, host)
             repository = f"{prefix}/{path}" if prefix else path
         else:
             first, slash, rest = path.partition("/")
@@ -217,7 +230,7 @@ class Reference:
         if not repository:
             raise _invalid(f"The name {name!a:.300} names no repository.")
         if host == DOCKER_HUB and "/" not in repository:
-            repository = f"library/{repository}"
+            repository = f"library/{check_repository(repository)}"
         return host, repository
 
     @property

@@ -52,7 +52,7 @@ def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str) ->
     Errors: ``not_found`` for a platform it lacks, ``invalid_option`` for a single image.
     """
     if not index.is_index:
-        raise RegistryError(f"{what} is a single image: platforms can be chosen only of an index.", "invalid_option")
+        raise RegistryError(f"{what} is a single image: platforms can be chosen only of an index, so leave them out.", "invalid_option")
     kept = {str(index.child(platform, what).digest) for platform in platforms}
     entries = []
     for entry in index.document["manifests"] or []:

@@ -118,7 +118,7 @@ EXAMPLES = r"""
   ocitools.registry.registry_copy:
     src: registry.example.com/team/app:1.4.2-rc1
     dest: registry.example.com/release/app:1.4.2
-    expected_digest: "{{ tested.digest }}"
+    expected_digest: "{{ tested_digest }}"
     referrers: true
 
 - name: Copy several images between two registries, with two sets of credentials

@@ -63,8 +63,8 @@ options:
     description:
       - Pull only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own; with
         O(format=docker-archive), which takes one platform, it is the image for it.
-      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image fails with the error
-        kind V(invalid_option); with O(format=docker-archive) it is enough that the image is for the platform.
+      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image is
+        pulled as it is, and fails in the same way if it is not for each of them.
     type: list
     elements: str
     default: []

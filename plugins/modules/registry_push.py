@@ -29,6 +29,7 @@ options:
     description:
       - The image on the host that runs the task, an OCI layout directory, an OCI archive or a C(docker save) archive. Archives may be plain or
         compressed by gzip, bzip2, xz or zstd; what a file is, is found by looking at it, not by its name.
+      - A relative path begins in the folder of the playbook where the connection is local, and in the user's home folder on other hosts.
       - zstd needs Python 3.14 or the Python package zstandard; without, the task fails with the error kind V(missing_library).
       - A path that does not exist or cannot be read fails with the error kind V(local_io), one that holds no image or ends too early with
         V(invalid_source), one with content that does not have its digest with V(digest_mismatch).

@@ -38,7 +38,7 @@ options:
     type: list
     elements: raw
     required: true
-    aliases: [target_tags]
+    aliases: [tag, target_tags]
   existing:
     description:
       - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it and lists it in RV(kept_images), V(fail) fails
@@ -73,7 +73,7 @@ EXAMPLES = r"""
     name: registry.example.com/team/app:1.4.2-rc1
     tags: ["1.4.2"]
     existing: fail
-    expected_digest: "{{ tested.digest }}"
+    expected_digest: "{{ tested_digest }}"
 """
 
 RETURN = r"""
@@ -145,7 +145,7 @@ def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
         "name": {"type": "str", "required": True, "aliases": ["image"]},
-        "tags": {"type": "list", "elements": "raw", "required": True, "aliases": ["target_tags"]},
+        "tags": {"type": "list", "elements": "raw", "required": True, "aliases": ["tag", "target_tags"]},
         "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite", "aliases": ["existing_images"]},
         "expected_digest": {"type": "str"},
         "platform": {"type": "str"},

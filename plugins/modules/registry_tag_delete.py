@@ -84,7 +84,7 @@ EXAMPLES = r"""
 - name: Remove a tag only if nobody moved it
   ocitools.registry.registry_tag_delete:
     name: registry.example.com/team/app:1.4.2-rc1
-    expected_digest: "{{ candidate.digest }}"
+    expected_digest: "{{ candidate.images[0].digest }}"
 """
 
 RETURN = r"""

@@ -14,7 +14,12 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT
+from ansible_collections.ocitools.registry.tests.unit.registry.auth import EVERYTHING, TokenAuth, User
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
+MakeRegistry = t.Callable[..., FakeRegistry]
+Tell = t.Callable[..., "Reader"]
+LOGIN: dict[str, t.Any] = {"vault_registry_password": "s3cret-of-the-guide"}
 RST = Path(__file__).resolve().parents[3] / "docs" / "docsite" / "rst"
 _BLOCK = re.compile(r"^( *)\.\. code-block:: (\S+)\n((?:\1 +:.*\n)*)\n((?:\1    .*\n|\n)+)", re.MULTILINE)
 _CAPTION = re.compile(r":caption: (\S+)")
@@ -116,3 +121,23 @@ class Reader:
     def untold(self) -> set[str]:
         """Return the playbooks of the guide that were not run, and the messages in it that none of the runs gave."""
         return self._plays - self._run | self._messages
+
+
+def guarded(make_registry: MakeRegistry) -> FakeRegistry:
+    """Return a registry for the users of the guides."""
+    users = {name: User(LOGIN["vault_registry_password"], EVERYTHING) for name in ("ci", "robot")}
+    return make_registry(tls=True, auth=TokenAuth(users))
+
+
+def telling(tmp_path: Path) -> t.Iterator[Tell]:
+    """Be the fixture ``tell``, which lets somebody read a guide: ``tell("guide_promote", {"registry.example.com": registry})``."""
+    readers = []
+
+    def begin(guide: str, registries: t.Mapping[str, FakeRegistry]) -> Reader:
+        folder = tmp_path / "reader"
+        folder.mkdir()
+        readers.append(Reader(guide, folder, {name: registry.host for name, registry in registries.items()}))
+        return readers[-1]
+
+    yield begin
+    assert [reader.untold() for reader in readers] == [set() for _reader in readers]

@@ -79,9 +79,9 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
 
     return {
         "all_images": [f"{registry.host}/team/app:1.4.2", f"{registry.host}/org/db:16"],
-        "candidate": {"digest": digest},
+        "candidate": {"images": [{"digest": digest}]},
         "candidates": {"plan": [{"tag": "1.4.2-rc1"}]},
-        "tested": {"digest": digest},
+        "tested_digest": digest,
         "team": {"repositories": [f"{registry.host}/team/app"]},
         **dict.fromkeys(("vault_registry_password", "vault_old_password", "vault_new_password"), "unused here"),
         "lookup": lookup,

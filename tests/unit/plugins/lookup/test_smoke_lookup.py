@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+from ansible.errors import AnsibleLookupError
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
@@ -22,3 +24,21 @@ def test_options_from_variables(token_registry: FakeRegistry, run_lookup: t.Call
     options = token_registry.args()
     variables = {f"ocitools_registry_{name}": options.pop(name) for name in ("username", "password")}
     assert run_lookup(["app:1"], variables, **options) == [added.digest]
+
+
+def test_a_misspelt_option_is_refused_and_its_value_is_not_shown(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    with pytest.raises(AnsibleLookupError, match="has no option passwd, userame: ansible-doc") as caught:
+        run_lookup(["app:1"], userame="ci", passwd="s3cret", **registry.args())
+    assert "s3cret" not in str(caught.value)
+    assert registry.requests == []
+
+
+def test_other_names_of_options_are_taken(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    added = registry.add_image("app", "1")
+    assert run_lookup([registry.name("app:1")], plain_http=True, jobs=2, tls_verify=True) == [added.digest]
+
+
+def test_a_list_in_place_of_terms_is_refused_with_a_way_out(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    with pytest.raises(AnsibleLookupError, match=r"put \* before the list"):
+        run_lookup([["app:1", "db:1"]], **registry.args())
+    assert registry.requests == []

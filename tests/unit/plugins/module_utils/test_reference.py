@@ -106,6 +106,26 @@ def test_with_the_option_registry_nothing_is_guessed(name: str, base: str, expec
 
 
 @pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("reg.example.com/team/app:1", "reg.example.com/team"),
+        ("https://REG.example.com/app", "reg.example.com"),
+        ("localhost/app", "localhost"),
+        ("index.docker.io/library/app", "docker.io"),
+        ("localhost:5000/app:1", "localhost:5000"),
+        ("other.example.com:5000/app", "reg.example.com"),
+        ("[::1]/app", "[::1]"),
+    ],
+)
+def test_a_name_in_full_beside_the_option_registry_is_refused(name: str, base: str) -> None:
+    assert "leave out one of the two" in refusal(Reference.parse, name, base, kind="invalid_reference").message
+
+
+def test_a_name_of_docker_hub_is_refused_as_it_was_written() -> None:
+    assert "'Alpine'" in refusal(Reference.parse, "Alpine:3", kind="invalid_reference").message
+
+
+@pytest.mark.parametrize(
     ("name", "said"),
     [
         ("", "empty"),
@@ -135,7 +155,7 @@ def test_with_the_option_registry_nothing_is_guessed(name: str, base: str, expec
         ("app:-1", "not valid"),
         ("app:" + "a" * 129, "128"),
         ("app:1:2", "not valid"),
-        ("app@", "sha256"),
+        ("app@", "ends with '@'"),
         ("app@md5:d41d8cd98f00b204e9800998ecf8427e", "sha256"),
         ("app@sha256:" + "A" * 64, "lower-case"),
         ("app@" + SHA256 + "@" + SHA256, "user information"),

@@ -153,7 +153,7 @@ def test_directories_without_an_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere/image.tar", ""])
 def test_a_path_that_does_not_exist(path: str) -> None:
-    with refused("local_io", f"The path {path} does not exist"):
+    with refused("local_io", f"The path {path} does not exist on the host"):
         open_source(path)
 
 

@@ -21,6 +21,7 @@ def test_an_image_goes_there_and_back_by_other_names(registry: FakeRegistry, run
     run_module("registry_pull", registry.args(image="app:1.0", archive_path=str(tmp_path / "back"), platform=["linux/amd64"])).ok()
     assert (tmp_path / "back" / "index.json").is_file()
     run_module("registry_tag", registry.args(image="app:1.0", target_tags=["2.0"])).ok()
+    run_module("registry_tag", registry.args(image="app:1.0", tag=["2.0"])).ok()
     assert run_module("registry_tag_info", registry.args(repository="app")).ok()["tags"] == ["1.0", "2.0"]
     run_module("registry_tag_delete", registry.args(image="app", tag=["1.0"])).ok()
     assert set(registry.tags("app")) == {"2.0"}

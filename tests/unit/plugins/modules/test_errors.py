@@ -191,3 +191,28 @@ def test_a_certificate_for_another_host(make_registry: MakeRegistry, run_module:
     options = {**registry.args(), "registry": f"{host}:{port}"}
     _facts(run_module("registry_image_info", {**options, "name": ["app:1"]}), "tls", host)
     assert registry.log() == []
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("registry_push", {"path": "/nowhere", "tags": 1.10}),
+        ("registry_tag", {"tags": 1.10}),
+        ("registry_tag", {"tag": 20261124}),
+        ("registry_tag_delete", {"tag": 1.10}),
+    ],
+)
+def test_a_number_in_place_of_a_list_of_tags_is_refused(
+    registry: FakeRegistry, run_module: RunModule, module: str, options: dict[str, t.Any]
+) -> None:
+    failure = run_module(module, registry.args(name="app", **options)).failure("invalid_reference")
+    assert "Quote the tag" in failure.msg
+    assert registry.requests == []
+
+
+def test_a_dictionary_of_credentials_is_refused_with_a_way_out(registry: FakeRegistry, run_module: RunModule) -> None:
+    known = {"auths": {registry.host: {"username": "ci", "password": "s3cret-of-ci"}}}
+    result = run_module("registry_image_info", registry.args(name=["app:1"], auth_config=known))
+    assert "to_json" in result.failure("credentials").msg
+    assert "s3cret-of-ci" not in result.stdout
+    assert registry.requests == []

@@ -179,6 +179,7 @@ def test_a_layer_that_fails_for_one_image_is_sent_for_the_next(make_registry: Ma
         ([{"src": "App:1", "dest": "app"}], "invalid_reference", "upper-case"),
         ([{"src": "app:1", "dest": "app:a b"}], "invalid_reference", "blank"),
         ([{"src": "app:1", "dest": "app", "tags": [1.10]}], "invalid_reference", "Quote the tag"),
+        ([{"src": "app:1", "dest": "app", "tags": 1.10}], "invalid_reference", "Quote the tag"),
         ([{"src": "app:1", "dest": "app", "platforms": ["arm64"]}], "invalid_option", "os/arch"),
         ([{"src": "app:1", "dest": "app@sha256:" + "0" * 64}], "invalid_reference", "digest"),
         ([{"src": "app:1", "dest": "x:1"}, {"src": "db:1", "dest": "x", "tags": ["1"]}], "invalid_option", "x:1"),

@@ -116,3 +116,14 @@ def test_a_platform_that_is_not_there_is_told_with_those_that_are(registry: Fake
     failed = run_module("registry_pull", arguments).failure("not_found")
     assert "linux/amd64, linux/arm64" in failed.msg
     assert tree(tmp_path) == {}
+
+
+def test_a_single_image_is_pulled_for_its_own_platform_only(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    content = put(registry, "app", "1.0", images.image("linux/arm64"))
+    arguments = registry.args(name="app:1.0", path=str(tmp_path / "app"))
+    failure = run_module("registry_pull", {**arguments, "platforms": ["linux/amd64"]}).failure("not_found")
+    assert "it is for: linux/arm64" in failure.msg
+    assert not (tmp_path / "app").exists()
+    for changed in (True, False):
+        assert run_module("registry_pull", {**arguments, "platforms": ["linux/arm64"]}).ok().changed is changed
+    assert content_of(tmp_path / "app", "1.0") == content.files
