@@ -32,12 +32,14 @@ options:
       - The image to copy, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest). With both, the digest decides.
       - An image that is absent fails with the error kind V(not_found).
     type: str
+    aliases: [source]
   dest:
     description:
       - Where it goes, C([registry/]repository[:tag]). Without a tag O(tags) are the only tags, without those it takes the tag of O(src); of a
         source that is named by digest alone, the copy has no tag.
       - A digest here is refused, since digests follow from what is copied.
     type: str
+    aliases: [destination]
   images:
     description:
       - Several images to copy in one task, instead of O(src) and O(dest). They are copied side by side and share connections and tokens, and a layer that
@@ -51,26 +53,31 @@ options:
         description: The image to copy.
         type: str
         required: true
+        aliases: [source]
       dest:
         description: Where it goes.
         type: str
         required: true
+        aliases: [destination]
       tags:
         description: Further tags for this image, instead of those in O(tags).
         type: list
         elements: raw
         default: []
+        aliases: [tag]
       platforms:
         description: The platforms of this image, instead of those in O(platforms).
         type: list
         elements: str
         default: []
+        aliases: [platform]
   tags:
     description:
       - Further tags for the copy. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
     type: list
     elements: raw
     default: []
+    aliases: [tag]
   platforms:
     description:
       - Copy only these platforms, C(os/arch[/variant]), of an index, with their attestations. The result is a new, smaller index with a digest of its
@@ -279,17 +286,17 @@ from ..module_utils._module import ArgumentSpec, RegistryModule, two_registries_
 
 def main() -> None:
     """Run the module."""
-    names: ArgumentSpec = {"src": {"type": "str", "required": True}, "dest": {"type": "str", "required": True}}
+    names: ArgumentSpec = {"src": {"type": "str", "aliases": ["source"]}, "dest": {"type": "str", "aliases": ["destination"]}}
+    required: ArgumentSpec = {name: {**option, "required": True} for name, option in names.items()}
     shared: ArgumentSpec = {
-        "tags": {"type": "list", "elements": "raw", "default": []},
+        "tags": {"type": "list", "elements": "raw", "default": [], "aliases": ["tag"]},
         "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
     }
     options: ArgumentSpec = {
         **two_registries_spec(),
         **shared,
-        "src": {"type": "str"},
-        "dest": {"type": "str"},
-        "images": {"type": "list", "elements": "dict", "options": {**names, **shared}},
+        **names,
+        "images": {"type": "list", "elements": "dict", "options": {**required, **shared}},
         "referrers": {"type": "bool", "default": False},
         "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
         "expected_digest": {"type": "str"},

@@ -35,7 +35,7 @@ options:
         V(invalid_source), one with content that does not have its digest with V(digest_mismatch).
     type: path
     required: true
-    aliases: [src, load_path]
+    aliases: [src, load_path, input]
   name:
     description:
       - Where the image goes, C([registry/]repository[:tag][@digest]). Without a tag, O(tags) are the only tags; without both it is V(latest).
@@ -202,7 +202,7 @@ def _identifiers(module: RegistryModule, image: Reference) -> tuple[str, ...]:
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
-        "path": {"type": "path", "required": True, "aliases": ["src", "load_path"]},
+        "path": {"type": "path", "required": True, "aliases": ["src", "load_path", "input"]},
         "name": {"type": "str", "required": True, "aliases": ["image"]},
         "source_name": {"type": "str"},
         "tags": {"type": "list", "elements": "raw", "default": [], "aliases": ["tag"]},

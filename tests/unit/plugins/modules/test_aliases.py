@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import within
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -25,6 +26,16 @@ def test_an_image_goes_there_and_back_by_other_names(registry: FakeRegistry, run
     assert run_module("registry_tag_info", registry.args(repository="app")).ok()["tags"] == ["1.0", "2.0"]
     run_module("registry_tag_delete", registry.args(image="app", tag=["1.0"])).ok()
     assert set(registry.tags("app")) == {"2.0"}
+
+
+def test_an_image_is_copied_by_other_names(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    saved = images.write_oci_archive(tmp_path / "app.tar", {"1.0": images.image()})
+    run_module("registry_push", registry.args(input=saved, image="app", tag=["1.0"])).ok()
+    run_module("registry_copy", within(registry, source="app:1.0", destination="one", tag=["1"])).ok()
+    entry = {"source": "app:1.0", "destination": "two", "tag": ["2"], "platform": ["linux/amd64"]}
+    run_module("registry_copy", within(registry, images=[entry])).ok()
+    assert registry.tags("one").keys() == {"1"}
+    assert registry.tags("two").keys() == {"2"}
 
 
 @pytest.mark.parametrize(
