@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from ._api import RepositoryApi
 from ._challenge import merge_scopes
 from ._deletion import delete_digest, delete_tag
-from ._download import RegistryImage, read_small
+from ._download import RegistryImage
 from ._errors import NotFound, RegistryError
 from ._exchange import Exchange
 from ._fanout import fan_out
 from ._image_source import ImageSource
-from ._json import load_object
 from ._listing import iter_repositories, iter_tags
-from ._manifest import MAX_CONFIG, Descriptor, Manifest
+from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
+from ._subset import check_platforms, read_config
 from ._transfer import (
     Execution,
     PushPlan,
@@ -147,19 +147,8 @@ class RegistryClient:
         shown = api.display(identifier)
         if manifest.is_index:
             return api.get_manifest(str(manifest.child(platform, shown).digest))
-        self.check_platforms(manifest, [platform], shown)
+        check_platforms(self.image_of(manifest), [platform], shown, self.connection.exchange.registry)
         return manifest
-
-    def check_platforms(self, image: Manifest, platforms: t.Iterable[Platform], shown: str) -> None:
-        """Raise ``not_found`` where the config of a single image, named ``shown``, does not state each of ``platforms``."""
-        stated = Platform.from_document(self._read_config(image))
-        for platform in platforms:
-            if stated is None or not stated.satisfies(platform):
-                raise NotFound(
-                    f"{shown} is no image for the platform {platform}; it is for: {stated or 'none'}.",
-                    registry=self.connection.exchange.registry,
-                    reference=shown,
-                )
 
     def get_image_config(self, tag: str, platform: Platform | None = None) -> dict[str, t.Any]:
         """Return the config of an image; an index needs a ``platform``."""
@@ -175,14 +164,7 @@ class RegistryClient:
                 "invalid_option",
                 reference=shown,
             )
-        return self._read_config(manifest)
-
-    def _read_config(self, manifest: Manifest) -> dict[str, t.Any]:
-        config = t.cast(Descriptor, manifest.config)
-        if "json" not in config.media_type:
-            return {}
-        what = f"The config {config.digest} in {self.registry}"
-        return load_object(read_small(self.image_of(manifest).open_blob(config), config, what), MAX_CONFIG, what)
+        return read_config(self.image_of(manifest), self.registry)
 
     def check_image_exists(self, tag: str) -> None:
         """Raise ``NotFound`` where the tag or digest is absent; denied is not absent."""

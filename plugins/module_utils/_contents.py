@@ -9,9 +9,9 @@ import typing as t
 from datetime import datetime
 
 from ._client import RegistryClient
-from ._download import RegistryBlob, read_small
+from ._download import RegistryBlob
 from ._errors import NotFound, RegistryError
-from ._image_source import VerifiedBlob
+from ._image_source import VerifiedBlob, read_small
 from ._json import load_object
 from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor
 from ._needs import NOTHING, Content

@@ -16,7 +16,7 @@ from ._image_source import ImageSource
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
 from ._results import Result, printable, tagging_result, transfer_result
-from ._subset import Subset
+from ._subset import choose_platforms
 from ._transfer import PushPlan, TagMap, apply_policy
 
 
@@ -103,11 +103,7 @@ class CopyTask:
 
     def _choose(self, image: ImageSource) -> ImageSource:
         """Return the image with the platforms that are wanted; a single image must be for all of them."""
-        platforms, shown = self._copy.platforms, str(self._copy.source)
-        if not platforms or image.root.is_index:
-            return Subset(image, platforms, shown) if platforms else image
-        self._source.check_platforms(image.root, platforms, shown)
-        return image
+        return choose_platforms(image, self._copy.platforms, str(self._copy.source), self._copy.source.registry)
 
     def _check_expected(self, digest: Digest) -> None:
         expected = self._options.expected_digest

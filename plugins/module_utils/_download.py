@@ -12,7 +12,7 @@ from ._api import RepositoryApi
 from ._errors import RegistryError
 from ._headers import parse_content_range
 from ._image_source import BLOCK, BlobStream, VerifiedBlob
-from ._manifest import MAX_CONFIG, Descriptor, Manifest
+from ._manifest import Descriptor, Manifest
 from ._reference import Digest
 from ._retry import Retry
 from ._transport import Answer
@@ -144,19 +144,6 @@ class RegistryImage:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def read_small(stream: BlobStream, descriptor: Descriptor, what: str) -> bytes:
-    """Return a whole blob of at most 8 MiB, such as a config, and close it."""
-    try:
-        if descriptor.size > MAX_CONFIG:
-            raise RegistryError(f"{what} is larger than the limit of {MAX_CONFIG} bytes.", "limit")
-        parts: list[bytes] = []
-        while sum(map(len, parts)) < descriptor.size:
-            parts.append(stream.read(MAX_CONFIG))
-        return b"".join(parts)
-    finally:
-        stream.close()
 
 
 def walk(source: t.Any, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest]]:

@@ -9,7 +9,7 @@ import hashlib
 import typing as t
 
 from ._errors import RegistryError
-from ._manifest import Descriptor, Manifest
+from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._reference import Digest
 
 BLOCK = 1024 * 1024
@@ -109,5 +109,20 @@ def digest_of(stream: BlobStream, algorithm: str = "sha256") -> tuple[Digest, in
                 return Digest(algorithm, hasher.hexdigest()), length
             hasher.update(block)
             length += len(block)
+    finally:
+        stream.close()
+
+
+def read_small(stream: BlobStream, descriptor: Descriptor, what: str) -> bytes:
+    """Return a whole blob of at most 8 MiB, such as a config, and close it."""
+    try:
+        if descriptor.size > MAX_CONFIG:
+            raise RegistryError(f"{what} is larger than the limit of {MAX_CONFIG} bytes.", "limit")
+        parts: list[bytes] = []
+        while sum(map(len, parts)) < descriptor.size:
+            parts.append(stream.read(MAX_CONFIG))
+            if not parts[-1]:
+                raise RegistryError(f"{what} is shorter than {descriptor.size} bytes.", "digest_mismatch")
+        return b"".join(parts)
     finally:
         stream.close()

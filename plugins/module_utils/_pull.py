@@ -21,7 +21,7 @@ from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, Reference
 from ._results import Result, blob_result, typed_result
-from ._subset import Subset
+from ._subset import choose_platforms
 
 LAYOUT = "oci-layout"
 OCI_ARCHIVE = "oci-archive"
@@ -119,11 +119,8 @@ def plan_pull(
     name = ImageName.of(image)
     root = _single(client, image, platforms) if single else _root(client, image, name, platforms, destination)
     source: ImageSource = _Known(client, root, destination)
-    if platforms and not single:
-        if root.is_index:
-            source = Subset(source, platforms, str(image))
-        else:
-            client.check_platforms(root, platforms, str(image))
+    if not single:
+        source = choose_platforms(source, platforms, str(image), image.registry)
     client.fan_out(source.manifest, [child for child in source.root.children if child.is_manifest])
     children = tuple(manifest for _child, manifest in walk(source, source.root))
     content = ImageContent(name, source.root, (*children, source.root))

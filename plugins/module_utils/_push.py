@@ -17,7 +17,7 @@ from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
 from ._results import total_size, transfer_result
 from ._source import Opened, open_source
-from ._subset import Subset
+from ._subset import choose_platforms
 from ._transfer import PushPlan, Transferred
 
 
@@ -34,9 +34,8 @@ def push(
     try:
         client = _client(module, image, mount_from)
         source = _image(module, client, opened, identifiers)
-        if platforms:
-            source = Subset(source, platforms, params["path"])
         try:
+            source = choose_platforms(source, platforms, params["path"])
             _check_digest(image, source.root, params["path"])
             plan = client.plan_push(source, identifiers, params["existing"])
             _carry_out(module, client, image, plan, source)

@@ -1,16 +1,17 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A smaller index: some platforms of an image, everything else in it untouched."""
+"""Some platforms of an image: a smaller index, everything else in it untouched."""
 
 from __future__ import annotations
 
 import json
 import typing as t
 
-from ._errors import RegistryError
-from ._image_source import BlobStream, ImageSource
-from ._manifest import ATTESTATION, Descriptor, Manifest
+from ._errors import NotFound
+from ._image_source import BlobStream, ImageSource, read_small
+from ._json import load_object
+from ._manifest import ATTESTATION, MAX_CONFIG, Descriptor, Manifest
 from ._platform import Platform
 
 _ATTESTED = "vnd.docker.reference.digest"
@@ -46,13 +47,42 @@ class Subset:
         self._source.close()
 
 
+def choose_platforms(source: ImageSource, platforms: t.Sequence[Platform], what: str, registry: str | None = None) -> ImageSource:
+    """Return what ``platforms`` leave of an image named ``what``: a smaller index, or a single image as it is, which must be for all of them.
+
+    Errors: ``not_found`` for a platform that it lacks.
+    """
+    if not platforms:
+        return source
+    if source.root.is_index:
+        return Subset(source, platforms, what)
+    check_platforms(source, platforms, what, registry)
+    return source
+
+
+def check_platforms(image: ImageSource, platforms: t.Iterable[Platform], what: str, registry: str | None = None) -> None:
+    """Raise ``not_found`` where the config of a single image, named ``what``, does not state each of ``platforms``."""
+    stated = Platform.from_document(read_config(image, registry or what))
+    for platform in platforms:
+        if stated is None or not stated.satisfies(platform):
+            message = f"{what} is no image for the platform {platform}; it is for: {stated or 'none'}."
+            raise NotFound(message, registry=registry, reference=what if registry else None)
+
+
+def read_config(image: ImageSource, where: str) -> dict[str, t.Any]:
+    """Return the config of a single image, which lies ``where``; an empty one where it is no JSON."""
+    config = t.cast(Descriptor, image.root.config)
+    if "json" not in config.media_type:
+        return {}
+    what = f"The config {config.digest} in {where}"
+    return load_object(read_small(image.open_blob(config), config, what), MAX_CONFIG, what)
+
+
 def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str) -> Manifest:
     """Return ``index`` with the images for ``platforms`` and their attestations only; itself where that is all of it.
 
-    Errors: ``not_found`` for a platform it lacks, ``invalid_option`` for a single image.
+    Errors: ``not_found`` for a platform it lacks.
     """
-    if not index.is_index:
-        raise RegistryError(f"{what} is a single image: platforms can be chosen only of an index, so leave them out.", "invalid_option")
     kept = {str(index.child(platform, what).digest) for platform in platforms}
     entries = []
     for entry in index.document["manifests"] or []:

@@ -59,7 +59,8 @@ options:
   platforms:
     description:
       - Push only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own.
-      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has.
+      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image is pushed as it is
+        if it is for that platform, else it fails likewise.
     type: list
     elements: str
     default: []

@@ -80,6 +80,7 @@ class AnsibleTest:
         """Install ansible-core, copy the checkout, and put the bootstrap of pip where ansible-test looks for it."""
         venv = _core(core, out)
         _provide_pip(venv, out)
+        _provide_key(out)
         return cls(core, venv, collection_tree(f"{stage}-{core}"), out)
 
     def run(self, *arguments: str) -> None:
@@ -126,6 +127,15 @@ def _provide_pip(venv: Path, out: t.TextIO) -> None:
             cache.mkdir(parents=True, exist_ok=True)
             run([venv / "bin" / "python", "-m", "pip", "download", "-qq", "--no-deps", "-d", cache, f"pip=={match.group(1)}"], out=out)
             program.write_text(_GET_PIP, encoding="utf-8")
+
+
+def _provide_key(out: t.TextIO) -> None:
+    """Make the key that ansible-test makes for itself, before two runs of it do so at the same moment."""
+    key = private_home() / ".ansible" / "test" / "id_rsa"
+    with locked("ssh-key"):
+        if not key.is_file() and shutil.which("ssh-keygen"):
+            key.parent.mkdir(parents=True, exist_ok=True)
+            run(["ssh-keygen", "-m", "PEM", "-q", "-t", "rsa", "-N", "", "-f", key], out=out)
 
 
 def _label(core: str, python: str = "") -> str:

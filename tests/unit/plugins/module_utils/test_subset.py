@@ -67,10 +67,6 @@ def test_a_platform_that_the_index_lacks_is_refused() -> None:
     assert "it has: linux/amd64, linux/arm64" in error.message
 
 
-def test_a_single_image_has_no_platforms_to_choose() -> None:
-    assert "single image" in refusal(reduce, images.image(), "linux/amd64", kind="invalid_option").message
-
-
 class Source:
     """An image source that notes what it is asked for."""
 

@@ -118,6 +118,18 @@ def test_a_name_with_a_digest_alone_pushes_by_digest(registry: FakeRegistry, run
     assert run_module("registry_push", arguments).ok().changed is False
 
 
+@pytest.mark.parametrize("write", [images.write_layout, images.write_docker_archive])
+def test_a_single_image_goes_whole_where_it_is_for_the_platform(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, write: t.Callable[..., str]
+) -> None:
+    arguments = registry.args(path=write(tmp_path / "image", {"1.0": images.image("linux/arm64")}), name="app:1.0")
+    failure = run_module("registry_push", {**arguments, "platforms": ["linux/amd64"]}).failure("not_found")
+    assert failure.msg.endswith("image is no image for the platform linux/amd64; it is for: linux/arm64.")
+    assert registry.writes() == []
+    result = run_module("registry_push", {**arguments, "platforms": ["linux/arm64/v8"]}).ok()
+    assert registry.tags("app") == {"1.0": result["digest"]}
+
+
 def test_platforms_make_a_smaller_index(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     content = images.multi_arch("linux/amd64", "linux/arm64", "linux/s390x", attested=True)
     arguments = registry.args(path=layout(tmp_path, content), name="app:1.0", platforms=["linux/arm64", "linux/s390x"])
@@ -162,7 +174,7 @@ def test_a_referrer_is_listed_with_its_subject(make_registry: MakeRegistry, run_
         ({"path": "/etc"}, "invalid_source"),
         ({"source_name": "missing"}, "invalid_source"),
         ({"platforms": ["linux"]}, "invalid_option"),
-        ({"platforms": ["linux/amd64"]}, "invalid_option"),
+        ({"platforms": ["linux/arm64"]}, "not_found"),
         ({"chunk_size": -1}, "invalid_option"),
         ({"mount_from": ["../x"]}, "invalid_reference"),
         ({"concurrency": 0}, "invalid_option"),
