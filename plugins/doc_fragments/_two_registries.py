@@ -67,9 +67,11 @@ options:
   src_validate_certs:
     description: Whether the TLS certificate of the registry that is copied from is verified; without it, O(validate_certs) holds.
     type: bool
+    aliases: [src_tls_verify]
   dest_validate_certs:
     description: Whether the TLS certificate of the registry that is copied to is verified; without it, O(validate_certs) holds.
     type: bool
+    aliases: [dest_tls_verify]
   src_ca_path:
     description: The authorities to trust for the registry that is copied from; without it, O(ca_path) holds.
     type: path

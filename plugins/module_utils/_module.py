@@ -52,7 +52,10 @@ def two_registries_spec() -> ArgumentSpec:
     """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``."""
     plain = connection_spec()
     kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
-    return {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
+    spec = {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
+    for side in SIDES:
+        spec[f"{side}_validate_certs"] = {**kept["validate_certs"], "aliases": [f"{side}_tls_verify"]}
+    return spec
 
 
 def _keep_numbers(params: dict[str, t.Any], options: ArgumentSpec) -> None:

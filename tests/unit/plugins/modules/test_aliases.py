@@ -46,3 +46,12 @@ def test_files_of_tls_by_other_names(registry: FakeRegistry, run_module: RunModu
     failure = run_module("registry_image_info", registry.args(name=["app:1.0"], plain_http=False, **missing)).failure("invalid_option")
     assert f"/nowhere/{names[0]}.pem" in failure.msg
     assert registry.requests == []
+
+
+def test_tls_of_each_side_by_the_names_of_skopeo(make_registry: t.Callable[..., FakeRegistry], run_module: RunModule) -> None:
+    source, destination = make_registry(tls=True), make_registry(tls=True)
+    added = source.add_image("app", "1.0")
+    names = {"src": f"{source.host}/app:1.0", "dest": f"{destination.host}/app:1.0"}
+    run_module("registry_copy", {**names, "src_tls_verify": False}).failure("tls")
+    run_module("registry_copy", {**names, "src_tls_verify": False, "dest_tls_verify": False}).ok()
+    assert destination.tags("app") == {"1.0": added.digest}
