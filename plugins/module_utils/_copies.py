@@ -20,7 +20,15 @@ from ._two_registries import TwoRegistries
 
 _MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
 
-Outcome = t.Union[Copied, RegistryError]
+
+class Failed(t.NamedTuple):
+    """A copy that failed, and whether it had written its tags by then."""
+
+    error: RegistryError
+    wrote: bool
+
+
+Outcome = t.Union[Copied, Failed]
 
 
 def copy_images(module: RegistryModule) -> None:
@@ -35,12 +43,16 @@ def copy_images(module: RegistryModule) -> None:
     registries = module.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
     outcomes = _run(registries, copies, options)
     if listed is None:
-        if isinstance(outcomes[0], RegistryError):
-            raise outcomes[0]
-        module.result.update(outcomes[0].result)
+        if isinstance(outcomes[0], Copied):
+            module.result.update(outcomes[0].result)
     else:
         module.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
     _note_changes(module, [outcome for outcome in outcomes if isinstance(outcome, Copied)])
+    module.has_written = not module.check_mode and any(
+        outcome.wrote if isinstance(outcome, Failed) else outcome.changed for outcome in outcomes
+    )
+    if listed is None and isinstance(outcomes[0], Failed):
+        raise outcomes[0].error
     _raise_failures(copies, outcomes)
 
 
@@ -80,12 +92,14 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
     shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": cancellation}
 
     def run(copy: Copy) -> Outcome:
+        task: CopyTask | None = None
         try:
             actions = ("pull",) if options.check_mode else ("pull", "push")
             destination = registries.destination(copy.destination, *actions).with_options(**shared)
-            return CopyTask(registries.source(copy.source), destination, copy, options).run()
+            task = CopyTask(registries.source(copy.source), destination, copy, options)
+            return task.run()
         except RegistryError as error:
-            return error
+            return Failed(error, task is not None and task.wrote)
 
     unique = list(dict.fromkeys(copies))
     outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, _MOST_AT_A_TIME), cancellation)))
@@ -94,13 +108,13 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
 
 def _entry(entry: t.Mapping[str, t.Any], outcome: Outcome) -> Result:
     named = {"src": entry["src"], "dest": entry["dest"]}
-    if isinstance(outcome, RegistryError):
-        return {**named, "changed": False, "error": {"msg": outcome.message, **outcome.facts()}}
+    if isinstance(outcome, Failed):
+        return {**named, "changed": outcome.wrote, "error": {"msg": outcome.error.message, **outcome.error.facts()}}
     return {**named, "changed": outcome.changed, **outcome.result}
 
 
 def _raise_failures(copies: t.Sequence[Copy], outcomes: t.Sequence[Outcome]) -> None:
-    failed = [(copy, outcome) for copy, outcome in zip(copies, outcomes) if isinstance(outcome, RegistryError)]
+    failed = [(copy, outcome.error) for copy, outcome in zip(copies, outcomes) if isinstance(outcome, Failed)]
     if not failed:
         return
     first = failed[0][1]

@@ -62,6 +62,7 @@ class CopyTask:
         self._source, self._destination = pair_clients(source, destination)
         self._copy = copy
         self._options = options
+        self.wrote = False  # whether the tags were written, whatever became of signatures and the like
 
     def run(self) -> Copied:
         """Copy (or in check mode, plan) and return what became of it."""
@@ -84,6 +85,7 @@ class CopyTask:
         companions = self._find_companions(plan)
         along = plan_companions(self._destination, companions, self._options.existing)
         transferred = self._destination.predict_push(plan) if self._options.check_mode else self._destination.execute_push(plan, image)
+        self.wrote = bool(plan.writes) and not self._options.check_mode
         for companion, companion_plan in zip(companions, along):
             if not self._options.check_mode:
                 self._destination.execute_push(companion_plan, companion.image)

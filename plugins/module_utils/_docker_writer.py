@@ -20,6 +20,7 @@ from ._image_content import Gap, ImageContent, ImageName
 from ._image_source import BlobStream, copy_stream
 from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
 from ._reference import Digest
+from ._scrub import clean
 from ._tar import RECORD, is_header
 from ._tar_writer import end_of, header, padded
 
@@ -188,7 +189,7 @@ def _check(content: ImageContent) -> Digest:
     """Return the digest of the image's config; ``unsupported`` where such an archive cannot hold the image."""
     root = content.root
     if root.config is None or root.config.media_type not in CONFIG_TYPES:
-        fault = f"it is no container image but {root.artifact_type or root.media_type}"
+        fault = f"it is no container image but {clean(root.artifact_type or root.media_type, 300)}"
     elif content.skipped:
         fault = f"its layer {content.skipped[0].digest} may not be distributed, and docker load needs all layers"
     elif root.config.size > MAX_CONFIG:

@@ -12,7 +12,7 @@ from ._api import RepositoryApi
 from ._errors import RegistryError
 from ._headers import parse_content_range
 from ._image_source import BLOCK, BlobStream, VerifiedBlob
-from ._manifest import Descriptor, Manifest
+from ._manifest import MAX_MANIFESTS, Descriptor, Manifest
 from ._reference import Digest
 from ._retry import Retry
 from ._transport import Answer
@@ -121,6 +121,7 @@ class RegistryImage:
         self._root = root
         self._retries = retries
         self._known: dict[Digest, Manifest] = {root.digest: root}
+        self._size = len(root.raw)
         self._lock = threading.Lock()
 
     @property
@@ -136,6 +137,8 @@ class RegistryImage:
             known = self.api.get_manifest(str(descriptor.digest))
             with self._lock:
                 self._known[descriptor.digest] = known
+                self._size += len(known.raw)
+            _check_size(self._size)
         return known
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
@@ -146,11 +149,18 @@ class RegistryImage:
         """Nothing is held open."""
 
 
+def _check_size(size: int) -> None:
+    if size > MAX_MANIFESTS:
+        raise RegistryError(f"The manifests of the image are larger than the limit of {MAX_MANIFESTS} bytes together.", "limit")
+
+
 def walk(source: t.Any, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest]]:
     """Yield the children of ``root`` at every depth, each once, a child before the index that names it."""
     seen: set[Digest] = set()
+    size = len(root.raw)
 
     def visit(index: Manifest, depth: int) -> t.Iterator[tuple[Descriptor, Manifest]]:
+        nonlocal size
         if depth > 8:
             raise RegistryError("The index is nested deeper than 8 levels.", "limit")
         for child in index.children:
@@ -158,6 +168,8 @@ def walk(source: t.Any, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest
                 continue
             seen.add(child.digest)
             manifest = source.manifest(child)
+            size += len(manifest.raw)
+            _check_size(size)
             yield from visit(manifest, depth + 1)
             yield child, manifest
 

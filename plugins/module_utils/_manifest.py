@@ -28,6 +28,7 @@ ATTESTATION = "vnd.docker.reference.type"
 
 MAX_MANIFEST = 4 * 1024 * 1024
 MAX_CONFIG = 8 * 1024 * 1024
+MAX_MANIFESTS = 32 * 1024 * 1024  # all of one image together
 MAX_DESCRIPTORS = 2000
 _MAX_SIZE = 2**53
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"

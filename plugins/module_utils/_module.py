@@ -81,6 +81,7 @@ class RegistryModule(AnsibleModule):
     def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
         self.scrubber = Scrubber()
         self.result: dict[str, t.Any] = {"changed": False}
+        self.has_written = False  # for tasks that go on after a failure: whether they changed something all the same
         self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
@@ -108,7 +109,8 @@ class RegistryModule(AnsibleModule):
 
     def fail(self, error: RegistryError) -> t.NoReturn:
         """End the task with the error's sentence and facts, and what ``result`` holds."""
-        self.fail_json(msg=error.message, error=error.facts(), **{key: value for key, value in self.result.items() if key != "changed"})
+        self.result["changed"] = self.has_written
+        self.fail_json(msg=error.message, error=error.facts(), **self.result)
 
     # Secrets: nothing leaves but through these
 

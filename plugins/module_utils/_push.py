@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ._client import RegistryClient
-from ._errors import NotFound, RegistryError
+from ._errors import RegistryError
 from ._image_source import ImageSource
 from ._manifest import Manifest
 from ._module import RegistryModule
@@ -84,6 +84,10 @@ def _image(module: RegistryModule, client: RegistryClient, opened: Opened, ident
     return opened.build(module.params["compression"], module.params["concurrency"], tmpdir)
 
 
+# A tag that is absent, or on something that we cannot read, is not on this image.
+_OTHER = frozenset({"not_found", "unsupported", "invalid_response", "digest_mismatch", "limit"})
+
+
 def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence[str]) -> Manifest | None:
     """Return the manifest, on one of the tags, that an earlier push made of the same image."""
     for tag in identifiers:
@@ -91,7 +95,9 @@ def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence
             continue
         try:
             manifest = client.get_manifest(tag)
-        except NotFound:
+        except RegistryError as error:
+            if error.kind not in _OTHER:
+                raise
             continue
         if manifest.config is not None and manifest.config.digest == config:
             return manifest

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ._errors import RegistryError
 from ._reference import Digest, Reference
+from ._scrub import clean
 
 _SHORT = re.compile(r"[0-9a-f]{7,128}", re.ASCII)
 _MAX_LISTED = 20
@@ -25,7 +26,7 @@ class Candidate:
     value: t.Any
 
     def __str__(self) -> str:
-        return f"{' or '.join(self.names)} ({self.digest})" if self.names else str(self.digest)
+        return f"{' or '.join(clean(name, 300) for name in self.names[:5])} ({self.digest})" if self.names else str(self.digest)
 
 
 def choose(candidates: t.Sequence[Candidate], wanted: str | None, path: str) -> t.Any:

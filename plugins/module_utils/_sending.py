@@ -174,7 +174,7 @@ class Sender:
     # Chunks
 
     def _send_chunks(self, least: int) -> None:
-        offset = 0
+        offset = furthest = 0
         stream = self._open_blob(self._descriptor)
         try:
             while offset < self._descriptor.size:
@@ -183,11 +183,12 @@ class Sender:
                 answer = self._send_chunk(stream, offset, length)
                 reached = self._after_chunk(answer, offset, length)
                 if reached == offset + length:
-                    self._retry = Retry(self._retries)
+                    if reached > furthest:  # a registry that forgets what it took gets no further attempts for taking it again
+                        self._retry = Retry(self._retries)
                 else:
                     stream.close()
                     stream = open_at(self._open_blob, self._descriptor, reached)
-                offset = reached
+                offset, furthest = reached, max(reached, furthest)
         finally:
             stream.close()
         self._commit(b"")
@@ -217,7 +218,7 @@ class Sender:
     def _after_chunk(self, answer: Answer | None, offset: int, length: int) -> int:
         """Return how much of the blob the registry has, and with what the upload goes on."""
         if answer is None:
-            return self._resynchronize()
+            return self._resynchronize(offset)
         if answer.status in _TAKEN:
             answer.finish()
             self._follow(answer)
@@ -237,20 +238,25 @@ class Sender:
             raise _Restart
         elif not (answer.status in RETRIED and self._retry.after_answer(answer)):
             self._refuse(answer)
-        return self._resynchronize()
+        return self._resynchronize(offset)
 
     def _follow(self, answer: Answer) -> None:
         if answer.headers.get("Location"):
             self._target = self._api.upload_target(answer)
 
-    def _resynchronize(self) -> int:
-        """Ask how much the registry has; a first byte alone cannot be told from none (0-0), so that begins anew."""
+    def _resynchronize(self, offset: int) -> int:
+        """Ask how much the registry has; a first byte alone cannot be told from none (0-0), so that begins anew.
+
+        One that has less than the ``offset`` it had confirmed may do so only a few times.
+        """
         answer = self._api.send_upload("GET", self._target)
         answer.finish()
         if answer.status in _TAKEN:
             self._follow(answer)
             reached = _reached(answer)
             if reached is not None and 1 < reached <= self._descriptor.size:
+                if reached < offset:
+                    self._take_restart(answer)
                 return reached
         self._take_restart(answer)
         raise _Restart

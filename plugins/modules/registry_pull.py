@@ -17,8 +17,8 @@ description:
     After a failure what was at O(path) before is there still, and no temporary file stays.
   - What is there already is checked and not downloaded again. A pull to a layout that was cut off, even by a power failure, goes on where it ended when
     the task is run again.
-  - An unchanged image costs one request that is no pull to the registry's own accounting; named by its digest, with O(format=oci-layout) or
-    O(format=oci-archive), none.
+  - With O(format=oci-layout) or O(format=oci-archive), and without O(platforms), an unchanged image costs one request that is no pull to the registry's
+    own accounting, named by its digest none. Otherwise its manifest is read, and with O(format=docker-archive) that of the image for the platform too.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes

@@ -31,6 +31,7 @@ from environment import (
 NEWEST = "2.21"
 CORES = ("2.16", "2.18", "2.19", "2.20", NEWEST)
 _TOOLS = ("skopeo", "umoci")
+_KINDS = ("open", "tls", "token")  # of registries; see the target setup_registry
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
     r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
@@ -161,14 +162,22 @@ def _units(core: str, python: str, out: t.TextIO) -> None:
 
 
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the runs of the integration targets; modules run on the lowest and the highest Python, the controller stays on its own."""
+    """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own.
+
+    Two Pythons divide the kinds of registries, unless all that there is shall be run; that with a token server is for both.
+    """
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
-    for python in _pythons(core, wanted):
-        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python))
+    pythons = _pythons(core, wanted)
+    divided = {pythons[0]: ("open", "token"), pythons[-1]: ("tls", "token")} if len(pythons) == 2 and not wanted.every else {}
+    for python in pythons:
+        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, divided.get(python, _KINDS)))
 
 
-def _integration(core: str, python: str, out: t.TextIO) -> None:
+def _integration(core: str, python: str, kinds: t.Sequence[str], out: t.TextIO) -> None:
     controller, target = f"origin:python=venv/{find_controller()}", f"controller:python=venv/{python}"
-    AnsibleTest.prepare(core, f"integration-{python}", out).run("integration", "--controller", controller, "--target", target)
+    test = AnsibleTest.prepare(core, f"integration-{python}", out)
+    variables = test.tree / "tests" / "integration" / "integration_config.yml"
+    variables.write_text(f"setup_registry_kinds: {json.dumps(kinds)}\n", encoding="utf-8")
+    test.run("integration", "--controller", controller, "--target", target)

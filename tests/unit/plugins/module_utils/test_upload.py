@@ -283,3 +283,11 @@ def test_67_a_source_that_changes_while_it_is_sent_is_found(registry: FakeRegist
     error = push.fail()
     assert error.kind in ("digest_mismatch", "invalid_source")
     assert not registry.has_blob("app", push.layer)
+
+
+def test_a_registry_that_forgets_what_it_took_is_given_up(registry: FakeRegistry, tmp_path: Path) -> None:
+    chunks = iter(range(10_000))
+    registry.on("patch_upload", where=lambda request: next(chunks) % 2 == 1, times=None).answer(503)
+    registry.on("upload_status", times=None).headers({"Range": "0-1"})
+    assert Push(registry, tmp_path, chunk_size=MIB, retries=3).fail().kind == "server"
+    assert registry.counts()["patch_upload"] < 40

@@ -234,3 +234,24 @@ def test_check_mode_predicts_each_image(make_registry: MakeRegistry, run_module:
     result = run_module("registry_copy", between(source, destination, images=entries), check=True).ok()
     assert [image["changed"] for image in result["images"]] == [True, False]
     assert destination.writes() == []
+
+
+def test_what_was_copied_counts_though_others_failed(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = _pair(make_registry)
+    source.add_image("a", "1.0")
+    arguments = between(source, destination, images=[{"src": "a:1.0", "dest": "a"}, {"src": "b:1.0", "dest": "b"}])
+    assert run_module("registry_copy", arguments, check=True).failure("not_found").changed is False
+    assert run_module("registry_copy", arguments).failure("not_found").changed is True
+    assert run_module("registry_copy", arguments).failure("not_found").changed is False
+
+
+def test_an_image_whose_signature_is_refused_has_changed(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = _pair(make_registry)
+    added = source.add_image("a", "1.0")
+    source.add_image("a", added.digest.replace(":", "-") + ".sig", seed="signature")
+    destination.on("put_manifest", path=r"\.sig$", times=None).answer(403, code="DENIED")
+    arguments = between(source, destination, images=[{"src": "a:1.0", "dest": "a"}], referrers=True, retries=0)
+    result = run_module("registry_copy", arguments).failure("denied")
+    assert result.changed is True
+    assert [image["changed"] for image in result["images"]] == [True]
+    assert set(destination.tags("a")) == {"1.0"}

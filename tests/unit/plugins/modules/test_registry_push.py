@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils import _download
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import digests, image, layout
@@ -236,3 +237,29 @@ def test_a_full_disk_of_the_registry_is_said(registry: FakeRegistry, run_module:
     path = layout(tmp_path, image("a"))
     failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("server")
     assert "disk is full" in failure["msg"]
+
+
+def test_a_saved_image_goes_over_what_cannot_be_read(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    old = {"schemaVersion": 1, "name": "app", "tag": "1.0", "architecture": "amd64", "fsLayers": [], "history": [], "signatures": []}
+    registry.add_manifest("app", old, "application/vnd.docker.distribution.manifest.v1+prettyjws", "1.0")
+    path = images.write_docker_archive(tmp_path / "image.tar", {"1.0": images.image()})
+    result = run_module("registry_push", registry.args(path=path, name="app:1.0")).ok()
+    assert registry.tags("app") == {"1.0": result["digest"]}
+
+
+def test_names_in_an_archive_are_shown_harmless(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    path = images.write_layout(tmp_path / "layout", {"\x1b[2J" + "x" * 9000: images.image(), "1.0": images.image(layers=["other"])})
+    failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("invalid_source")
+    assert "choose one by source_name" in failure.msg
+    assert "\x1b" not in failure.msg
+    assert len(failure.msg) < 2000
+
+
+def test_manifests_that_are_too_large_together_are_refused(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_download, "MAX_MANIFESTS", 1000)
+    path = images.write_layout(tmp_path / "layout", {"1.0": images.multi_arch()})
+    failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("limit")
+    assert "larger than the limit of 1000 bytes together" in failure.msg
+    assert registry.writes() == []
