@@ -98,7 +98,8 @@ def private_home() -> Path:
         own, link = Path.home() / name, home / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if own.is_dir() and not link.exists():
-            link.symlink_to(own)
+            with contextlib.suppress(FileExistsError):  # another job made it meanwhile
+                link.symlink_to(own)
     return home
 
 
