@@ -164,15 +164,15 @@ def _units(core: str, python: str, out: t.TextIO) -> None:
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own.
 
-    Two Pythons divide the kinds of registries, unless all that there is shall be run; that with a token server is for both.
+    The lower one of two leaves out the registry with TLS and a password, unless all that there is shall be run.
     """
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
     pythons = _pythons(core, wanted)
-    divided = {pythons[0]: ("open", "token"), pythons[-1]: ("tls", "token")} if len(pythons) == 2 and not wanted.every else {}
+    fewer = {pythons[0]: ("open", "token")} if len(pythons) == 2 and not wanted.every else {}
     for python in pythons:
-        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, divided.get(python, _KINDS)))
+        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, fewer.get(python, _KINDS)))
 
 
 def _integration(core: str, python: str, kinds: t.Sequence[str], out: t.TextIO) -> None:
