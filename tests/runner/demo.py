@@ -22,7 +22,19 @@ import time
 import typing as t
 from pathlib import Path
 
-from environment import CHECKOUT, Failed, environment, find_pythons, install_collection, make_venv, run
+from environment import (
+    CHECKOUT,
+    Failed,
+    build_collection,
+    collection_tree,
+    environment,
+    find_pythons,
+    install_collection,
+    locked,
+    make_venv,
+    report,
+    run,
+)
 
 FOLDER = CHECKOUT / ".demo"
 _OLDEST = 10  # the minor version of Python 3 that ansible-core 2.16 needs
@@ -174,14 +186,16 @@ def play(venv: Path, settings: t.Mapping[str, str]) -> int:
 
 
 def demo() -> str:
-    """Run the demo; return words for the registry."""
+    """Run the demo; return in one line what it was."""
+    begun = time.monotonic()
     os.environ["OCITOOLS_CACHE"] = str(FOLDER)
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "deploy.yml").unlink(missing_ok=True)
     with contextlib.ExitStack() as stack:
         say("Tools: ansible-core and requests in a virtual environment, and the collection, built and installed as a user would")
         venv = make_venv("demo", find_python(), ["ansible-core >= 2.16", "requests >= 2.25.1"])
-        install_collection(venv, FOLDER / "collections")
+        with locked("build"), tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+            install_collection(venv, build_collection(venv, collection_tree("build"), Path(scratch)), FOLDER / "collections")
         say("An image: an OCI archive, app.tar")
         run([sys.executable, "-m", "tests.servers.demo_image", FOLDER / "app.tar", "--cache", FOLDER / "packages"])
         words, settings = start_registry(stack)
@@ -196,22 +210,10 @@ def demo() -> str:
             raise Failed(f"The second run changed the work of {changed} tasks, where it must not change anything.")
         if os.environ.get("REGISTRY_URL"):
             say("Your registry keeps the repositories ocitools-demo, ocitools-demo-released, and the one below mirrored")
-    return words
-
-
-def main() -> int:
-    """Run the demo and say in one line what it was."""
-    begun = time.monotonic()
-    try:
-        words = demo()
-    except Failed as failure:
-        sys.stdout.write(f"make demo: FAILED. {failure}\n")
-        return 1
-    sys.stdout.write(
-        f"make demo: a release, a promotion, a mirror, and a rerun without a change, against {words}, in {time.monotonic() - begun:.0f} s\n"
+    return (
+        f"make demo: a release, a promotion, a mirror, and a rerun without a change, against {words}, in {time.monotonic() - begun:.0f} s"
     )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report("make demo", demo))

@@ -33,6 +33,16 @@ class Failed(Exception):
     """What went wrong, in one sentence for the person who typed make."""
 
 
+def report(name: str, work: t.Callable[[], str]) -> int:
+    """Do the work of a command, write the words that it returns, or what went wrong, and return the exit code."""
+    try:
+        words, code = work(), 0
+    except Failed as failure:
+        words, code = f"{name}: FAILED. {failure}", 1
+    sys.stdout.write(f"{words}\n")
+    return code
+
+
 def cache_dir() -> Path:
     """Return the folder that keeps everything the runs install; it may be deleted at any time."""
     return Path(os.environ.get("OCITOOLS_CACHE") or CHECKOUT / ".cache").resolve()
@@ -206,12 +216,14 @@ def collection_tree(name: str) -> Path:
     return tree
 
 
-def install_collection(venv: Path, destination: Path) -> None:
-    """Build the collection from the checkout and install it under destination, as a user would; use it with ANSIBLE_COLLECTIONS_PATH."""
+def build_collection(venv: Path, tree: Path, folder: Path, out: t.TextIO | None = None) -> Path:
+    """Build the collection from a copy of the checkout; return the artifact."""
+    run([venv / "bin" / "ansible-galaxy", "collection", "build", "--output-path", folder, tree], env=environment(venv), out=out)
+    (artifact,) = folder.glob("*.tar.gz")
+    return artifact
+
+
+def install_collection(venv: Path, artifact: Path, destination: Path, out: t.TextIO | None = None) -> None:
+    """Install the artifact under destination, as a user would; use it with ANSIBLE_COLLECTIONS_PATH."""
     env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(destination))
-    built = cache_dir() / "build"
-    with locked("build"):
-        shutil.rmtree(built, ignore_errors=True)
-        run([venv / "bin" / "ansible-galaxy", "collection", "build", "--output-path", built, collection_tree("build")], env=env)
-        (archive,) = built.glob("*.tar.gz")
-        run([venv / "bin" / "ansible-galaxy", "collection", "install", "--force", "--offline", "-p", destination, archive], env=env)
+    run([venv / "bin" / "ansible-galaxy", "collection", "install", "--force", "--offline", "-p", destination, artifact], env=env, out=out)

@@ -18,10 +18,12 @@ import ansible_test
 from environment import (
     REQUIREMENTS,
     Failed,
+    build_collection,
     collection_tree,
     environment,
     find_controller,
     find_pythons,
+    install_collection,
     make_tools,
     make_venv,
     run,
@@ -107,13 +109,6 @@ def write_changelog(tools: Path, tree: Path, out: t.TextIO | None = None) -> Non
         run([tools / "bin" / "antsibull-changelog", "release", "--version", version(tree)], cwd=tree, env=environment(tools), out=out)
 
 
-def build(venv: Path, tree: Path, folder: Path, out: t.TextIO | None = None) -> Path:
-    """Build the collection from a copy of the checkout; return the artifact."""
-    run([venv / "bin" / "ansible-galaxy", "collection", "build", "--output-path", folder, tree], env=environment(venv), out=out)
-    (artifact,) = folder.glob("*.tar.gz")
-    return artifact
-
-
 def check_content(artifact: Path) -> None:
     """Raise Failed unless the artifact holds what is published, as regular files, and nothing else."""
     with tarfile.open(artifact) as tar:
@@ -197,12 +192,11 @@ def galaxy(out: t.TextIO) -> None:
     write_changelog(tools, tree, out)
     # Of a collection inside of another one's folder, where a checkout may lie, ansible-doc does not find the roles.
     with tempfile.TemporaryDirectory() as scratch:
-        artifact = build(tools, tree, Path(scratch), out)
+        artifact = build_collection(tools, tree, Path(scratch), out)
         check_content(artifact)
         check_readme(tree)
         check_import(tools, artifact, out)
         collections = Path(scratch, "collections")
-        install: list[str | Path] = [tools / "bin" / "ansible-galaxy", "collection", "install", "--offline", "-p", collections, artifact]
-        run(install, env=environment(tools, ANSIBLE_COLLECTIONS_PATH=str(collections)), out=out)
+        install_collection(tools, artifact, collections, out)
         check_environment(tools, collections, out)
         check_use(collections, out)

@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 import galaxy
-from environment import CHECKOUT, Failed, cache_dir, collection_tree, environment, make_tools, run
+from environment import CHECKOUT, Failed, build_collection, cache_dir, collection_tree, environment, make_tools, report, run
 
 Version = tuple[int, ...]
 
@@ -67,8 +67,8 @@ def check_checkout(version: str) -> None:
         raise Failed(f"There is a tag {version} already.")
 
 
-def release() -> None:
-    """Check, write the changelog, commit it, build and check the artifact, and say what is left to do."""
+def release() -> str:
+    """Check, write the changelog, commit it, build and check the artifact; return what is left to do."""
     version = galaxy.version(CHECKOUT)
     check_checkout(version)
     released = galaxy.released(CHECKOUT)
@@ -81,26 +81,16 @@ def release() -> None:
     _git("commit", "--quiet", "--message", f"Release {version}")
     folder = cache_dir() / "release"
     shutil.rmtree(folder, ignore_errors=True)
-    artifact = galaxy.build(tools, collection_tree("release"), folder)
+    artifact = build_collection(tools, collection_tree("release"), folder)
     galaxy.check_content(artifact)
     galaxy.check_import(tools, artifact)
-    sys.stdout.write(
+    return (
         f"\n{version} is committed and built, and nothing is published. Look at CHANGELOG.md and `git show`, then:\n\n"
         f"  git tag --annotate {version} --message 'ocitools.registry {version}'\n"
         f"  git push origin {_BRANCH} {version}\n"
-        f"  ansible-galaxy collection publish {artifact}\n"
+        f"  ansible-galaxy collection publish {artifact}"
     )
 
 
-def main() -> int:
-    """Make the release; the exit code is 1 when something stands against it."""
-    try:
-        release()
-    except Failed as failure:
-        sys.stdout.write(f"make release: FAILED. {failure}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report("make release", release))

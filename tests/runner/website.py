@@ -15,13 +15,13 @@ from pathlib import Path
 from environment import (
     CHECKOUT,
     REQUIREMENTS,
-    Failed,
     cache_dir,
     collection_tree,
     environment,
     find_controller,
     find_pythons,
     make_venv,
+    report,
     run,
 )
 from galaxy import write_changelog
@@ -105,15 +105,5 @@ def _write_sources(venv: Path, tree: Path, rst: Path, out: t.TextIO | None) -> N
     _write_pages(tree, rst)
 
 
-def main() -> int:
-    """Build the site and say where it is."""
-    try:
-        sys.stdout.write(f"make docs: {build()}\n")
-    except Failed as failure:
-        sys.stdout.write(f"make docs: FAILED. {failure}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report("make docs", lambda: f"make docs: {build()}"))
