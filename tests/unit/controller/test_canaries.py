@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import typing as t
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT, assert_clean
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import assert_clean, run_ansible
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import Basic, TokenAuth, User
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import find_secrets
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -69,19 +68,12 @@ class Controller:
         self._folder = folder
         self.secrets: list[t.Callable[[], list[str]]] = []
 
-    def _environ(self) -> dict[str, str]:
-        temporary = {f"ANSIBLE_{side}_TEMP": str(self._folder / side.lower()) for side in ("LOCAL", "REMOTE")}
+    def _settings(self) -> dict[str, str]:
         return {
-            **os.environ,
-            **temporary,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT),
+            **{f"ANSIBLE_{side}_TEMP": str(self._folder / side.lower()) for side in ("LOCAL", "REMOTE")},
             "ANSIBLE_CONFIG": str(self._folder / "ansible.cfg"),
             "ANSIBLE_DISPLAY_TRACEBACK": "always",
             "ANSIBLE_LOG_PATH": str(self._folder / "log"),
-            "ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore",
-            "ANSIBLE_NOCOLOR": "1",
-            "LC_ALL": "C.UTF-8",
         }
 
     def play(self, tasks: t.Sequence[Task], variables: dict[str, t.Any], *arguments: str) -> str:
@@ -95,11 +87,10 @@ class Controller:
         (self._folder / "ansible.cfg").write_text("[defaults]\n")
         secret = self._home.parent / f"{self._home.name}-secret.json"  # not among what is searched
         secret.write_text(json.dumps({"ansible_python_interpreter": sys.executable, **variables}))
-        code = f"from ansible.cli.{program} import main; main()"
-        command = [sys.executable, "-c", code, "-i", "localhost,", "-c", "local", "-e", f"@{secret}", *arguments]
+        words = ["-i", "localhost,", "-c", "local", "-e", f"@{secret}", *arguments]
         with _CommandLines() as lines:
-            done = subprocess.run(command, env=self._environ(), capture_output=True, cwd=self._folder, timeout=240, check=False)
-        shown = done.stdout.decode() + done.stderr.decode()
+            done = run_ansible(program, words, self._folder, **self._settings())
+        shown = done.stdout + done.stderr
         assert done.returncode == 0, shown
         known = [text for secrets in self.secrets for text in secrets()]
         assert b"ansible" in lines.text

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 import textwrap
 import typing as t
 from pathlib import Path
 
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import run_ansible
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import EVERYTHING, TokenAuth, User
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -60,12 +58,13 @@ class Reader:
     """Somebody who does what a guide says in a folder of their own; ``hosts`` are the registries in place of those in the text."""
 
     def __init__(self, guide: str, folder: Path, hosts: t.Mapping[str, str]) -> None:
-        self._plays = {block.file for block in blocks(guide) if block.is_play}
+        shown = blocks(guide)
+        self._plays = {block.file for block in shown if block.is_play}
         self._run: set[str] = set()
         self._hosts = dict(hosts)
-        self._messages = {block.text for block in blocks(guide) if block.language == "text"}
+        self._messages = {block.text for block in shown if block.language == "text"}
         self.folder = folder
-        for block in blocks(guide):
+        for block in shown:
             if block.file:
                 path = folder / block.file
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,35 +76,12 @@ class Reader:
             text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self._hosts[name], text)
         return text
 
-    def _environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        return {
-            **kept,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT),
-            "ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_NOCOLOR": "1",
-            "LC_ALL": "C.UTF-8",
-        }
-
     def play(self, file: str, *arguments: str, fails: bool = False, **variables: str) -> Run:
         """Run one of the guide's playbooks, with extra ``variables``; it must end well unless it ``fails``."""
         self._run.add(file)
-        code = "from ansible.cli.playbook import main; main()"
         given = {"ansible_python_interpreter": sys.executable, **variables}
         words = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
-        command = [sys.executable, "-c", code, *words, *arguments, file]
-        done = subprocess.run(
-            command,
-            env=self._environ(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            timeout=240,
-            check=False,
-        )
+        done = run_ansible("playbook", [*words, *arguments, file], self.folder)
         output = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, output
         recap = _RECAP.findall(done.stdout)

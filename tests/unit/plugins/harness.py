@@ -37,7 +37,7 @@ except ImportError:  # ansible-core before 2.19
             basic._ANSIBLE_ARGS = before
 
 
-__all__ = ["Process", "Result", "assert_clean", "canaries", "plugin", "run_lookup", "run_module", "start_module"]
+__all__ = ["Process", "Result", "assert_clean", "canaries", "plugin", "run_ansible", "run_lookup", "run_module", "start_module"]
 
 ROOT = Path(__file__).resolve().parents[6]
 PLUGINS = "ansible_collections.ocitools.registry.plugins"
@@ -235,3 +235,28 @@ def run_lookup(terms: t.Sequence[t.Any], variables: t.Mapping[str, t.Any] | None
     lookup = lookup_loader.get("ocitools.registry.registry_digest", loader=loader, templar=Templar(loader=loader, variables=known))
     found: list[t.Any] = lookup.run(list(terms), variables=known, **options)
     return found
+
+
+def run_ansible(program: str, arguments: t.Sequence[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run ``ansible-playbook`` (``playbook``) or ``ansible`` (``adhoc``) on this collection, in ``folder``, with no settings of Ansible but these."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environ.update(
+        PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        ANSIBLE_COLLECTIONS_PATH=str(ROOT),
+        ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH="ignore",
+        ANSIBLE_LOCALHOST_WARNING="false",
+        ANSIBLE_NOCOLOR="1",
+        LC_ALL="C.UTF-8",
+        **settings,
+    )
+    command = [sys.executable, "-c", f"from ansible.cli.{program} import main; main()", *arguments]
+    return subprocess.run(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=folder,
+        timeout=240,
+        check=False,
+    )
