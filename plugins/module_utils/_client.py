@@ -20,7 +20,7 @@ from ._listing import iter_repositories, iter_tags
 from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
-from ._subset import check_platforms, read_config
+from ._subset import check_platforms, image_config
 from ._transfer import (
     Execution,
     PushPlan,
@@ -164,7 +164,7 @@ class RegistryClient:
                 "invalid_option",
                 reference=shown,
             )
-        return read_config(self.image_of(manifest), self.registry)
+        return image_config(self.image_of(manifest), self.registry)
 
     def check_image_exists(self, tag: str) -> None:
         """Raise ``NotFound`` where the tag or digest is absent; denied is not absent."""

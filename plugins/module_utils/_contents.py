@@ -11,9 +11,8 @@ from datetime import datetime
 from ._client import RegistryClient
 from ._download import RegistryBlob
 from ._errors import NotFound, RegistryError
-from ._image_source import VerifiedBlob, read_small
-from ._json import load_object
-from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor
+from ._image_source import VerifiedBlob, read_config
+from ._manifest import CONFIG_TYPES, Descriptor
 from ._needs import NOTHING, Content
 from ._reference import Digest
 from ._retention import parse_created
@@ -92,6 +91,5 @@ class ContentReader:
 
     def _read_created(self, config: Descriptor) -> t.Any:
         api = self._client.api
-        what = f"The config {config.digest} in {api.name}"
         blob = VerifiedBlob(RegistryBlob(api, config, self._client.connection.options.retries), config, api.name)
-        return load_object(read_small(blob, config, what), MAX_CONFIG, what).get("created")
+        return read_config(blob, config, api.name).get("created")

@@ -25,7 +25,7 @@ class Failed(t.NamedTuple):
     """A copy that failed, and whether it had written its tags by then."""
 
     error: RegistryError
-    wrote: bool
+    changed: bool
 
 
 Outcome = t.Union[Copied, Failed]
@@ -48,9 +48,7 @@ def copy_images(module: RegistryModule) -> None:
     else:
         module.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
     _note_changes(module, [outcome for outcome in outcomes if isinstance(outcome, Copied)])
-    module.has_written = not module.check_mode and any(
-        outcome.wrote if isinstance(outcome, Failed) else outcome.changed for outcome in outcomes
-    )
+    module.has_written = not module.check_mode and any(outcome.changed for outcome in outcomes)
     if listed is None and isinstance(outcomes[0], Failed):
         raise outcomes[0].error
     _raise_failures(copies, outcomes)
@@ -109,7 +107,7 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
 def _entry(entry: t.Mapping[str, t.Any], outcome: Outcome) -> Result:
     named = {"src": entry["src"], "dest": entry["dest"]}
     if isinstance(outcome, Failed):
-        return {**named, "changed": outcome.wrote, "error": {"msg": outcome.error.message, **outcome.error.facts()}}
+        return {**named, "changed": outcome.changed, "error": {"msg": outcome.error.message, **outcome.error.facts()}}
     return {**named, "changed": outcome.changed, **outcome.result}
 
 

@@ -9,6 +9,7 @@ import hashlib
 import typing as t
 
 from ._errors import RegistryError
+from ._json import load_object
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
 from ._reference import Digest
 
@@ -113,16 +114,17 @@ def digest_of(stream: BlobStream, algorithm: str = "sha256") -> tuple[Digest, in
         stream.close()
 
 
-def read_small(stream: BlobStream, descriptor: Descriptor, what: str) -> bytes:
-    """Return a whole blob of at most 8 MiB, such as a config, and close it."""
+def read_config(stream: BlobStream, config: Descriptor, where: str) -> dict[str, t.Any]:
+    """Return the config of an image, which lies ``where`` and has at most 8 MiB, and close its stream."""
+    what = f"The config {config.digest} in {where}"
     try:
-        if descriptor.size > MAX_CONFIG:
+        if config.size > MAX_CONFIG:
             raise RegistryError(f"{what} is larger than the limit of {MAX_CONFIG} bytes.", "limit")
         parts: list[bytes] = []
-        while sum(map(len, parts)) < descriptor.size:
+        while sum(map(len, parts)) < config.size:
             parts.append(stream.read(MAX_CONFIG))
             if not parts[-1]:
-                raise RegistryError(f"{what} is shorter than {descriptor.size} bytes.", "digest_mismatch")
-        return b"".join(parts)
+                raise RegistryError(f"{what} is shorter than {config.size} bytes.", "digest_mismatch")
+        return load_object(b"".join(parts), MAX_CONFIG, what)
     finally:
         stream.close()

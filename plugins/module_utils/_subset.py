@@ -9,9 +9,8 @@ import json
 import typing as t
 
 from ._errors import NotFound
-from ._image_source import BlobStream, ImageSource, read_small
-from ._json import load_object
-from ._manifest import ATTESTATION, MAX_CONFIG, Descriptor, Manifest
+from ._image_source import BlobStream, ImageSource, read_config
+from ._manifest import ATTESTATION, Descriptor, Manifest
 from ._platform import Platform
 
 _ATTESTED = "vnd.docker.reference.digest"
@@ -62,20 +61,17 @@ def choose_platforms(source: ImageSource, platforms: t.Sequence[Platform], what:
 
 def check_platforms(image: ImageSource, platforms: t.Iterable[Platform], what: str, registry: str | None = None) -> None:
     """Raise ``not_found`` where the config of a single image, named ``what``, does not state each of ``platforms``."""
-    stated = Platform.from_document(read_config(image, registry or what))
+    stated = Platform.from_document(image_config(image, registry or what))
     for platform in platforms:
         if stated is None or not stated.satisfies(platform):
             message = f"{what} is no image for the platform {platform}; it is for: {stated or 'none'}."
             raise NotFound(message, registry=registry, reference=what if registry else None)
 
 
-def read_config(image: ImageSource, where: str) -> dict[str, t.Any]:
+def image_config(image: ImageSource, where: str) -> dict[str, t.Any]:
     """Return the config of a single image, which lies ``where``; an empty one where it is no JSON."""
     config = t.cast(Descriptor, image.root.config)
-    if "json" not in config.media_type:
-        return {}
-    what = f"The config {config.digest} in {where}"
-    return load_object(read_small(image.open_blob(config), config, what), MAX_CONFIG, what)
+    return read_config(image.open_blob(config), config, where) if "json" in config.media_type else {}
 
 
 def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str) -> Manifest:
