@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 PYTHON ?= python3
-RUN = @$(PYTHON) tests/runner/run.py --name "make $@"
+OPTIONS ?=
+RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(OPTIONS)
 
 .PHONY: help test test-all lint galaxy sanity units integration demo docs release clean
 
 help:
 	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
 	@echo "make test         lint, galaxy, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
+	@echo "                  with OPTIONS=--oldest also units and sanity of the oldest ansible-core, with the oldest Python"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | integration"
 	@echo "make docs         build the documentation as HTML, in .cache/docs/html"

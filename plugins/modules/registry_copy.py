@@ -198,7 +198,9 @@ uploaded_blobs:
   elements: dict
   returned: success, with O(src)
 mounted_blobs:
-  description: The blobs that the registry took from another of its repositories.
+  description:
+    - The blobs that the registry took from another of its repositories. Mounting does not tell whether one was there before; such a blob is listed
+      here, too, and check mode, which asks, lists it in RV(existing_blobs).
   type: list
   elements: dict
   returned: success, with O(src)

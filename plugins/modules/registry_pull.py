@@ -17,8 +17,9 @@ description:
     After a failure what was at O(path) before is there still, and no temporary file stays.
   - What is there already is checked and not downloaded again. A pull to a layout that was cut off, even by a power failure, goes on where it ended when
     the task is run again.
-  - With O(format=oci-layout) or O(format=oci-archive), and without O(platforms), an unchanged image costs one request that is no pull to the registry's
-    own accounting, named by its digest none. Otherwise its manifest is read, and with O(format=docker-archive) that of the image for the platform too.
+  - With O(format=oci-layout) or O(format=oci-archive), and without O(platforms), an unchanged image costs one request, which registries do not
+    count as a pull, and none where it is named by its digest. Otherwise its manifest is read, and with O(format=docker-archive) that of the image for
+    the platform too.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes

@@ -33,7 +33,7 @@ options:
     aliases: [image]
   tags:
     description:
-      - The tags to delete. Quote them; anything but a string is refused.
+      - The tags to delete; of an empty list, none. Quote them; anything but a string is refused.
       - Giving them together with a tag in O(name), or neither, fails before any request.
     type: list
     elements: raw
@@ -124,21 +124,22 @@ from ..module_utils._reference import Digest, Reference, check_tags
 
 
 def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:
-    tags = check_tags(module.params["tags"] or [])
+    given = module.params["tags"]
+    tags = check_tags(given or [])
     if image.digest is not None:
         if module.params["method"] != "digest":
             raise RegistryError(
                 f"{image} names a digest: deleting it deletes every tag on it. Set method: digest if that is meant.", "invalid_option"
             )
-        if tags or image.tag:
+        if given is not None or image.tag:
             raise RegistryError("Name either a digest or tags to delete, not both.", "invalid_option")
         return ()
-    if bool(tags) == bool(image.tag):
+    if (given is None) == (image.tag is None):
         raise RegistryError(
             f"Say which tags of {image.name} to delete: either name: repository:tag or the list tags, exactly one of the two.",
             "invalid_option",
         )
-    return tags or (str(image.tag),)
+    return tags if image.tag is None else (image.tag,)
 
 
 def main() -> None:

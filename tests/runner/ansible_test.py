@@ -32,6 +32,7 @@ NEWEST = "2.21"
 CORES = ("2.16", "2.18", "2.19", "2.20", NEWEST)
 _TOOLS = ("skopeo", "umoci")
 _KINDS = ("open", "tls", "token")  # of registries; see the target setup_registry
+_FEWER = (("token",), ("tls", "token"))  # with the lower and the higher one of two Pythons
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
     r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
@@ -153,8 +154,14 @@ def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the unit tests; on Python 3.9 with the oldest libraries that are supported, on all others with the newest."""
-    for python in _pythons(core, wanted):
+    for python in reversed(_pythons(core, wanted)):
         yield Job(f"units{_label(core, python)}", functools.partial(_units, core, python))
+
+
+def oldest() -> list[Job]:
+    """Return what checks the other end of the versions: the unit tests with the oldest ansible-core on the oldest Python, and its sanity tests."""
+    wanted = Wanted(False, tuple(_pythons(CORES[0], Wanted(False, ()))[:1]))
+    return [*units(CORES[0], wanted), *sanity(CORES[0], wanted)]
 
 
 def _units(core: str, python: str, out: t.TextIO) -> None:
@@ -164,14 +171,14 @@ def _units(core: str, python: str, out: t.TextIO) -> None:
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own.
 
-    The lower one of two leaves out the registry with TLS and a password, unless all that there is shall be run.
+    Unless all that there is shall be run, two Pythons divide the kinds of registries; what a target needs of another kind is there in any case.
     """
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
     pythons = _pythons(core, wanted)
-    fewer = {pythons[0]: ("open", "token")} if len(pythons) == 2 and not wanted.every else {}
-    for python in pythons:
+    fewer = dict(zip(pythons, _FEWER)) if len(pythons) == len(_FEWER) and not wanted.every else {}
+    for python in reversed(pythons):  # what takes longest begins first
         yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, fewer.get(python, _KINDS)))
 
 

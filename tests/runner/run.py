@@ -72,19 +72,23 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="every ansible-core, and every Python with the newest one")
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
     parser.add_argument("--python", action="append", default=[], help="this Python (3.9) only, if it is found; may be repeated")
+    parser.add_argument("--oldest", action="store_true", help="and units and sanity of the oldest ansible-core, on the oldest Python")
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
     cores = arguments.core or (ansible_test.CORES if arguments.all else [ansible_test.NEWEST])
-    groups = [group.split("+") for group in arguments.stages]
-    for name in (name for group in groups for name in group):
+    stages = [group.split("+") for group in arguments.stages]
+    for name in (name for group in stages for name in group):
         if name not in STAGES:
             parser.error(f"{name} is no stage; the stages are {', '.join(STAGES)}.")
     wanted = ansible_test.Wanted(arguments.all, tuple(arguments.python))
     begun = time.monotonic()
     passed: list[str] = []
     try:
-        for group in [[job for stage in names for job in jobs(stage, cores, wanted)] for names in groups]:
+        groups = [[job for stage in names for job in jobs(stage, cores, wanted)] for names in stages]
+        if arguments.oldest:
+            groups[-1] += ansible_test.oldest()
+        for group in groups:
             passed += run_group(group)
     except Failed as failure:
         say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {failure} Passed before: {', '.join(passed) or 'nothing'}.")

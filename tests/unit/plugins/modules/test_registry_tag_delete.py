@@ -172,6 +172,15 @@ def test_a_rerun_changes_nothing(make_registry: MakeRegistry, run_module: RunMod
     assert registry.writes() == []
 
 
+@pytest.mark.parametrize("method", ["auto", "tag", "substitute", "digest"])
+def test_no_tags_are_nothing_to_delete(registry: FakeRegistry, run_module: RunModule, method: str) -> None:
+    fill(registry)
+    result = delete(run_module, registry, "app", tags=[], method=method).ok()
+    assert result.changed is False
+    assert result["deleted_tags"] == []
+    assert registry.requests == []
+
+
 # What must be as expected
 
 
@@ -198,6 +207,7 @@ def test_the_expected_digest_of_many_is_checked_before_the_first_is_deleted(regi
     [
         ("app", {}, "invalid_option"),
         ("app:1.0", {"tags": ["2.0"]}, "invalid_option"),
+        ("app:1.0", {"tags": []}, "invalid_option"),
         ("app@sha256:" + "0" * 64, {}, "invalid_option"),
         ("app:1.0@sha256:" + "0" * 64, {"method": "digest"}, "invalid_option"),
         ("app", {"tags": [1.1]}, "invalid_reference"),
