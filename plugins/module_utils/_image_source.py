@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 
 from ._errors import RegistryError
 from ._json import load_object
 from ._manifest import MAX_CONFIG, Descriptor, Manifest
-from ._reference import Digest
 
 BLOCK = 1024 * 1024
 
@@ -97,21 +95,6 @@ def copy_stream(stream: BlobStream, write: t.Callable[[bytes], t.Any], check: t.
         if not block:
             return
         write(block)
-
-
-def digest_of(stream: BlobStream, algorithm: str = "sha256") -> tuple[Digest, int]:
-    """Return digest and length of what ``stream`` has, read to its end, and close it."""
-    hasher = hashlib.new(algorithm)
-    length = 0
-    try:
-        while True:
-            block = stream.read(BLOCK)
-            if not block:
-                return Digest(algorithm, hasher.hexdigest()), length
-            hasher.update(block)
-            length += len(block)
-    finally:
-        stream.close()
 
 
 def read_config(stream: BlobStream, config: Descriptor, where: str) -> dict[str, t.Any]:

@@ -247,10 +247,6 @@ class Reference:
         """Return the same repository's ``tag``."""
         return replace(self, tag=check_tag(tag), digest=None)
 
-    def with_digest(self, digest: Digest) -> Reference:
-        """Return the same repository's manifest ``digest``."""
-        return replace(self, tag=None, digest=digest)
-
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"

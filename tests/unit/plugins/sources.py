@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import sys
 import typing as t
 
 import pytest
@@ -15,9 +13,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._errors import R
 from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 
-HAS_ZSTD = sys.version_info >= (3, 14) or importlib.util.find_spec("zstandard") is not None
-# The codecs that this Python can read.
-CODECS = ("", "gzip", "bzip2", "xz", *(("zstd",) if HAS_ZSTD else ()))
+CODECS = ("", "gzip", "bzip2", "xz", "zstd")
 
 
 def open_layout(path: str, source_name: str | None = None) -> LayoutImage:

@@ -48,12 +48,6 @@ class Server:
         """The address with its scheme, without a slash at the end."""
         return f"{'https' if self._context else 'http'}://{self.host}"
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections are open now."""
-        with self._lock:
-            return len(self._channels)
-
     def _accept(self) -> None:
         while True:
             try:

@@ -142,7 +142,6 @@ class Session:
     name: str
     blob: Blob
     state: int = 0
-    before_last: int = 0
     last_length: int | None = None
     lost: bool = False
 

@@ -14,7 +14,7 @@ import zlib
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._compression import HEAVY, Decoder, GzipStream, TooMuchMemory, detect
 from ansible_collections.ocitools.registry.plugins.module_utils._files import MemoryFile
-from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, HAS_ZSTD, read_stream, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, zstd
 
 PACKED = [codec for codec in CODECS if codec]
@@ -108,21 +108,17 @@ def test_a_window_beyond_the_allowance_is_a_clear_error() -> None:
         decoder("xz", raw, 4 * 1024 * 1024).read(10)
 
 
-def test_zstd_is_read_or_the_library_is_named() -> None:
-    if HAS_ZSTD:
-        skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
-        assert read_stream(decoder("zstd", skippable + zstd(TEXT, 26) + skippable + zstd(b"end"))) == TEXT + b"end"
-        with refused("limit", "needs more than 80 MiB", "zstd"):
-            read_stream(decoder("zstd", zstd(TEXT, 27)))
-    else:
-        with refused("missing_library", "compressed by zstd", "Python 3.14 or the Python package zstandard"):
-            decoder("zstd", zstd(TEXT))
+def test_zstd_is_read_frame_by_frame_within_bounds() -> None:
+    skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    assert read_stream(decoder("zstd", skippable + zstd(TEXT, 26) + skippable + zstd(b"end"))) == TEXT + b"end"
+    with refused("limit", "needs more than 80 MiB", "zstd"):
+        read_stream(decoder("zstd", zstd(TEXT, 27)))
 
 
 def test_without_any_zstd_the_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("zstandard", "compression"):
         monkeypatch.setitem(sys.modules, name, None)
-    with refused("missing_library", "The file is compressed by zstd", "zstandard"):
+    with refused("missing_library", "The file is compressed by zstd", "Python 3.14 or the Python package zstandard"):
         decoder("zstd", zstd(TEXT))
 
 

@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import stat
+import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -22,7 +23,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._manifest import
 from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, HAS_ZSTD, read_image, read_stream, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_image, read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, tar_bytes
 
 IMAGE = images.image()
@@ -91,14 +92,18 @@ def test_the_config_identifies_the_image_whatever_compresses_it(tmp_path: Path) 
         archive.close()
 
 
+def test_layers_in_zstd_need_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, {f"{number}.tar": COMPRESSIONS["zstd"](tar) for number, tar in enumerate(IMAGE.layer_tars, 1)})
+    for library in ("zstandard", "compression"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with refused("missing_library", "The layer '1.tar' in", "zstandard"):
+        build(path, tmp_path, workers=1)
+
+
 @pytest.mark.parametrize("codec", [codec for codec in COMPRESSIONS if codec])
 def test_layers_that_are_compressed_already(tmp_path: Path, codec: str) -> None:
     packed = [COMPRESSIONS[codec](tar) for tar in IMAGE.layer_tars]
     path = write(tmp_path, {"1.tar": packed[0], "2.tar": packed[1]})
-    if codec == "zstd" and not HAS_ZSTD:
-        with refused("missing_library", "The layer '1.tar' in", "zstandard"):
-            build(path, tmp_path, workers=1)
-        return
     document, files = build(path, None)
     contents = tuple(files[layer["digest"]] for layer in document["layers"])
     if codec in ("gzip", "zstd"):  # the types that layers can have

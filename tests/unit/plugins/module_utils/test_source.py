@@ -21,7 +21,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout impo
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
-from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, HAS_ZSTD, read_image, refused
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_image, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, tar_bytes
 
 IMAGE = images.image()
@@ -43,10 +43,9 @@ def test_what_it_is_does_not_depend_on_its_name(tmp_path: Path, codec: str, name
     assert read(images.write_docker_archive(tmp_path / name, IMAGE, compression=codec))[0] is DockerArchive
 
 
-def test_an_archive_in_zstd_is_read_or_the_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_in_zstd_is_read_and_without_library_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = images.write_oci_archive(tmp_path / "image.tar", IMAGE, "zstd")
-    if HAS_ZSTD:
-        assert read(path)[1] == IMAGE.digest
+    assert read(path)[1] == IMAGE.digest
     for library in ("zstandard", "compression"):
         monkeypatch.setitem(sys.modules, library, None)
     with refused("missing_library", f"The archive {path} is compressed by zstd", "Python 3.14 or the Python package zstandard"):
