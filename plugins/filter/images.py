@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._errors import RegistryError
 from ..module_utils._reference import Digest, Reference, check_repository, check_tag, split_base
@@ -90,7 +91,11 @@ def image_sort(images: t.Any, reverse: t.Any = False) -> list[str]:
     for image in images:
         group, tag = _split(_text(image, "an image", "image_sort"))
         groups.setdefault(group, []).append((tag, image))
-    ordered = [sort_by_version(groups[group], lambda pair: pair[0], bool(reverse)) for group in sorted(groups)]
+    try:
+        backwards = boolean(reverse)
+    except TypeError:
+        raise AnsibleFilterError(f"image_sort: reverse is {reverse!r:.60}: it must be true or false.") from None
+    ordered = [sort_by_version(groups[group], lambda pair: pair[0], backwards) for group in sorted(groups)]
     return [image for group in ordered for _tag, image in group]
 
 

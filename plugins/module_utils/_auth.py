@@ -181,7 +181,10 @@ class Authenticator:
                 f"The token server {where} gives no token without credentials: set username and password, or an auth_file that knows "
                 f"{self._transport.trust.registry.authority}."
             )
-        return f"The token server {where} does not accept the credentials, or does not grant what this task needs."
+        return (
+            f"The token server {where} of {self._transport.trust.registry.authority} does not accept the credentials, or does not grant what this "
+            "task needs: check user name, password and permissions."
+        )
 
     def _ask(self, realm: Target, service: str, scopes: Scopes, credentials: Credentials | None) -> Answer:
         headers = {"Accept": "application/json"}

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from ._auth import Authenticator
 from ._client import Connection, RegistryClient
-from ._credentials import Credentials, Keychain, explicit, from_environment
+from ._credentials import Credentials, explicit, from_environment
 from ._errors import RegistryError
 from ._exchange import Exchange
+from ._keychain import Keychain
 from ._origin import Origin, Trust
 from ._reference import Reference, check_host, split_base
 from ._tls import TlsOptions

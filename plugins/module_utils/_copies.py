@@ -13,7 +13,7 @@ from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
 from ._module import RegistryModule
 from ._platform import Platform
-from ._reference import Digest, Reference, check_tags
+from ._reference import Reference, check_tags, parse_expected
 from ._results import Result
 from ._transfer import TagMap
 from ._two_registries import TwoRegistries
@@ -38,7 +38,7 @@ def copy_images(module: RegistryModule) -> None:
     entries = [{"src": params["src"], "dest": params["dest"]}] if listed is None else listed
     copies = [_parse(params, entry) for entry in entries]
     _check_destinations(copies)
-    expected = Digest.parse(params["expected_digest"]) if params["expected_digest"] else None
+    expected = parse_expected(params["expected_digest"])
     options = CopyOptions(params["referrers"], params["existing"], expected, module.check_mode)
     registries = module.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
     outcomes = _run(registries, copies, options)
@@ -64,10 +64,11 @@ def _note_changes(module: RegistryModule, done: t.Iterable[Copied]) -> None:
 
 
 def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any]) -> Copy:
-    source = Reference.parse(entry["src"], params["src_registry"])
-    destination = Reference.parse(entry["dest"], params["dest_registry"])
-    tags = destination_tags(source, destination, check_tags(entry.get("tags") or params["tags"]))
-    platforms = tuple(Platform.parse(text) for text in entry.get("platforms") or params["platforms"])
+    source = Reference.parse(entry["src"], params["src_registry"], "src_registry")
+    destination = Reference.parse(entry["dest"], params["dest_registry"], "dest_registry")
+    chosen = {name: (params if entry.get(name) is None else entry)[name] or () for name in ("tags", "platforms")}
+    tags = destination_tags(source, destination, check_tags(chosen["tags"]))
+    platforms = tuple(Platform.parse(text) for text in chosen["platforms"])
     return Copy(source, destination, tags, platforms)
 
 

@@ -198,7 +198,8 @@ class Exchange:
                 *facts,
             )
         kind, reason = _explain(status, code)
-        return RegistryError(f"{action} failed: {reason}{told}.", kind, *facts)
+        hint = ": if it speaks TLS, leave out plain_http" if status == 400 and self.origin.scheme == "http" else ""
+        return RegistryError(f"{action} failed: {reason}{told}{hint}.", kind, *facts)
 
     def _refusal(self, action: str, told: str, status: int, code: str | None, registry: str, reference: str | None) -> RegistryError:
         if status == 401 and self.credentials is None:

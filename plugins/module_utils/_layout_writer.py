@@ -53,7 +53,8 @@ class LayoutWriter:
             check_parent(self.path, self._real)
             return None
         except NotADirectoryError:
-            raise RegistryError(f"{self.path} is a file: a layout is a folder, choose another path.", "local_io") from None
+            where = f"{self.path} is a file" if os.path.lexists(self._real) else f"{self.path} lies below a file"
+            raise RegistryError(f"{where}: a layout is a folder, choose another path.", "local_io") from None
         except OSError as error:
             raise RegistryError(f"{self.path} cannot be opened: {error.strerror}.", "local_io") from None
 

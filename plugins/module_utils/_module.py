@@ -160,6 +160,13 @@ class RegistryModule(AnsibleModule):
         """Return the image that ``name`` says, relative to the option ``registry`` where it is set."""
         return Reference.parse(name, self.params["registry"])
 
+    def path(self) -> str:
+        """Return the option ``path``; an empty one would be the working directory, which nobody means."""
+        path = self.params["path"]
+        if not path:
+            raise RegistryError("The option path is empty: name a file or a folder.", "invalid_option")
+        return str(path)
+
     def connect(self, *names: Reference) -> Connections:
         """Return the connections of the task, whose images are ``names``."""
         connections = Connections(ConnectionOptions.parse(self.params), names, self._listeners())

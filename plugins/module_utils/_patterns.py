@@ -14,10 +14,18 @@ from ._errors import RegistryError
 Patterns = tuple[re.Pattern[str], ...]
 
 
-def compile_patterns(texts: t.Iterable[str], option: str) -> Patterns:
-    """Return the regular expressions in ``texts``; raises ``invalid_option`` for one that is none."""
+def compile_patterns(given: t.Any, option: str) -> Patterns:
+    """Return the regular expressions of an option, a list or a single one; raises ``invalid_option`` for what is none.
+
+    The options are raw ones: ansible-core would divide a text at its commas, and "a{1,3}" has one.
+    """
     patterns = []
-    for text in texts:
+    for text in given if isinstance(given, (list, tuple)) else [] if given is None else [given]:
+        if not isinstance(text, str) or not text:
+            raise RegistryError(
+                f"The option {option} holds {text!a:.200}, which is no regular expression: give a list of texts that are not empty.",
+                "invalid_option",
+            )
         try:
             patterns.append(re.compile(text))
         except (re.error, OverflowError, RecursionError) as error:
@@ -35,7 +43,7 @@ class Selection:
     exclude: Patterns = ()
 
     @classmethod
-    def parse(cls, include: t.Iterable[str], exclude: t.Iterable[str]) -> Selection:
+    def parse(cls, include: t.Any, exclude: t.Any) -> Selection:
         """Return the selection that the options ``include`` and ``exclude`` make."""
         return cls(compile_patterns(include, "include"), compile_patterns(exclude, "exclude"))
 

@@ -29,14 +29,14 @@ def push(
     mount_from: tuple[str, ...],
 ) -> None:
     """Push what ``path`` holds to ``identifiers`` of the image's repository and fill the module's result."""
-    params = module.params
-    opened = open_source(params["path"], params["source_name"])
+    params, path = module.params, module.path()
+    opened = open_source(path, params["source_name"])
     try:
         client = _client(module, image, mount_from)
         source = _image(module, client, opened, identifiers)
         try:
-            source = choose_platforms(source, platforms, params["path"])
-            _check_digest(image, source.root, params["path"])
+            source = choose_platforms(source, platforms, path)
+            _check_digest(image, source.root, path)
             plan = client.plan_push(source, identifiers, params["existing"])
             _carry_out(module, client, image, plan, source)
         finally:

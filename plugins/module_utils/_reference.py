@@ -60,6 +60,13 @@ class Digest:
         return f"{self.algorithm}:{self.hex}"
 
 
+def parse_expected(text: str | None) -> Digest | None:
+    """Return the digest of the option ``expected_digest``, None where it is not given; an empty one would check nothing and is refused."""
+    if text == "":
+        raise RegistryError("The option expected_digest is empty: give the digest, or leave the option out.", "invalid_option")
+    return None if text is None else Digest.parse(text)
+
+
 def is_digest(text: str) -> bool:
     """Tell whether ``text`` is written as a digest; no tag can hold a colon."""
     return ":" in text
@@ -157,18 +164,23 @@ def _check_characters(text: str) -> None:
         )
 
 
-def split_base(base: str) -> tuple[str, str]:
+def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     """Return the host and the prefix ("" without one) of the option ``registry``: ``host[:port][/prefix]``."""
+    if not base:
+        raise _invalid(f"The option {option} is empty: name a host, host[:port][/prefix], or leave the option out.")
     _check_characters(base)
     text = _strip_scheme(base)
     if "@" in text:
-        raise _invalid("The option registry holds '@': give user name and password in their own options.")
+        raise _invalid(f"The option {option} holds '@': give user name and password in their own options.")
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
     if host == DOCKER_HUB and prefix == "v1":
         return host, ""  # docker login's own spelling of Docker Hub is https://index.docker.io/v1/
     if slash:
-        check_repository(prefix, host)
+        try:
+            check_repository(prefix, host)
+        except RegistryError as error:
+            raise _invalid(f"The option {option} is not host[:port][/prefix]: {error.message}") from None
     return host, prefix
 
 
@@ -176,12 +188,12 @@ def _has_host(first: str) -> bool:
     return "." in first or ":" in first or first == "localhost" or first.startswith("[")
 
 
-def _check_relative(path: str, name: str, host: str) -> None:
+def _check_relative(path: str, name: str, host: str, option: str) -> None:
     """Refuse a ``name`` in full beside the option ``registry``: it would become ``host/host/repository``, and be pushed to there."""
     first, slash, _rest = path.partition("/")
     if slash and (":" in first or (_has_host(first) and normalize_registry(first.lower()) == host)):
         raise _invalid(
-            f"The name {name!a:.300} begins with a registry, but the option registry names {host} already, and names are relative to it: "
+            f"The name {name!a:.300} begins with a registry, but the option {option} names {host} already, and names are relative to it: "
             "leave out one of the two."
         )
 
@@ -196,8 +208,8 @@ class Reference:
     digest: Digest | None = None
 
     @classmethod
-    def parse(cls, name: str, registry: str | None = None) -> Reference:
-        """Return the image that ``name`` says: ``[registry/]repository[:tag][@digest]``, relative to ``registry`` if given."""
+    def parse(cls, name: str, registry: str | None = None, option: str = "registry") -> Reference:
+        """Return the image that ``name`` says: ``[registry/]repository[:tag][@digest]``, relative to ``registry`` (of ``option``) if given."""
         _check_characters(name)
         text = _strip_scheme(name)
         path, at, digest_text = text.partition("@")
@@ -212,14 +224,14 @@ class Reference:
         if alone and (text != name or (last == "localhost" and _PORT.fullmatch(tag))):  # a scheme or a last '/' was dropped
             raise _invalid(f"The name {last!a:.300} names a registry but no repository.")
         path = f"{head}{slash}{last}"
-        host, repository = cls._locate(path, name, registry)
+        host, repository = cls._locate(path, name, registry, option)
         return cls(host, check_repository(repository, host), check_tag(tag) if colon else None, digest)
 
     @staticmethod
-    def _locate(path: str, name: str, registry: str | None) -> tuple[str, str]:
+    def _locate(path: str, name: str, registry: str | None, option: str) -> tuple[str, str]:
         if registry is not None:
-            host, prefix = split_base(registry)
-            _check_relative(path, name, host)
+            host, prefix = split_base(registry, option)
+            _check_relative(path, name, host, option)
             repository = f"{prefix}/{path}" if prefix else path
         else:
             first, slash, rest = path.partition("/")
@@ -257,6 +269,7 @@ def check_tags(tags: t.Iterable[t.Any]) -> tuple[str, ...]:
     unique: dict[str, None] = {}
     for tag in tags:
         if not isinstance(tag, str):
-            raise _invalid(f"The tag {tag!r:.60} is not a string. Quote the tag: YAML reads 1.10 as 1.1.")
+            hint = " Quote the tag: YAML reads 1.10 as 1.1." if isinstance(tag, (int, float)) else ""
+            raise _invalid(f"The tag {tag!r:.60} is not a string.{hint}")
         unique[check_tag(tag)] = None
     return tuple(unique)

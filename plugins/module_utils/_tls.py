@@ -111,13 +111,14 @@ def _load_authority(context: ssl.SSLContext, path: str, source: str) -> None:
 
 
 def _load_client(context: ssl.SSLContext, cert: str, key: str | None) -> None:
-    for path in (cert, key):
+    for option, path in (("client_cert", cert), ("client_key", key)):
         if path and not os.path.isfile(path):
-            raise RegistryError(f"The client certificate or key {clean(path, 300)} does not exist.", "invalid_option")
+            raise RegistryError(f"The file {clean(path, 300)} of {option} does not exist.", "invalid_option")
     try:
         context.load_cert_chain(cert, key, password="")  # an encrypted key fails instead of asking at a terminal
     except (OSError, ValueError):
         raise RegistryError(
-            f"The client certificate {clean(cert, 300)} cannot be used with its key: both must be PEM, belong together, and have no passphrase.",
+            f"The client certificate {clean(cert, 300)} (client_cert) cannot be used with the key in {clean(key or cert, 300)} (client_key): "
+            "both must be PEM, belong together, and have no passphrase.",
             "invalid_option",
         ) from None

@@ -229,7 +229,7 @@ def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryErro
         if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
             reason = clean(getattr(cause, "verify_message", "") or str(cause), 200).rstrip(".") or "it cannot be verified"
             named = "match" in reason
-            advice = "Use a name that is in it" if named else "Name the authority that issued it with ca_path"
+            advice = "Use a name that is in it" if named else "ca_path must name the authority that issued it"
             return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):

@@ -72,7 +72,7 @@ class TwoRegistries:
 
     def _check_plain(self, hosts: t.Mapping[str, t.Sequence[str]]) -> None:
         """Refuse what has no prefix where nothing says which of the registries it is for."""
-        if self._owner is not None:
+        if self._owner is not None or not any(hosts.values()):
             return
         for what, names in _OWNED.items():
             given = self._given(names)

@@ -60,23 +60,20 @@ options:
         required: true
         aliases: [destination]
       tags:
-        description: Further tags for this image, instead of those in O(tags).
+        description: Further tags for this image, instead of those in O(tags); an empty list stands for none.
         type: list
         elements: raw
-        default: []
         aliases: [tag]
       platforms:
-        description: The platforms of this image, instead of those in O(platforms).
+        description: The platforms of this image, instead of those in O(platforms); an empty list stands for all.
         type: list
         elements: str
-        default: []
         aliases: [platform]
   tags:
     description:
       - Further tags for the copy. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
     type: list
     elements: raw
-    default: []
     aliases: [tag]
   platforms:
     description:
@@ -86,7 +83,6 @@ options:
         if it is for that platform, else it fails likewise.
     type: list
     elements: str
-    default: []
     aliases: [platform]
   referrers:
     description:
@@ -291,8 +287,8 @@ def main() -> None:
     names: ArgumentSpec = {"src": {"type": "str", "aliases": ["source"]}, "dest": {"type": "str", "aliases": ["destination"]}}
     required: ArgumentSpec = {name: {**option, "required": True} for name, option in names.items()}
     shared: ArgumentSpec = {
-        "tags": {"type": "list", "elements": "raw", "default": [], "aliases": ["tag"]},
-        "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
+        "tags": {"type": "list", "elements": "raw", "aliases": ["tag"]},
+        "platforms": {"type": "list", "elements": "str", "aliases": ["platform"]},
     }
     options: ArgumentSpec = {
         **two_registries_spec(),

@@ -36,21 +36,19 @@ options:
   include:
     description:
       - Regular expressions, matched anywhere in the tag. Only tags that one of them matches are judged and may be deleted. Without any, all are.
-      - Something that is no regular expression fails before any request, here and in the options below.
-    type: list
-    elements: str
+      - A list, or a single one as text. Something that is no regular expression, or an empty one, fails before any request, here and in the options
+        below.
+    type: raw
     default: []
   exclude:
     description:
       - Regular expressions. Tags that one of them matches are neither judged nor deleted, even if O(include) matches.
-    type: list
-    elements: str
+    type: raw
     default: []
   protect:
     description:
       - Regular expressions. Tags that one of them matches are never deleted, but count for O(keep_last).
-    type: list
-    elements: str
+    type: raw
     default: []
   keep_last:
     description:
@@ -202,9 +200,9 @@ def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
         "name": {"type": "str", "required": True, "aliases": ["repository"]},
-        "include": {"type": "list", "elements": "str", "default": []},
-        "exclude": {"type": "list", "elements": "str", "default": []},
-        "protect": {"type": "list", "elements": "str", "default": []},
+        "include": {"type": "raw", "default": []},
+        "exclude": {"type": "raw", "default": []},
+        "protect": {"type": "raw", "default": []},
         "keep_last": {"type": "int"},
         "keep_within": {"type": "str"},
         "sort": {"type": "str", "choices": ["created", "version"], "default": "created"},

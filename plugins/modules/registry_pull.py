@@ -244,7 +244,7 @@ def main() -> None:
         # A mode that is added to another one needs that other one first.
         private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
         destination = open_destination(
-            params["path"], params["format"], params["append"], private, lambda path: _set_attributes(module, path)
+            module.path(), params["format"], params["append"], private, lambda path: _set_attributes(module, path)
         )
         try:
             _pull(module, image, platforms, destination)

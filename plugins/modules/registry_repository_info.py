@@ -37,16 +37,14 @@ options:
     description:
       - Regular expressions; only repositories in whose relative name one of them is found are listed. They may match anywhere in it, so anchor them
         with V(^) and V($).
-      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
-    type: list
-    elements: str
+      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+    type: raw
     default: []
   exclude:
     description:
       - Regular expressions; repositories in whose relative name one of them is found are left out, also those that O(include) chooses.
-      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
-    type: list
-    elements: str
+      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+    type: raw
     default: []
   limit:
     description:
@@ -120,7 +118,7 @@ from ..module_utils._reference import check_repository, split_base
 def _scope(module: RegistryModule) -> tuple[str, str]:
     """Return the host and the whole prefix, "" without one."""
     host, prefix = split_base(module.params["registry"])
-    parts = [part for part in (prefix, module.params["prefix"]) if part]
+    parts = [part for part in (prefix, (module.params["prefix"] or "").rstrip("/")) if part]
     return host, check_repository("/".join(parts), host) if parts else ""
 
 
@@ -129,8 +127,8 @@ def main() -> None:
     options: ArgumentSpec = {
         "registry": {"type": "str", "required": True, "aliases": ["registry_url", "url"]},
         "prefix": {"type": "str"},
-        "include": {"type": "list", "elements": "str", "default": []},
-        "exclude": {"type": "list", "elements": "str", "default": []},
+        "include": {"type": "raw", "default": []},
+        "exclude": {"type": "raw", "default": []},
         "limit": {"type": "int"},
         "unsupported": {"type": "str", "choices": ["fail", "ok"], "default": "fail"},
     }
@@ -140,21 +138,21 @@ def main() -> None:
         limit = check_limit(module.params["limit"])
         client = RegistryClient(module.connect().connection(host), scope)
         names: dict[str, str] = {}
-        module.result.update(repositories=[], relative_names=[], supported=True, truncated=False)
+        supported, truncated = True, False
         try:
             for repository in client.iter_repositories():
                 relative = repository[len(scope) :].lstrip("/")
                 if not selection.has(relative):
                     continue
                 if limit is not None and len(names) == limit:
-                    module.result["truncated"] = True
+                    truncated = True
                     break
                 names[f"{host}/{repository}"] = relative
         except RegistryError as error:
             if error.kind != "unsupported" or module.params["unsupported"] == "fail":
                 raise
-            module.result["supported"] = False
-        module.result.update(repositories=list(names), relative_names=list(names.values()))
+            supported = False
+        module.result.update(repositories=list(names), relative_names=list(names.values()), supported=supported, truncated=truncated)
 
 
 if __name__ == "__main__":

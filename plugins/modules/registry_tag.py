@@ -117,7 +117,7 @@ from ..module_utils._errors import RegistryError
 from ..module_utils._manifest import Descriptor, Manifest
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
-from ..module_utils._reference import Digest, Reference, check_tags
+from ..module_utils._reference import Reference, check_tags, parse_expected
 from ..module_utils._results import tagging_result
 from ..module_utils._transfer import TagMap, apply_policy
 
@@ -153,7 +153,7 @@ def main() -> None:
     with RegistryModule(options) as module:
         source = module.reference(module.params["name"])
         tags = _check_tags(module, source.name)
-        expected = Digest.parse(module.params["expected_digest"]) if module.params["expected_digest"] else None
+        expected = parse_expected(module.params["expected_digest"])
         client = module.client(source, "pull", "push")
         before = client.find_tags(tags)
         descriptor, manifest = _find_source(module, client, source, before)

@@ -120,7 +120,7 @@ failed_tags:
 from ..module_utils._deletion_plan import Deletion, plan_deletion
 from ..module_utils._errors import RegistryError
 from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._reference import Digest, Reference, check_tags
+from ..module_utils._reference import Reference, check_tags, parse_expected
 
 
 def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:
@@ -153,7 +153,7 @@ def main() -> None:
     with RegistryModule(options) as module:
         image = module.reference(module.params["name"])
         tags = _wanted_tags(module, image)
-        expected = Digest.parse(module.params["expected_digest"]) if module.params["expected_digest"] else None
+        expected = parse_expected(module.params["expected_digest"])
         client = module.client(image, "pull", "push", "delete")
         plan = plan_deletion(client, tags, image.digest, module.params["method"], expected)
         module.result.update(plan.result())

@@ -29,16 +29,14 @@ options:
   include:
     description:
       - Regular expressions; only tags in which one of them is found are listed. They may match anywhere in a tag, so anchor them with V(^) and V($).
-      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
-    type: list
-    elements: str
+      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+    type: raw
     default: []
   exclude:
     description:
       - Regular expressions; tags in which one of them is found are left out, also those that O(include) chooses.
-      - Text that is no regular expression fails with the error kind V(invalid_option) before any request.
-    type: list
-    elements: str
+      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+    type: raw
     default: []
   sort:
     description:
@@ -186,8 +184,8 @@ def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
         "name": {"type": "str", "required": True, "aliases": ["repository"]},
-        "include": {"type": "list", "elements": "str", "default": []},
-        "exclude": {"type": "list", "elements": "str", "default": []},
+        "include": {"type": "raw", "default": []},
+        "exclude": {"type": "raw", "default": []},
         "sort": {"type": "str", "choices": ["name", "version", "registry"], "default": "name"},
         "reverse": {"type": "bool", "default": False},
         "limit": {"type": "int"},

@@ -12,7 +12,7 @@ LAYERS = {
     ),
     "Files, archives, credentials of this host": (
         "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
-        "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials"
+        "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _keychain"
     ),
     "Requests: trusted, authorized, redirected, retried": "_origin _tls _connections _transport _retry _auth _exchange",
     "Endpoints of the distribution specification": "_api _listing _referrers",

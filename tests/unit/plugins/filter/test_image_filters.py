@@ -214,6 +214,16 @@ def test_a_tag_that_is_none_is_refused(tag: str) -> None:
 # In templates
 
 
+@pytest.mark.parametrize(("reverse", "first"), [(True, "2"), ("yes", "2"), ("no", "1"), ("false", "1"), (False, "1")])
+def test_reverse_is_what_ansible_takes_for_true(reverse: object, first: str) -> None:
+    assert image_sort(["1", "2"], reverse=reverse)[0] == first
+
+
+def test_reverse_that_is_neither_true_nor_false_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="reverse is 'newest': it must be true or false"):
+        image_sort(["1", "2"], "newest")
+
+
 def test_templates_find_the_filters() -> None:
     assert (
         template("{{ image | ocitools.registry.image_name(registry='m.example.com') }}", image="alpine:3")

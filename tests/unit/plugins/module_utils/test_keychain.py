@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._credentials import AuthFile, Credentials, Keychain
+from ansible_collections.ocitools.registry.plugins.module_utils._credentials import Credentials
+from ansible_collections.ocitools.registry.plugins.module_utils._keychain import AuthFile, Keychain
 from ansible_collections.ocitools.registry.tests.unit.plugins.auth_files import NOT_FOUND, Helpers, answer, pair
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
@@ -38,6 +39,29 @@ def look_up(document: t.Any, host: str, repository: str, helpers: Helpers | None
 def test_the_most_specific_entry_counts(repository: str, expected: str) -> None:
     entries = {HOST: "host", f"{HOST}/a/b": "ab", f"{HOST}/a/b/c": "abc", "other.example.com/a/b/c": "other", f"{HOST}:5000": "port"}
     assert look_up({"auths": {key: pair(name, SECRET) for key, name in entries.items()}}, HOST, repository) == expected
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {HOST: {"username": "somebody", "password": SECRET}},
+        {"auths": {HOST: {"user": "somebody", "password": SECRET}}},
+        {"auths": {HOST: {"username": "somebody", "password": ""}}},
+        {"auths": {HOST: {"password": SECRET}}},
+        {"auths": {HOST: {"username": {"name": "somebody"}}}},
+    ],
+)
+def test_what_a_task_gives_is_complete_or_refused(document: dict[str, t.Any]) -> None:
+    keychain = Keychain(json.dumps(document), None, False, {})
+    message = refusal(keychain.find, HOST, "app", kind="credentials").message
+    assert "auth_config" in message
+    assert "username" in message or "auths" in message or HOST in message
+    assert_clean(message, SECRET)
+
+
+@pytest.mark.parametrize("document", [{}, {"auths": {}}, {"auths": {HOST: {}}}, {"auths": {HOST: {"username": "", "password": ""}}}])
+def test_a_task_may_give_no_credentials(document: dict[str, t.Any]) -> None:
+    assert Keychain(json.dumps(document), None, False, {}).find(HOST, "app") is None
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -19,15 +19,16 @@ from hypothesis import given
         (["^1", "late"], ["rc"], ["1.0", "latest"]),
         ([], ["."], []),
         (["^0$"], [], []),
+        (r"^\d{1,3}\.\d$", None, ["1.0"]),
     ],
 )
-def test_names_are_chosen(include: list[str], exclude: list[str], chosen: list[str]) -> None:
+def test_names_are_chosen(include: list[str] | str, exclude: list[str] | None, chosen: list[str]) -> None:
     selection = Selection.parse(include, exclude)
     assert [name for name in ("1.0", "1.1-rc1", "latest") if selection.has(name)] == chosen
 
 
-@pytest.mark.parametrize("text", ["(", "*", "[a", "(?P<n>a", "a{2,1}", "\\"])
-def test_text_that_is_no_expression_is_refused_with_its_option(text: str) -> None:
+@pytest.mark.parametrize("text", ["(", "*", "[a", "(?P<n>a", "a{2,1}", "\\", "", 1.1, None, ["a"]])
+def test_text_that_is_no_expression_is_refused_with_its_option(text: object) -> None:
     assert "The option include" in refusal(Selection.parse, [text], [], kind="invalid_option").message
     assert "The option exclude" in refusal(Selection.parse, [], ["ok", text], kind="invalid_option").message
 

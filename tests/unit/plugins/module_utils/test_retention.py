@@ -112,14 +112,14 @@ def test_names_choose() -> None:
     assert kept(policy(keep_last=1, include=["^v"]), ages) == {"latest", "v2-rc1"}
     assert kept(policy(keep_last=1, include=["^v"], exclude=["-rc"]), ages) == {"latest", "v2-rc1", "v2"}
     assert kept(policy(keep_last=1, include=["1$", "2$"]), ages) == {"latest", "v2-rc1"}
-    assert kept(policy(keep_last=1, exclude=[""]), ages) == set(ages)
+    assert kept(policy(keep_last=1, exclude=["."]), ages) == set(ages)
 
 
 def test_what_is_protected_counts() -> None:
     ages = {"a": 1, "b": 2, "c": 3}
     assert kept(policy(keep_last=1, protect=["^a$"]), ages) == {"a"}
     assert kept(policy(keep_last=1, protect=["^c$"]), ages) == {"a", "c"}
-    assert kept(policy(keep_last=1, protect=[""]), ages) == {"a", "b", "c"}
+    assert kept(policy(keep_last=1, protect=["."]), ages) == {"a", "b", "c"}
 
 
 def test_versions() -> None:

@@ -216,3 +216,37 @@ def test_a_dictionary_of_credentials_is_refused_with_a_way_out(registry: FakeReg
     assert "to_json" in result.failure("credentials").msg
     assert "s3cret-of-ci" not in result.stdout
     assert registry.requests == []
+
+
+def test_plain_http_to_a_registry_that_speaks_tls(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.on("get_manifest").answer(400)
+    _facts(run_module("registry_tag", registry.args(name="app:1", tags=["2"], retries=0)), "invalid_response", "leave out plain_http")
+
+
+@pytest.mark.parametrize("module", ["registry_tag", "registry_tag_delete", "registry_copy"])
+def test_an_expected_digest_that_is_empty_is_no_check_left_out(registry: FakeRegistry, run_module: RunModule, module: str) -> None:
+    registry.add_image("app", "1")
+    own = {"registry_tag": {"name": "app:1", "tags": ["2"]}, "registry_tag_delete": {"name": "app:1"}}
+    options = own.get(module, {"src": registry.name("app:1"), "dest": registry.name("app:2")})
+    given = registry.args(expected_digest="", **options)
+    if module == "registry_copy":
+        given.pop("registry")
+    _facts(run_module(module, given), "invalid_option", "expected_digest is empty")
+    assert registry.log() == []
+
+
+@pytest.mark.parametrize("module", ["registry_pull", "registry_push"])
+def test_an_empty_path_is_not_the_working_directory(registry: FakeRegistry, run_module: RunModule, module: str) -> None:
+    _facts(run_module(module, registry.args(name="app:1", path="")), "invalid_option", "path is empty")
+    assert registry.log() == []
+
+
+@pytest.mark.parametrize(
+    ("registry_option", "words"),
+    [("", "registry is empty"), ("reg.example.com/app:1", "registry is not host"), ("u:p@reg.example.com", "registry holds '@'")],
+)
+def test_a_registry_that_is_none_is_named_by_its_option(run_module: RunModule, registry_option: str, words: str) -> None:
+    _facts(_look(run_module, "app:1", registry=registry_option), "invalid_reference", words)
+    for side in ("src", "dest"):
+        options = {"src": "a.example.com/a:1", "dest": "b.example.com/a:1", side: "a:1", f"{side}_registry": registry_option}
+        _facts(run_module("registry_copy", options), "invalid_reference", f"{side}_{words}")

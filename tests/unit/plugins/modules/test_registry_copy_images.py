@@ -213,16 +213,24 @@ def test_an_empty_list_is_nothing_to_do(registry: FakeRegistry, run_module: RunM
     assert registry.log() == []
 
 
+def test_an_empty_list_needs_no_registry_for_its_credentials(run_module: RunModule) -> None:
+    assert run_module("registry_copy", {"images": [], "plain_http": True, "username": "u", "password": "pass"}).ok()["images"] == []
+
+
 def test_options_of_the_task_are_for_entries_without_their_own(make_registry: MakeRegistry, run_module: RunModule) -> None:
     source, destination = _pair(make_registry)
-    for name in ("a", "b"):
-        put(source, name, images.multi_arch(), "1.0")
-    entries = [{"src": "a:1.0", "dest": "a"}, {"src": "b:1.0", "dest": "b", "tags": ["own"], "platforms": ["linux/arm64"]}]
+    whole = [put(source, name, images.multi_arch(), "1.0") for name in ("a", "b", "c")][-1]
+    entries: list[dict[str, t.Any]] = [
+        {"src": "a:1.0", "dest": "a"},
+        {"src": "b:1.0", "dest": "b", "tags": ["own"], "platforms": ["linux/arm64"]},
+        {"src": "c:1.0", "dest": "c:all", "tags": [], "platforms": []},
+    ]
     arguments = between(source, destination, images=entries, tags=["shared"], platforms=["linux/amd64"])
     result = run_module("registry_copy", arguments).ok()
-    assert [list(image["previous"]) for image in result["images"]] == [["shared"], ["own"]]
+    assert [list(image["previous"]) for image in result["images"]] == [["shared"], ["own"], ["all"]]
     kept = {name: destination.stored(name, tag).document["manifests"][0]["platform"] for name, tag in (("a", "shared"), ("b", "own"))}
     assert {name: platform["architecture"] for name, platform in kept.items()} == {"a": "amd64", "b": "arm64"}
+    assert destination.tags("c") == {"all": whole.digest}
 
 
 def test_check_mode_predicts_each_image(make_registry: MakeRegistry, run_module: RunModule) -> None:
