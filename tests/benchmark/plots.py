@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import re
 import typing as t
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def _draw_case(path: Path, case: t.Mapping[str, t.Any]) -> Path:
         for spine in ("top", "right"):
             axes.spines[spine].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
+    # matplotlib ends lines of its paths with a space.
+    path.write_text(re.sub(r" +$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE), encoding="utf-8")
     return path
 
 
