@@ -83,6 +83,7 @@ def release() -> str:
     shutil.rmtree(folder, ignore_errors=True)
     artifact = build_collection(tools, collection_tree("release"), folder)
     galaxy.check_content(artifact)
+    galaxy.check_readme(CHECKOUT)
     galaxy.check_import(tools, artifact)
     return (
         f"\n{version} is committed and built, and nothing is published. Look at CHANGELOG.md and `git show`, then:\n\n"
