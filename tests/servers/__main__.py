@@ -33,7 +33,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="where configuration, storage and facts go; stop removes it")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "ocitools-servers", help="keeps downloaded packages")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process whose end ends the servers")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process whose end ends the servers; the caller by default")
     parser.add_argument("--lifetime", type=float, default=3600, help="seconds after which the servers end in any case")
     options = parser.parse_args()
     options.folder, options.cache = options.folder.absolute(), options.cache.absolute()
