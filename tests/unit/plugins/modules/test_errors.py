@@ -226,7 +226,7 @@ def test_plain_http_to_a_registry_that_speaks_tls(registry: FakeRegistry, run_mo
 @pytest.mark.parametrize("module", ["registry_tag", "registry_tag_delete", "registry_copy"])
 def test_an_expected_digest_that_is_empty_is_no_check_left_out(registry: FakeRegistry, run_module: RunModule, module: str) -> None:
     registry.add_image("app", "1")
-    own = {"registry_tag": {"name": "app:1", "tags": ["2"]}, "registry_tag_delete": {"name": "app:1"}}
+    own: dict[str, dict[str, t.Any]] = {"registry_tag": {"name": "app:1", "tags": ["2"]}, "registry_tag_delete": {"name": "app:1"}}
     options = own.get(module, {"src": registry.name("app:1"), "dest": registry.name("app:2")})
     given = registry.args(expected_digest="", **options)
     if module == "registry_copy":
