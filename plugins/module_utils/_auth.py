@@ -182,7 +182,7 @@ class Authenticator:
                 f"{self._transport.trust.registry.authority}."
             )
         return (
-            f"The token server {where} of {self._transport.trust.registry.authority} does not accept the credentials, or does not grant what this "
+            f"The token server {where} does not accept the credentials for {self._transport.trust.registry.authority}, or does not grant what this "
             "task needs: check user name, password and permissions."
         )
 
