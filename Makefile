@@ -10,7 +10,7 @@ RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(OPTIONS)
 help:
 	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
 	@echo "make test         lint, galaxy, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
-	@echo "                  with OPTIONS=--oldest also units and sanity of the oldest ansible-core, with the oldest Python"
+	@echo "                  with OPTIONS=--oldest also sanity and the modules' units of the oldest ansible-core, on the oldest Python"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | integration"
 	@echo "make docs         build the documentation as HTML, in .cache/docs/html"

@@ -31,8 +31,9 @@ from environment import (
 NEWEST = "2.21"
 CORES = ("2.16", "2.18", "2.19", "2.20", NEWEST)
 _TOOLS = ("skopeo", "umoci")
-_KINDS = ("open", "tls", "token")  # of registries; see the target setup_registry
-_FEWER = (("token",), ("tls", "token"))  # with the lower and the higher one of two Pythons
+# Of the integration tests: the kinds of registries, see the target setup_registry, and the targets; all, and with the lower and the higher of two Pythons.
+_WHOLE = (("open", "tls", "token"), ".*")
+_PARTS = ((("token",), "registry_.*"), (("tls", "token"), ".*"))
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
     r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
@@ -159,32 +160,35 @@ def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
 
 
 def oldest() -> list[Job]:
-    """Return what checks the other end of the versions: the unit tests with the oldest ansible-core on the oldest Python, and its sanity tests."""
-    wanted = Wanted(False, tuple(_pythons(CORES[0], Wanted(False, ()))[:1]))
-    return [*units(CORES[0], wanted), *sanity(CORES[0], wanted)]
+    """Return what checks the other end of the versions: the modules' unit tests with the oldest ansible-core on the oldest Python, and its sanity tests."""
+    core = CORES[0]
+    python = _pythons(core, Wanted(False, ()))[0]
+    modules = functools.partial(_units, core, python, paths=["tests/unit/plugins/modules/"])
+    return [Job(f"units of modules{_label(core, python)}", modules), *sanity(core, Wanted(False, ()))]
 
 
-def _units(core: str, python: str, out: t.TextIO) -> None:
-    AnsibleTest.prepare(core, f"units-{python}", out).run("units", "--venv", "--python", python)
+def _units(core: str, python: str, out: t.TextIO, paths: t.Sequence[str] = ()) -> None:
+    AnsibleTest.prepare(core, f"units-{python}", out).run("units", *paths, "--venv", "--python", python)
 
 
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own.
 
-    Unless all that there is shall be run, two Pythons divide the kinds of registries; what a target needs of another kind is there in any case.
+    Unless all that there is shall be run, two Pythons divide the kinds of registries (what a target needs of another kind is there in any case), and
+    the roles, which are made of tasks, run on the higher one.
     """
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
     pythons = _pythons(core, wanted)
-    fewer = dict(zip(pythons, _FEWER)) if len(pythons) == len(_FEWER) and not wanted.every else {}
+    parts = dict(zip(pythons, _PARTS)) if len(pythons) == len(_PARTS) and not wanted.every else {}
     for python in reversed(pythons):  # what takes longest begins first
-        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, fewer.get(python, _KINDS)))
+        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, *parts.get(python, _WHOLE)))
 
 
-def _integration(core: str, python: str, kinds: t.Sequence[str], out: t.TextIO) -> None:
+def _integration(core: str, python: str, kinds: t.Sequence[str], targets: str, out: t.TextIO) -> None:
     controller, target = f"origin:python=venv/{find_controller()}", f"controller:python=venv/{python}"
     test = AnsibleTest.prepare(core, f"integration-{python}", out)
     variables = test.tree / "tests" / "integration" / "integration_config.yml"
     variables.write_text(f"setup_registry_kinds: {json.dumps(kinds)}\n", encoding="utf-8")
-    test.run("integration", "--controller", controller, "--target", target)
+    test.run("integration", targets, "--controller", controller, "--target", target)

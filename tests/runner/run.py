@@ -72,7 +72,9 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="every ansible-core, and every Python with the newest one")
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
     parser.add_argument("--python", action="append", default=[], help="this Python (3.9) only, if it is found; may be repeated")
-    parser.add_argument("--oldest", action="store_true", help="and units and sanity of the oldest ansible-core, on the oldest Python")
+    parser.add_argument(
+        "--oldest", action="store_true", help="and sanity and the modules' units of the oldest ansible-core, on the oldest Python"
+    )
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
