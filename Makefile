@@ -10,7 +10,7 @@ RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(OPTIONS)
 help:
 	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
 	@echo "make test         lint, galaxy, sanity, units and integration: the newest ansible-core, the lowest and the highest Python"
-	@echo "                  with OPTIONS=--oldest also sanity and the modules' units of the oldest ansible-core, on the oldest Python"
+	@echo "                  with OPTIONS=--ends the newest ansible-core with the highest Python, and the oldest with the lowest"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | integration"
 	@echo "make docs         build the documentation as HTML, in .cache/docs/html"
@@ -18,10 +18,10 @@ help:
 	@echo "make clean        remove what the runs installed (.cache)"
 
 test:
-	$(RUN) lint+galaxy integration+units+sanity
+	$(RUN) lint+integration+galaxy+units+sanity
 
 test-all:
-	$(RUN) --all lint+galaxy integration+units+sanity
+	$(RUN) --all lint+integration+galaxy+units+sanity
 
 lint galaxy sanity units integration:
 	$(RUN) $@

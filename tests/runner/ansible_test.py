@@ -9,7 +9,6 @@ import functools
 import json
 import re
 import shutil
-import subprocess
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,22 +27,25 @@ from environment import (
     run,
 )
 
-NEWEST = "2.21"
-CORES = ("2.16", "2.18", "2.19", "2.20", NEWEST)
+OLDEST, NEWEST = "2.16", "2.21"
+CORES = {OLDEST: "3.12", "2.18": "3.13", "2.19": "3.13", "2.20": "3.14", NEWEST: "3.14"}
+"""The highest Python that each ansible-core knows as one for modules; all of them know 3.9."""
+
 _TOOLS = ("skopeo", "umoci")
-# Of the integration tests: the kinds of registries, see the target setup_registry, and the targets; all, and with the lower and the higher of two Pythons.
-_WHOLE = (("open", "tls", "token"), ".*")
-_PARTS = ((("token",), "registry_.*"), (("tls", "token"), ".*"))
+# Of the integration tests: the kinds of registries, see the target setup_registry, and the arguments that name targets.
+_ALL = (("open", "tls", "token"), (".*",))
+_OF_HIGHEST = (("tls",), (".*",))
+_OF_LOWEST = (("token",), ("registry_.*",))
+# The modules that all others stand on, and the lookup.
+_CORE_TARGETS = "registry_(digest|image_info|push|tag|tag_delete)"
+# What an older ansible-core may see otherwise: the sanity tests that read or import plugins, the unit tests that run modules.
+_PLUGIN_SANITY = ("ansible-doc", "import", "pylint", "validate-modules")
+_MODULE_UNITS = ("tests/unit/plugins/modules/",)
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
     r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
     r"|INFO: pip is looking |WARNING: (Location |Using locale |Reviewing previous 1 ))"
 )
-_VERSIONS = (
-    "import json; from ansible_test._util.target.common import constants as known; "
-    "print(json.dumps([*known.REMOTE_ONLY_PYTHON_VERSIONS, *known.CONTROLLER_PYTHON_VERSIONS]))"
-)
-
 # ansible-test wants to fetch this program from a host of its own, and runs whatever its cache has under that name.
 _GET_PIP = '''\
 """Install pip from the wheel beside this file: what the original does, but from the package index that pip is set up for."""
@@ -63,10 +65,21 @@ if __name__ == "__main__":
 
 
 class Wanted(t.NamedTuple):
-    """Which Pythons to test with: ``every`` one, or those that ``pythons`` names ("3.9")."""
+    """Which versions to test: the newest ansible-core with the lowest and the highest Python of this machine that it knows, or more, or others."""
 
     every: bool
+    """Every ansible-core, and the newest one with every Python."""
+    ends: bool
+    """The newest ansible-core with the highest Python, and the oldest with the lowest."""
     pythons: tuple[str, ...]
+    """These Pythons only, such as "3.9"."""
+
+
+def choose_cores(wanted: Wanted) -> list[str]:
+    """Return the versions of ansible-core to test, those that take longest first."""
+    if wanted.every:
+        return list(CORES)
+    return [NEWEST, OLDEST] if wanted.ends else [NEWEST]
 
 
 @dataclass(frozen=True)
@@ -103,19 +116,26 @@ def _core(core: str, out: t.TextIO | None = None) -> Path:
     return make_venv(f"core-{core}", find_pythons()[find_controller()], [REQUIREMENTS / f"core-{core}.txt"], out)
 
 
-def _pythons(core: str, wanted: Wanted) -> list[str]:
-    """Return the Pythons to test with, of those that this machine has and this ansible-core knows as targets: the lowest and the highest.
+def _usable(core: str) -> list[str]:
+    """Return the Pythons of this machine that an ansible-core knows, from the lowest to the highest."""
+    pythons = list(find_pythons())
+    return [minor for minor in pythons if int(minor.split(".")[1]) <= int(CORES[core].split(".")[1])]
 
-    Those that were asked for by name are all; and of ``every``, the newest ansible-core is tested with all that there are.
-    """
-    known = json.loads(subprocess.check_output([_core(core) / "bin" / "python", "-I", "-c", _VERSIONS]))
-    usable = [minor for minor in find_pythons() if minor in known]
+
+def _pythons(core: str, wanted: Wanted) -> list[str]:
+    """Return the Pythons to test with, from the highest to the lowest."""
+    usable = _usable(core)
     if wanted.pythons:
         chosen = [minor for minor in usable if minor in wanted.pythons]
         if not chosen:
             raise Failed(f"None of {', '.join(wanted.pythons)} is here and known to ansible-core {core}; there are {', '.join(usable)}.")
-        return chosen
-    return usable if wanted.every and core == NEWEST else sorted({usable[0], usable[-1]}, key=usable.index)
+    elif wanted.ends:
+        chosen = usable[-1:] if core == NEWEST else usable[:1]
+    elif wanted.every and core == NEWEST:
+        chosen = usable
+    else:
+        chosen = [minor for minor in usable if minor in (usable[0], usable[-1])]
+    return chosen[::-1]
 
 
 def _provide_pip(venv: Path, out: t.TextIO) -> None:
@@ -148,47 +168,57 @@ def _label(core: str, python: str = "") -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
+def _is_other_end(core: str, wanted: Wanted) -> bool:
+    return wanted.ends and core != NEWEST
+
+
 def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the run of all sanity tests."""
-    yield Job(f"sanity{_label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local"))
+    """Yield the run of all sanity tests, or of those of plugins."""
+    tests = _PLUGIN_SANITY if _is_other_end(core, wanted) else ()
+    chosen = [word for test in tests for word in ("--test", test)]
+    name = "sanity of plugins" if tests else "sanity"
+    yield Job(f"{name}{_label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local", *chosen))
 
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the runs of the unit tests; on Python 3.9 with the oldest libraries that are supported, on all others with the newest."""
-    for python in reversed(_pythons(core, wanted)):
-        yield Job(f"units{_label(core, python)}", functools.partial(_units, core, python))
+    """Yield the runs of the unit tests, or of those of modules; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
+    paths = _MODULE_UNITS if _is_other_end(core, wanted) else ()
+    name = "units of modules" if paths else "units"
+    for python in _pythons(core, wanted):
+        yield Job(f"{name}{_label(core, python)}", functools.partial(_units, core, python, paths))
 
 
-def oldest() -> list[Job]:
-    """Return what checks the other end of the versions: the modules' unit tests with the oldest ansible-core on the oldest Python, and its sanity tests."""
-    core = CORES[0]
-    python = _pythons(core, Wanted(False, ()))[0]
-    modules = functools.partial(_units, core, python, paths=["tests/unit/plugins/modules/"])
-    return [Job(f"units of modules{_label(core, python)}", modules), *sanity(core, Wanted(False, ()))]
-
-
-def _units(core: str, python: str, out: t.TextIO, paths: t.Sequence[str] = ()) -> None:
+def _units(core: str, python: str, paths: t.Sequence[str], out: t.TextIO) -> None:
     AnsibleTest.prepare(core, f"units-{python}", out).run("units", *paths, "--venv", "--python", python)
 
 
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own.
-
-    Unless all that there is shall be run, two Pythons divide the kinds of registries (what a target needs of another kind is there in any case), and
-    the roles, which are made of tasks, run on the higher one.
-    """
+    """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own."""
     missing = [program for program in _TOOLS if not shutil.which(program)]
     if missing:
         raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
-    pythons = _pythons(core, wanted)
-    parts = dict(zip(pythons, _PARTS)) if len(pythons) == len(_PARTS) and not wanted.every else {}
-    for python in reversed(pythons):  # what takes longest begins first
-        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, *parts.get(python, _WHOLE)))
+    for python in _pythons(core, wanted):
+        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, *_share(core, python, wanted)))
 
 
-def _integration(core: str, python: str, kinds: t.Sequence[str], targets: str, out: t.TextIO) -> None:
+def _share(core: str, python: str, wanted: Wanted) -> tuple[t.Sequence[str], t.Sequence[str]]:
+    """Return the kinds of registries and the targets of a Python.
+
+    Unless all that there is shall be run, the lowest and the highest divide the kinds (what a target needs of another kind is there in any case), and
+    the roles, which are made of tasks, run on the highest; the two ends divide the targets as well.
+    """
+    usable = _usable(core)
+    if wanted.every or wanted.pythons or len(usable) == 1:
+        return _ALL
+    highest = python == usable[-1]
+    if wanted.ends:
+        return (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)) if highest else (_OF_LOWEST[0], (_CORE_TARGETS,))
+    return _OF_HIGHEST if highest else _OF_LOWEST
+
+
+def _integration(core: str, python: str, kinds: t.Sequence[str], targets: t.Sequence[str], out: t.TextIO) -> None:
     controller, target = f"origin:python=venv/{find_controller()}", f"controller:python=venv/{python}"
     test = AnsibleTest.prepare(core, f"integration-{python}", out)
     variables = test.tree / "tests" / "integration" / "integration_config.yml"
     variables.write_text(f"setup_registry_kinds: {json.dumps(kinds)}\n", encoding="utf-8")
-    test.run("integration", targets, "--controller", controller, "--target", target)
+    test.run("integration", *targets, "--controller", controller, "--target", target)

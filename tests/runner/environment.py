@@ -170,7 +170,7 @@ def make_venv(name: str, python: str, requirements: t.Sequence[str | Path], out:
         arguments: list[str | Path] = []
         for entry in requirements:
             arguments += [entry] if isinstance(entry, str) else ["-r", entry]
-        run([venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", *arguments], out=out)
+        run([venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile", *arguments], out=out)
         mark.write_text(stamp)
     return venv
 

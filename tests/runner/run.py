@@ -6,7 +6,7 @@
     python3 tests/runner/run.py lint integration+units+sanity
 
 Stages joined by "+" make a group, whose jobs run side by side, as many as there are processors; the output of each is shown in one piece
-when it ends. A group that fails ends the run.
+when it ends. After a job that fails, those that run go on to their end, and no other begins.
 """
 
 from __future__ import annotations
@@ -42,25 +42,30 @@ def run_job(job: Job, log: bool) -> None:
             return
         path = cache_dir() / "logs" / f"{job.name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
+        begun = time.monotonic()
         try:
             with path.open("w", encoding="utf-8") as out:
                 job.run(out)
         finally:
-            say(f"--- {job.name}, all of its output:\n{path.read_text(encoding='utf-8')}")
+            say(f"--- {job.name}, {time.monotonic() - begun:.0f} s, all of its output:\n{path.read_text(encoding='utf-8')}")
 
 
 def run_group(group: t.Sequence[Job]) -> list[str]:
-    """Run jobs side by side, each to its end; return what passed, raise Failed when one did not."""
+    """Run jobs side by side; return what passed, raise Failed when one did not."""
     say(f"=== {', '.join(job.name for job in group)}")
     passed, failed = [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = {pool.submit(run_job, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
+            if future.cancelled():
+                continue
             try:
                 future.result()
                 passed.append(futures[future])
             except Failed as failure:
                 failed.append(f"{futures[future]}: {failure}")
+                for other in futures:
+                    other.cancel()
     if failed:
         raise Failed(" ".join([*failed, *(f"{name} passed." for name in passed)]))
     return passed
@@ -70,26 +75,22 @@ def main() -> int:
     """Run what the command line names; the exit code is 1 when something failed."""
     parser = argparse.ArgumentParser(description="Run the tests.")
     parser.add_argument("--all", action="store_true", help="every ansible-core, and every Python with the newest one")
+    parser.add_argument("--ends", action="store_true", help="the newest ansible-core with the highest Python, the oldest with the lowest")
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
     parser.add_argument("--python", action="append", default=[], help="this Python (3.9) only, if it is found; may be repeated")
-    parser.add_argument(
-        "--oldest", action="store_true", help="and sanity and the modules' units of the oldest ansible-core, on the oldest Python"
-    )
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
-    cores = arguments.core or (ansible_test.CORES if arguments.all else [ansible_test.NEWEST])
+    wanted = ansible_test.Wanted(arguments.all, arguments.ends, tuple(arguments.python))
+    cores = arguments.core or ansible_test.choose_cores(wanted)
     stages = [group.split("+") for group in arguments.stages]
     for name in (name for group in stages for name in group):
         if name not in STAGES:
             parser.error(f"{name} is no stage; the stages are {', '.join(STAGES)}.")
-    wanted = ansible_test.Wanted(arguments.all, tuple(arguments.python))
     begun = time.monotonic()
     passed: list[str] = []
     try:
         groups = [[job for stage in names for job in jobs(stage, cores, wanted)] for names in stages]
-        if arguments.oldest:
-            groups[-1] += ansible_test.oldest()
         for group in groups:
             passed += run_group(group)
     except Failed as failure:
