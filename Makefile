@@ -18,10 +18,10 @@ help:
 	@echo "make clean        remove what the runs installed (.cache)"
 
 test:
-	$(RUN) lint+integration+galaxy+units+sanity
+	$(RUN) lint+integration+galaxy+sanity+units
 
 test-all:
-	$(RUN) --all lint+integration+galaxy+units+sanity
+	$(RUN) --all lint+integration+galaxy+sanity+units
 
 lint galaxy sanity units integration:
 	$(RUN) $@

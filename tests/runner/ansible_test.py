@@ -36,11 +36,10 @@ _TOOLS = ("skopeo", "umoci")
 _ALL = (("open", "tls", "token"), (".*",))
 _OF_HIGHEST = (("tls",), (".*",))
 _OF_LOWEST = (("token",), ("registry_.*",))
-# The modules that all others stand on, and the lookup.
+# The modules that all others stand on, and the lookup; their unit tests, with those of every module's start and errors; the sanity tests that read plugins.
 _CORE_TARGETS = "registry_(digest|image_info|push|tag|tag_delete)"
-# What an older ansible-core may see otherwise: the sanity tests that read or import plugins, the unit tests that run modules.
-_PLUGIN_SANITY = ("ansible-doc", "import", "pylint", "validate-modules")
-_MODULE_UNITS = ("tests/unit/plugins/modules/",)
+_CORE_UNITS = r"tests/unit/plugins/modules/test_(errors|smoke|registry_(push|tag).*)\.py"
+_PLUGIN_SANITY = ("ansible-doc", "pylint", "validate-modules")
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
     r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
@@ -181,9 +180,9 @@ def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
 
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the runs of the unit tests, or of those of modules; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
-    paths = _MODULE_UNITS if _is_other_end(core, wanted) else ()
-    name = "units of modules" if paths else "units"
+    """Yield the runs of the unit tests, or of the core of them; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
+    paths = [_CORE_UNITS] if _is_other_end(core, wanted) else []
+    name = "core units" if paths else "units"
     for python in _pythons(core, wanted):
         yield Job(f"{name}{_label(core, python)}", functools.partial(_units, core, python, paths))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     fixtures = importlib.import_module("ansible_collections.ocitools.registry.tests.unit.registry.fixtures")
     if not config.pluginmanager.is_registered(fixtures):
         config.pluginmanager.register(fixtures)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> t.Any:
+    """Let a worker that has nothing left take tests from another one: plays of the guides take longer than a hundred other tests."""
+    return importlib.import_module("xdist.scheduler").WorkStealingScheduling(config, log)

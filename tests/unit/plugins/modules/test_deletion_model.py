@@ -25,7 +25,7 @@ TRUSTY = ["full", "distribution2", "distribution3", "quay", "crane", "harbor"]
 GREEDY = ["deletes_manifest", "removes_siblings"]  # ways of delete_by_tag that take more than the tag
 
 model = settings(
-    deadline=None, max_examples=100, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=60, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
