@@ -38,6 +38,7 @@ def _commands(tree: Path) -> t.Iterator[tuple[Path, list[str | Path]]]:
     yield CHECKOUT, ["ruff", "check", "--no-cache", "."]
     yield CHECKOUT, ["ruff", "format", "--no-cache", "--check", "."]
     yield CHECKOUT, ["shellcheck", ".ci/run"]
+    yield CHECKOUT, ["zizmor", "--offline", "--quiet", ".github"]
     yield tree.parents[2], [*mypy, *(word for name in _packages(tree) for word in ("-p", name))]
     yield tree / _RUNNER, [*mypy, "."]
     yield tree, ["yamllint", "--strict", "."]
