@@ -99,7 +99,7 @@ class Sender:
                 raise
 
     def _failure(self, answer: Answer) -> RegistryError:
-        return self._api.exchange.failure(answer, self._action, self._api.name)
+        return self._api.failure(answer, self._action)
 
     def _in_chunks(self) -> bool:
         forced = self._ways.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
@@ -174,7 +174,7 @@ class Sender:
     # Chunks
 
     def _send_chunks(self, least: int) -> None:
-        offset = furthest = 0
+        offset = renewed = 0
         stream = self._open_blob(self._descriptor)
         try:
             while offset < self._descriptor.size:
@@ -182,13 +182,13 @@ class Sender:
                 length = min(wanted, self._descriptor.size - offset)
                 answer = self._send_chunk(stream, offset, length)
                 reached = self._after_chunk(answer, offset, length)
-                if reached == offset + length:
-                    if reached > furthest:  # a registry that forgets what it took gets no further attempts for taking it again
-                        self._retry = Retry(self._retries)
-                else:
+                if reached - renewed >= min(length, SMALLEST_CHUNK):
+                    self._retry = Retry(self._retries)  # none for what the registry took before and forgot
+                    renewed = reached
+                if reached != offset + length:
                     stream.close()
                     stream = open_at(self._open_blob, self._descriptor, reached)
-                offset, furthest = reached, max(reached, furthest)
+                offset = reached
         finally:
             stream.close()
         self._commit(b"")
@@ -222,23 +222,36 @@ class Sender:
         if answer.status in _TAKEN:
             answer.finish()
             self._follow(answer)
-            if _reached(answer) in (None, offset + length):
-                return offset + length
-            self._take_restart(answer)
-        elif answer.status in (413, 416):
+            return self._check_range(answer, offset, length)
+        if answer.status in (413, 416):
             if answer.status == 413 and length <= SMALLEST_CHUNK:
                 raise self._failure(answer)
             answer.finish()
             self._follow(answer)
             self._take_restart(answer)
             self._ways.largest_chunk = max(min(self._ways.largest_chunk, length) // 4, SMALLEST_CHUNK)
-        elif answer.status in _SESSION_LOST:
+            reached = self._resynchronize(offset)
+            if reached == offset and length <= SMALLEST_CHUNK:
+                raise _Restart  # it does not take what it asks for
+            return reached
+        if answer.status in _SESSION_LOST:
             answer.finish()
             self._take_restart(answer)
             raise _Restart
-        elif not (answer.status in RETRIED and self._retry.after_answer(answer)):
+        if not (answer.status in RETRIED and self._retry.after_answer(answer)):
             self._refuse(answer)
         return self._resynchronize(offset)
+
+    def _check_range(self, answer: Answer, offset: int, length: int) -> int:
+        """Return how much of the blob the registry has, which ``answer`` may misstate; one that was caught at it is not believed again."""
+        end = offset + length
+        if self._ways.misstates_range or _reached(answer) in (None, end):
+            return end
+        reached = self._resynchronize(offset)
+        self._ways.misstates_range = reached == end
+        if reached == offset:
+            self._take_restart(answer)
+        return reached
 
     def _follow(self, answer: Answer) -> None:
         if answer.headers.get("Location"):

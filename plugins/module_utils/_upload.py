@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ._api import RepositoryApi
+from ._auth import TokenRefused
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._image_source import BlobStream
@@ -48,8 +49,9 @@ class Upload:
             return "existing"
         session: Answer | None = None
         for repository in mount_from if not self._ways.ignores_mount else ():
-            self._sender.cancel(session)
-            session = self._mount(repository)
+            if repository in self._ways.unreadable:
+                continue
+            session = self._mount(repository, session)
             if session is None:
                 return "existing" if repository == own else "mounted"
         if session is not None and self._is_there_after_all():
@@ -64,11 +66,18 @@ class Upload:
         self._sender.send(session)
         return "uploaded"
 
-    def _mount(self, repository: str) -> Answer | None:
-        """Ask for the blob of ``repository``; return the session that was opened instead, None where the blob is there now."""
+    def _mount(self, repository: str, session: Answer | None) -> Answer | None:
+        """Ask for the blob of ``repository``, in place of the ``session`` before; return the new one, None where the blob is there now."""
         own = repository == self._api.repository
         scopes = () if own else (f"repository:{repository}:pull",)
-        answer = self._api.start_upload(self._descriptor.digest, repository, scopes)
+        try:
+            answer = self._api.start_upload(self._descriptor.digest, repository, scopes)
+        except TokenRefused:
+            if own:
+                raise
+            self._ways.unreadable.add(repository)
+            return session or self._sender.start()
+        self._sender.cancel(session)
         if answer.status == 201:
             answer.finish()
             self._ways.mounts = True

@@ -9,59 +9,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._connection import ConnectionOptions, Connections
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
 from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
 from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.uploads import MIB, MakeRegistry, Push, is_large
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
-
-MakeRegistry = t.Callable[..., FakeRegistry]
-MIB = 1024 * 1024
-
-
-def _is_large(request: t.Any) -> bool:
-    """Whether the request carries bytes of the layer, not the config."""
-    return int(request.headers.get("Content-Length", "0")) >= MIB
-
-
-class Push:
-    """An image of one layer of ``size`` bytes, to be pushed to ``app:1``."""
-
-    def __init__(self, registry: FakeRegistry, folder: Path, size: int = 3 * MIB, **options: t.Any) -> None:
-        self.registry = registry
-        self.content = images.image(layers=[images.layer_tar("layer", size)], compression="")
-        self.layer = self.content.document["layers"][0]["digest"]
-        self.path = images.write_layout(folder / "layout", {"1": self.content})
-        settings = {"concurrency": 1, **{key: value for key, value in options.items() if key != "chunk_size"}}
-        self.connections = Connections(ConnectionOptions.parse(registry.args(**settings)))
-        client = RegistryClient(self.connections.connection(registry.host)).with_segment("app")
-        self.client = client.with_options(chunk_size=options.get("chunk_size", 0))
-
-    def run(self) -> None:
-        """Push, and see that what arrived is whole."""
-        source = t.cast(LayoutImage, open_source(self.path, None))
-        try:
-            self.client.push_image("1", source)
-        finally:
-            source.close()
-            self.connections.close()
-        assert self.registry.tags("app") == {"1": self.content.digest}
-        assert self.registry.gaps() == []
-        assert not self.registry.style.resumable or self.registry.sessions("app") == []
-
-    def fail(self) -> RegistryError:
-        """Push, which must fail and leave no tag."""
-        with pytest.raises(RegistryError) as caught:
-            self.run()
-        assert self.registry.tags("app") == {}
-        return caught.value
-
-    def bodies(self) -> int:
-        """How many times bytes of the layer began to be sent."""
-        return sum(1 for request in self.registry.named("put_upload", "patch_upload") if request.length >= MIB)
-
 
 # One request a blob
 
@@ -100,7 +52,7 @@ def test_63_an_empty_blob(registry: FakeRegistry, tmp_path: Path) -> None:
 def test_60_a_body_that_is_too_large_goes_in_chunks(make_registry: MakeRegistry, tmp_path: Path, early: bool) -> None:
     registry = make_registry(body_limit=2 * MIB)
     if early:
-        registry.on("put_upload", where=_is_large).html(413).early()
+        registry.on("put_upload", where=is_large).html(413).early()
     Push(registry, tmp_path, size=9 * MIB).run()
     assert max(request.length for request in registry.named("patch_upload") if request.status < 300) <= 2 * MIB
 
@@ -150,12 +102,12 @@ def test_66_a_session_that_is_given_up_is_cancelled(make_registry: MakeRegistry,
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_56_a_broken_connection_is_no_failure(registry: FakeRegistry, tmp_path: Path, times: int) -> None:
-    registry.on("put_upload", times=times, where=_is_large).reset_in_body(MIB)
+    registry.on("put_upload", times=times, where=is_large).reset_in_body(MIB)
     Push(registry, tmp_path).run()
 
 
 def test_after_repeated_breaks_chunks_resume_where_it_broke(registry: FakeRegistry, tmp_path: Path) -> None:
-    registry.on("put_upload", times=2, where=_is_large).reset_in_body(MIB)
+    registry.on("put_upload", times=2, where=is_large).reset_in_body(MIB)
     registry.on("patch_upload", nth=2).reset_in_body(MIB)
     push = Push(registry, tmp_path, size=20 * MIB)
     push.run()
@@ -204,54 +156,6 @@ def test_52_a_passing_fault_is_tried_again(registry: FakeRegistry, tmp_path: Pat
 def test_a_fault_that_stays_is_an_error(registry: FakeRegistry, tmp_path: Path) -> None:
     registry.on("put_upload", times=None).answer(503)
     assert Push(registry, tmp_path, retries=1).fail().kind == "server"
-
-
-# Chunks
-
-
-def test_46_chunks(registry: FakeRegistry, tmp_path: Path) -> None:
-    push = Push(registry, tmp_path, size=3 * MIB + 5, chunk_size=MIB)
-    push.run()
-    sizes = [request.length for request in registry.named("patch_upload")]
-    assert sizes[:3] == [MIB, MIB, MIB]
-    assert sum(sizes) == push.content.document["layers"][0]["size"]
-
-
-def test_51_the_least_chunk_is_kept(make_registry: MakeRegistry, tmp_path: Path) -> None:
-    registry = make_registry(chunk_minimum=2 * MIB)
-    Push(registry, tmp_path, size=5 * MIB, chunk_size=MIB).run()
-    assert [request.length for request in registry.named("patch_upload")][:2] == [2 * MIB, 2 * MIB]
-
-
-def test_47_a_416_is_settled_by_the_state_of_the_upload(registry: FakeRegistry, tmp_path: Path) -> None:
-    registry.on("patch_upload", nth=2).answer(416)
-    Push(registry, tmp_path, size=4 * MIB, chunk_size=MIB).run()
-    assert registry.counts()["upload_status"] == 1
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_48_a_refused_chunk_goes_on_from_the_state_of_the_upload(registry: FakeRegistry, tmp_path: Path, status: int) -> None:
-    registry.on("patch_upload", nth=3).answer(status)
-    Push(registry, tmp_path, size=5 * MIB, chunk_size=MIB).run()
-    assert registry.counts()["upload_status"] == 1
-    assert [str(request.headers.get("Content-Range")).partition("-")[0] for request in registry.named("patch_upload")].count("0") == 1
-
-
-def test_49_a_registry_that_appends_silently_is_caught_by_its_range(make_registry: MakeRegistry, tmp_path: Path) -> None:
-    registry = make_registry("distribution2")
-    registry.on("patch_upload", nth=2).reset_in_body(MIB // 2)
-    Push(registry, tmp_path, size=4 * MIB, chunk_size=MIB).run()
-
-
-@pytest.mark.parametrize("chunk_range", ["off", "garbage", "stale", "relative"])
-def test_50_a_range_that_does_not_fit(make_registry: MakeRegistry, tmp_path: Path, chunk_range: str) -> None:
-    registry = make_registry(chunk_range=chunk_range)
-    Push(registry, tmp_path, size=3 * MIB, chunk_size=MIB).run()
-
-
-@pytest.mark.parametrize("status", [201, 202, 204])
-def test_a_chunk_is_taken_by_any_good_answer(make_registry: MakeRegistry, tmp_path: Path, status: int) -> None:
-    Push(make_registry(patch_status=status), tmp_path, chunk_size=MIB).run()
 
 
 # Tokens

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Uploads in chunks, and what registries say of those that they have taken."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins.uploads import MIB, MakeRegistry, Push, is_large
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+
+def _count_one_more(answer: t.Any) -> None:
+    told = re.fullmatch(r"0-(\d+)", answer.headers.get("Range"))
+    if told:
+        answer.headers.set("Range", f"0-{int(told[1]) + 1}")
+
+
+def test_46_chunks(registry: FakeRegistry, tmp_path: Path) -> None:
+    push = Push(registry, tmp_path, size=3 * MIB + 5, chunk_size=MIB)
+    push.run()
+    sizes = [request.length for request in registry.named("patch_upload")]
+    assert sizes[:3] == [MIB, MIB, MIB]
+    assert sum(sizes) == push.content.document["layers"][0]["size"]
+
+
+def test_51_the_least_chunk_is_kept(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry(chunk_minimum=2 * MIB)
+    Push(registry, tmp_path, size=5 * MIB, chunk_size=MIB).run()
+    assert [request.length for request in registry.named("patch_upload")][:2] == [2 * MIB, 2 * MIB]
+
+
+def test_47_a_416_is_settled_by_the_state_of_the_upload(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("patch_upload", nth=2).answer(416)
+    Push(registry, tmp_path, size=4 * MIB, chunk_size=MIB).run()
+    assert registry.counts()["upload_status"] == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_48_a_refused_chunk_goes_on_from_the_state_of_the_upload(registry: FakeRegistry, tmp_path: Path, status: int) -> None:
+    registry.on("patch_upload", nth=3).answer(status)
+    Push(registry, tmp_path, size=5 * MIB, chunk_size=MIB).run()
+    assert registry.counts()["upload_status"] == 1
+    assert [str(request.headers.get("Content-Range")).partition("-")[0] for request in registry.named("patch_upload")].count("0") == 1
+
+
+def test_49_a_registry_that_appends_silently_is_caught_by_its_range(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry("distribution2")
+    registry.on("patch_upload", nth=2).reset_in_body(MIB // 2)
+    Push(registry, tmp_path, size=4 * MIB, chunk_size=MIB).run()
+
+
+@pytest.mark.parametrize("chunk_range", ["off", "garbage", "stale", "relative"])
+def test_50_a_range_that_does_not_fit(make_registry: MakeRegistry, tmp_path: Path, chunk_range: str) -> None:
+    registry = make_registry(chunk_range=chunk_range)
+    Push(registry, tmp_path, size=13 * MIB, chunk_size=MIB).run()
+    assert registry.counts()["patch_upload"] <= 14
+    assert registry.counts().get("upload_status", 0) <= 1  # it is asked once what is true
+
+
+def test_a_registry_that_says_one_byte_too_many_begins_anew(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry("quay")
+    registry.on("upload_status", times=None, optional=True).change(_count_one_more)
+    registry.on("patch_upload", nth=3).reset_in_body(MIB // 2)
+    Push(registry, tmp_path, size=8 * MIB, chunk_size=MIB).run()
+
+
+def test_a_connection_that_breaks_in_every_chunk_gets_on_all_the_same(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("patch_upload", times=12, where=is_large).reset_in_body(MIB // 2)
+    Push(registry, tmp_path, size=8 * MIB, chunk_size=MIB).run()
+
+
+@pytest.mark.parametrize("status", [201, 202, 204])
+def test_a_chunk_is_taken_by_any_good_answer(make_registry: MakeRegistry, tmp_path: Path, status: int) -> None:
+    Push(make_registry(patch_status=status), tmp_path, chunk_size=MIB).run()
