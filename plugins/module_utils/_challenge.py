@@ -68,6 +68,13 @@ def split_scopes(scope: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(scope.split()))
 
 
+def without_deletion(asked: t.Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes without the action ``delete``, for a task that deletes nothing."""
+    split = [scope.rpartition(":") for scope in asked]
+    kept = [(resource, colon, [action for action in actions.split(",") if action != "delete"]) for resource, colon, actions in split]
+    return tuple(f"{resource}{colon}{','.join(actions)}" for resource, colon, actions in kept if actions)
+
+
 def merge_scopes(*groups: t.Iterable[str]) -> tuple[str, ...]:
     """Return one list of scopes: the actions for each resource joined, those with push first."""
     actions: dict[str, dict[str, None]] = {}

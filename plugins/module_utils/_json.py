@@ -13,6 +13,7 @@ from ._errors import RegistryError
 
 MAX_DEPTH = 64
 MAX_DIGITS = 30
+MAX_VALUES = 250_000  # each takes much more memory than its text
 
 
 def _unique(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
@@ -61,6 +62,8 @@ def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response"
     """Return what JSON ``raw`` holds, whatever its type; the rest as ``load_object``."""
     if len(raw) > limit:
         raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
+    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+        raise RegistryError(f"{what} holds more than the limit of {MAX_VALUES} values.", "limit")
     try:
         document = json.loads(
             raw.decode("utf-8"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import threading
@@ -14,6 +15,7 @@ from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST = 4  # shorter secrets would mask ordinary text such as "sha256" or "changed"
+_LONG = 8  # shorter ones in another case would mask names of images
 CUT = "..."  # what stands where text was cut
 
 
@@ -43,13 +45,21 @@ def _json_texts(secret: str) -> t.Iterator[str]:
     yield short.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def _html_in_decimal(secret: str) -> str:
+    """Return ``secret`` as Go writes it into HTML."""
+    return html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+
+
 def _forms(secret: str) -> t.Iterator[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     for text in (secret, raw.decode("latin-1")):  # as it is, and as it comes back in a header
         yield text
         yield text.strip()
         yield clean(text, len(text))
-    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+    yield from (html.escape(secret), html.escape(secret, quote=False), _html_in_decimal(secret))
+    if len(secret) >= _LONG:
+        yield from (secret.lower(), secret.upper())
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw), quote(quote(raw, safe=""), safe="")):
         yield quoted
         yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)
     for escaped in (*_json_texts(secret), repr(secret)[1:-1], ascii(secret)[1:-1]):
@@ -67,6 +77,7 @@ class Scrubber:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
+        self._fresh: list[str] = []  # known, but not among the forms yet
         self._forms: dict[str, tuple[str, ...]] = {}  # by their first characters, the longest first
         self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
@@ -77,14 +88,21 @@ class Scrubber:
             return
         with self._lock:
             self._known.add(secret)
-            forms = dict(self._forms)
-            for form in _forms(secret):
-                if len(form) >= SHORTEST:
-                    same = {*forms.get(form[:SHORTEST], ()), form}
-                    forms[form[:SHORTEST]] = tuple(sorted(same, key=len, reverse=True))
-            self._forms = forms
-            # Of the forms only their beginnings: a task may learn hundreds of long tokens.
-            self._pattern = re.compile("|".join(map(re.escape, forms)))
+            self._fresh.append(secret)
+
+    def _learn(self) -> None:
+        """Make the forms of new secrets, all at once when text has to be scrubbed: a task may learn hundreds of tokens."""
+        with self._lock:
+            if not self._fresh:
+                return
+            forms = {start: set(same) for start, same in self._forms.items()}
+            for secret in self._fresh:
+                for form in _forms(secret):
+                    if len(form) >= SHORTEST:
+                        forms.setdefault(form[:SHORTEST], set()).add(form)
+            self._forms = {start: tuple(sorted(same, key=len, reverse=True)) for start, same in forms.items()}
+            self._pattern = re.compile("|".join(map(re.escape, forms)))  # of the forms only their beginnings
+            self._fresh.clear()
 
     def text(self, value: str) -> str:
         """Return ``value`` with every known secret masked, also the beginning of one where ``value`` was cut."""
@@ -98,6 +116,7 @@ class Scrubber:
 
     def _find(self, text: str) -> t.Iterator[tuple[int, int]]:
         """Yield where secrets stand in ``text``, in order; they may overlap."""
+        self._learn()
         match = self._pattern.search(text) if self._pattern else None
         while match is not None:
             length = self._length(text, match.start())

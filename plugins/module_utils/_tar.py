@@ -179,12 +179,14 @@ class _Scan:
 
     def _pax(self, raw: bytes) -> dict[str, str]:
         said: dict[str, str] = {}
-        while raw.rstrip(b"\0"):
-            match = _LENGTH.match(raw)
+        start, end = 0, len(raw.rstrip(b"\0"))
+        while start < end:
+            match = _LENGTH.match(raw, start)
             length = int(match.group(1)) if match else 0
-            record, raw = raw[:length], raw[length:]
-            key, equals, value = record[match.end() if match else 0 :].partition(b"=")
-            if not equals or len(record) < length or not value.endswith(b"\n"):
+            record = raw[match.end() if match else start : start + length]
+            start += length
+            key, equals, value = record.partition(b"=")
+            if not equals or start > len(raw) or not value.endswith(b"\n"):
                 raise self._damaged("a pax header cannot be read")
             if key.startswith(b"GNU.sparse"):
                 raise self._damaged("it holds a sparse file")

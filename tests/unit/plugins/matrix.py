@@ -117,6 +117,7 @@ FAULTS: dict[str, Spoil] = {
     "reset": lambda rule: rule.reset(),
     "drop": lambda rule: rule.drop(),
     "raw nonsense": lambda rule: rule.raw(b"no HTTP at all\r\n\r\n"),
+    "a chunk of less than nothing": lambda rule: rule.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nabc\r\n0\r\n\r\n"),
     "truncate": lambda rule: rule.truncate(3),
     "truncate and reset": lambda rule: rule.truncate(3, reset=True),
     "truncated chunks": lambda rule: rule.chunked().truncate(3),

@@ -72,6 +72,13 @@ def test_t17_a_document_over_the_limit_is_no_json_error() -> None:
     assert "limit of 8 bytes" in refusal(load_object, b'{"a": 1} ', 8, "The document", kind="limit").message
 
 
+@pytest.mark.parametrize("item", [b"1", b"[]", b"{}", b'{"a":1}'])
+def test_t17_a_document_holds_so_many_values_and_no_more(item: bytes) -> None:
+    many = b'{"a":[' + b",".join([item] * 300_000) + b"]}"
+    assert "250000 values" in refusal(load_object, many, 10 * LIMIT, "The document", kind="limit").message
+    assert len(load(b'{"a":[' + b",".join([item] * 100_000) + b"]}")["a"]) == 100_000
+
+
 @pytest.mark.parametrize("inner", [b"1", b"{}", b"[]", b'"text"'])
 def test_t17_what_is_just_deep_enough_is_read(inner: bytes) -> None:
     depth = MAX_DEPTH - (inner in (b"{}", b"[]"))

@@ -53,7 +53,10 @@ def spellings(secret: str) -> t.Iterator[str]:
     )
     yield json.dumps(secret, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     yield from (repr(secret), ascii(secret), f"{secret!a:.500}", str([secret]), str({secret: 1}))
-    yield from (raw.hex(), raw.hex().upper())
+    yield from (raw.hex(), raw.hex().upper(), quote(quote(raw, safe=""), safe=""))
+    yield from (html.escape(secret), html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"))
+    if len(secret) >= 8:
+        yield from (secret.lower(), secret.upper())
     for before in ("", "u", "us", "usr", "user:"):
         for behind in ("", "x", "xy", "xyz"):
             text = before.encode() + raw + behind.encode()

@@ -231,6 +231,13 @@ def test_t15_any_lifetime_of_a_token_is_lived_with(make_registry: MakeRegistry, 
     assert len(registry.named("token")) == 1
 
 
+def test_t36_a_challenge_does_not_widen_a_token_to_deletion(guarded: FakeRegistry, connect: MakeClient) -> None:
+    wide = f'Bearer realm="{guarded.url}/token",service="registry.test",scope="repository:app:pull,push,delete"'
+    guarded.on("head_manifest", before_auth=True).answer(401, {"WWW-Authenticate": wide})
+    connect(guarded, "app").get_digest("1")
+    assert [request.query["scope"] for request in guarded.named("token")] == [["repository:app:pull,push"]]
+
+
 def test_t15_words_of_a_challenge_add_no_parameters(guarded: FakeRegistry, connect: MakeClient) -> None:
     challenge = f'Bearer realm="{tokens(guarded).url}",service="a&account=root",scope="repository:app:pull&scope=x:y:*"'
     guarded.on("get_manifest", before_auth=True).call(_challenge(challenge))

@@ -99,6 +99,19 @@ def test_t04_an_upload_to_an_address_of_this_machine_names_the_option(
     evil.assert_untouched()
 
 
+def test_t04_a_host_that_takes_uploads_leads_nowhere_into_the_registry(
+    make_registry: MakeRegistry, connect: MakeClient, tmp_path: Path
+) -> None:
+    registry = make_registry(auth="basic", location="other_host")
+    registry.add_image("app", "1")
+    back = Answer(202, Headers([("Location", f"{registry.url}/v2/app/manifests/1"), ("Content-Length", "0")]), b"")
+    registry.on("put_upload", times=None).answer(413)
+    registry.on("patch_upload", times=None).call(lambda request: back)
+    error = refused(connect(registry, "app", allowed_hosts=[registry.storage.host]), "location", tmp_path)
+    assert error.kind == "untrusted_target"
+    assert {request.server for request in registry.requests if request.method in ("PUT", "DELETE")} == {"storage"}
+
+
 # T5: foreign layers
 
 
