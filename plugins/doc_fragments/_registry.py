@@ -46,8 +46,8 @@ options:
     description:
       - The text of an auth file as JSON, for the credentials of several registries without a file, for example
         C({{ my_auths | to_json }}).
-      - Text that is no auth file, or has an entry for the host without credentials, fails with the error kind V(credentials); the text itself is never
-        shown.
+      - Text that is no auth file, or has an entry for the host with something else than credentials, fails with the error kind V(credentials); the text
+        itself is never shown. An entry with nothing in it stands for no credentials.
     type: str
   auth_file:
     description:

@@ -71,6 +71,10 @@ class RepositoryApi:
         """Send a request about this repository."""
         return self.exchange.send(method, target, self.scopes, self.repository, reference=reference or self.name, **options)
 
+    def failure(self, answer: Answer, action: str, shown: str | None = None) -> RegistryError:
+        """Return the error that the ``answer`` to a request about this repository, or about ``shown`` in it, means."""
+        return self.exchange.failure(answer, action, shown or self.name, self.repository)
+
     # Manifests (end-2, end-3, end-7, end-9)
 
     def _manifest_url(self, identifier: str) -> Target:
@@ -78,16 +82,17 @@ class RepositoryApi:
         return self.url(f"manifests/{checked}")
 
     def head_manifest(self, identifier: str) -> Head | None:
-        """Return what HEAD tells of a manifest; None where the registry refuses HEAD (405) or its 404 is no registry's."""
+        """Return what HEAD tells of a manifest; None where a GET has to: HEAD is refused (405), or its 404 is not the registry's own."""
         shown = self.display(identifier)
         answer = self.send("HEAD", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
         if answer.status == 200:
             answer.finish()
             return _head(answer)
-        if answer.status == 405 or (answer.status == 404 and answer.content_type == "text/html"):
+        foreign = answer.content_type == "text/html" or answer.target.origin != self.exchange.origin
+        if answer.status == 405 or (answer.status == 404 and foreign):
             answer.finish()
             return None
-        raise self.exchange.failure(answer, f"Reading {shown}", shown)
+        raise self.failure(answer, f"Reading {shown}", shown)
 
     def get_manifest(self, identifier: str) -> Manifest:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
@@ -95,7 +100,7 @@ class RepositoryApi:
         whole = (MAX_MANIFEST, f"The manifest of {shown}")
         answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT}, whole=whole)
         if answer.status != 200:
-            raise self.exchange.failure(answer, f"Reading {shown}", shown)
+            raise self.failure(answer, f"Reading {shown}", shown)
         raw = answer.read_all(*whole)
         announced = _digest_header(answer)
         wanted = Digest.parse(identifier) if is_digest(identifier) else announced
@@ -113,7 +118,7 @@ class RepositoryApi:
         shown = self.display(identifier)
         answer = self.send("PUT", self._manifest_url(identifier), shown, headers={"Content-Type": manifest.media_type}, body=manifest.raw)
         if answer.status not in (200, 201, 202):
-            raise self.exchange.failure(answer, f"Writing {shown}", shown)
+            raise self.failure(answer, f"Writing {shown}", shown)
         answer.finish()
         confirmed = _digest_header(answer)
         if confirmed and confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest:
@@ -139,7 +144,7 @@ class RepositoryApi:
         if answer.status == 200:
             answer.finish()
             return answer.length is None or answer.length == descriptor.size
-        failure = self.exchange.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}", self.name)
+        failure = self.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}")
         if isinstance(failure, NotFound):
             return False
         raise failure
@@ -152,7 +157,7 @@ class RepositoryApi:
         headers = {"Range": f"bytes={start}-"} if start else {}
         answer = self.send("GET", self.url(f"blobs/{digest}"), headers=headers)
         if answer.status not in (200, 206) and not (start and answer.status == 416):
-            raise self.exchange.failure(answer, f"Reading the blob {digest} of {self.name}", self.name)
+            raise self.failure(answer, f"Reading the blob {digest} of {self.name}")
         return answer
 
     # Uploads (end-4 to end-6, end-11, end-13, end-14)
@@ -165,10 +170,22 @@ class RepositoryApi:
         return self.exchange.send("POST", target, merged, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
 
     def upload_target(self, answer: Answer) -> Target:
-        """Return where an upload goes on, as its last answer says; foreign hosts must be as safe as the registry itself."""
+        """Return where an upload goes on, as its last answer says; foreign hosts must be as safe as the registry itself.
+
+        From there no way leads back: a stranger must not choose what the credentials are sent to.
+        """
         shown = f"The upload address that {self.exchange.registry} gave"
         target = answer.target.join(answer.headers.get("Location", ""), shown)
         self.exchange.transport.trust.check_scheme(target.origin, shown)
+        if target.origin == self.exchange.origin != answer.target.origin:
+            raise RegistryError(
+                f"{answer.target.origin.authority}, where an upload to {self.name} goes, leads it back to the registry: that is refused.",
+                "untrusted_target",
+                answer.status,
+                None,
+                self.exchange.registry,
+                self.name,
+            )
         return target
 
     def send_upload(self, method: str, target: Target, body: Body = None, headers: t.Mapping[str, str] | None = None) -> Answer:
@@ -185,8 +202,11 @@ class RepositoryApi:
         what = f"A page of the {key} of {self.name}"
         answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name, whole=(MAX_PAGE, what))
         if answer.status != 200:
-            raise self.exchange.failure(answer, f"Listing the {key} of {self.name}", self.name)
-        names = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what).get(key)
+            raise self.failure(answer, f"Listing the {key} of {self.name}")
+        document = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what)
+        if key == "tags" and not {"name", "tags"} & document.keys():
+            raise RegistryError(f"{what} is no list of tags: check that {self.exchange.registry} is a registry.", "invalid_response")
+        names = document.get(key)
         names = [] if names is None else names
         if not isinstance(names, list):
             raise RegistryError(f"{what} is no list.", "invalid_response")
@@ -201,11 +221,11 @@ class RepositoryApi:
         """Return one page of referrers; None where the registry has no referrers API."""
         what = f"The referrers in {self.name}"
         answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
-        if answer.status in (400, 404, 405):
+        if answer.status in (400, 404, 405, 406):
             answer.finish()
             return None, None
         if answer.status != 200:
-            raise self.exchange.failure(answer, f"Listing the referrers in {self.name}", self.name)
+            raise self.failure(answer, f"Listing the referrers in {self.name}")
         page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
         return page, self._following(answer)
 
@@ -214,7 +234,7 @@ class RepositoryApi:
         if link is None:
             return None
         target = answer.target.join(link, f"The next page that {self.exchange.registry} names")
-        if target.origin != self.exchange.origin:
+        if target.origin != answer.target.origin:
             raise RegistryError(
                 f"The registry {self.exchange.registry} names a next page on {target.origin.authority}: another host is refused.",
                 "untrusted_target",

@@ -12,7 +12,7 @@ from ._api import RepositoryApi
 from ._challenge import merge_scopes
 from ._deletion import delete_digest, delete_tag
 from ._download import RegistryImage
-from ._errors import NotFound, RegistryError
+from ._errors import NotFound, RegistryError, damaged
 from ._exchange import Exchange
 from ._fanout import fan_out
 from ._image_source import ImageSource
@@ -21,17 +21,14 @@ from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
 from ._subset import check_platforms, image_config
+from ._tagging import TagMap, find_digest, find_digests, write_tags
 from ._transfer import (
     Execution,
     PushPlan,
-    TagMap,
     TransferOptions,
     Transferred,
-    find_digest,
-    find_digests,
     plan_push,
     predict,
-    write_tags,
 )
 from ._ways import Ways
 
@@ -140,15 +137,24 @@ class RegistryClient:
 
         Errors: ``not_found`` also where an index has no such platform, or a single image is for another one.
         """
-        api, identifier = self.api, _identifier(tag)
-        manifest = api.get_manifest(identifier)
-        if platform is None:
-            return manifest
-        shown = api.display(identifier)
+        manifest = self.api.get_manifest(_identifier(tag))
+        return manifest if platform is None else self.choose(manifest, platform, tag)
+
+    def choose(self, manifest: Manifest, platform: Platform, tag: str) -> Manifest:
+        """Return the image for ``platform`` out of a ``manifest`` that ``tag`` leads to; errors as of ``get_manifest``."""
+        api = self.api
+        shown, registry = api.display(_identifier(tag)), self.connection.exchange.registry
         if manifest.is_index:
-            return api.get_manifest(str(manifest.child(platform, shown).digest))
-        check_platforms(self.image_of(manifest), [platform], shown, self.connection.exchange.registry)
+            return self.get_child(manifest.child(platform, shown, registry), shown)
+        check_platforms(self.image_of(manifest), [platform], shown, registry)
         return manifest
+
+    def get_child(self, child: Descriptor, shown: str) -> Manifest:
+        """Return the manifest of a ``child`` of the index that is ``shown`` so; that it lacks does not mean that the index is absent."""
+        try:
+            return self.api.get_manifest(str(child.digest))
+        except NotFound as error:
+            raise damaged(error, f"{shown} is an index and lacks {child.digest}, which it lists") from None
 
     def get_image_config(self, tag: str, platform: Platform | None = None) -> dict[str, t.Any]:
         """Return the config of an image; an index needs a ``platform``."""
@@ -203,7 +209,7 @@ class RegistryClient:
     def plan_push(self, source: ImageSource, tags: t.Sequence[str], existing: str = "overwrite", before: TagMap | None = None) -> PushPlan:
         """Return, by reads only, what has to be written so that ``tags`` (or the digest itself) are ``source``.
 
-        ``before`` is what they are on, where that is known.
+        ``before`` is what some of them are on, as far as that is known.
         """
         return plan_push(self._acting(), source, tags, existing, self.connection.options, before)
 
@@ -211,9 +217,9 @@ class RegistryClient:
         """Return what ``execute_push`` would send."""
         return predict(self._acting(), plan, self.connection.options)
 
-    def execute_push(self, plan: PushPlan, source: ImageSource) -> Transferred:
-        """Carry out ``plan``."""
-        return Execution(self._acting("push"), source, self.connection.ways, self.connection.options).run(plan)
+    def execute_push(self, plan: PushPlan, source: ImageSource, written: set[str] | None = None) -> Transferred:
+        """Carry out ``plan``; the tags are added to ``written`` as soon as they are."""
+        return Execution(self._acting("push"), source, self.connection.ways, self.connection.options).run(plan, written)
 
     def push_image(self, tag: str, source: ImageSource, *more_tags: str, existing: str = "overwrite") -> Transferred:
         """Push an image or index from any source to ``tag`` and ``more_tags``; nothing is sent that is there."""
@@ -234,9 +240,9 @@ class RegistryClient:
         """Return the digest of each tag, None for those that are absent."""
         return find_digests(self.api, check_tags(tags), self.connection.options.workers)
 
-    def tag_manifest(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
-        """Put ``manifest``, which the repository has, under each tag, byte by byte as it is."""
-        write_tags(self._acting("push"), manifest, check_tags(tags), self.connection.options.workers)
+    def tag_manifest(self, manifest: Manifest, tags: t.Sequence[str], written: set[str] | None = None) -> None:
+        """Put ``manifest``, which the repository has, under each tag, byte by byte as it is; add those that are done to ``written``."""
+        write_tags(self._acting("push"), manifest, check_tags(tags), self.connection.options.workers, written)
 
     def tag_image(self, source: str, destination: str) -> bool:
         """Put ``source`` under the tag ``destination`` too; return False where it was so already."""

@@ -115,10 +115,11 @@ class Connections:
         if self._options.registry:
             return split_base(self._options.registry)[0]
         if len(hosts) > 1 and (self._explicit or self._options.client_cert):
-            what = "credentials" if self._explicit else "client certificate"
+            what = "one set of credentials" if self._explicit else "one client certificate"
+            way = ", or give the credentials of each in auth_file or auth_config" if self._explicit else ""
             raise RegistryError(
-                f"The task gives one set of {what} but its names reach several registries ({', '.join(sorted(hosts))}): "
-                "set registry, or give the credentials of each in auth_file or auth_config.",
+                f"The task gives {what} but its names reach several registries ({', '.join(sorted(hosts))}): "
+                f"name the images of one registry only{way}.",
                 "invalid_option",
             )
         return next(iter(hosts)) if len(hosts) == 1 else None

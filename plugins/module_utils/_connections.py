@@ -258,6 +258,6 @@ def environ_proxy(url: str) -> str | None:
     return proxy
 
 
-def transport_errors() -> tuple[type[Exception], ...]:
-    """Return what can be raised while a request is sent or an answer is read."""
-    return (requests.RequestException, HTTPError, http.client.HTTPException, OSError)
+def transport_errors(reading: bool = False) -> tuple[type[Exception], ...]:
+    """Return what can be raised while a request is sent, or an answer is read: then also the ValueError for a chunk of no possible size."""
+    return (requests.RequestException, HTTPError, http.client.HTTPException, OSError, *([ValueError] if reading else []))

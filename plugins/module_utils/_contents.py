@@ -91,5 +91,5 @@ class ContentReader:
 
     def _read_created(self, config: Descriptor) -> t.Any:
         api = self._client.api
-        blob = VerifiedBlob(RegistryBlob(api, config, self._client.connection.options.retries), config, api.name)
+        blob = VerifiedBlob(RegistryBlob(api, config, self._client.connection.options.retries), config, api.name, reference=api.name)
         return read_config(blob, config, api.name).get("created")

@@ -15,7 +15,7 @@ from ._module import RegistryModule
 from ._platform import Platform
 from ._reference import Reference, check_tags, parse_expected
 from ._results import Result
-from ._transfer import TagMap
+from ._tagging import TagMap
 from ._two_registries import TwoRegistries
 
 _MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
@@ -36,8 +36,9 @@ def copy_images(module: RegistryModule) -> None:
     params = module.params
     listed = params["images"]
     entries = [{"src": params["src"], "dest": params["dest"]}] if listed is None else listed
-    copies = [_parse(params, entry) for entry in entries]
+    copies = [_parse(params, entry, f" of entry {number} of images" if listed else "") for number, entry in enumerate(entries, 1)]
     _check_destinations(copies)
+    _check_order(copies)
     expected = parse_expected(params["expected_digest"])
     options = CopyOptions(params["referrers"], params["existing"], expected, module.check_mode)
     registries = module.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
@@ -63,7 +64,10 @@ def _note_changes(module: RegistryModule, done: t.Iterable[Copied]) -> None:
     module.changes(before, after)
 
 
-def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any]) -> Copy:
+def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any], where: str) -> Copy:
+    for option in ("src", "dest"):
+        if not entry[option]:
+            raise RegistryError(f"The option {option}{where} has no value: name an image.", "invalid_option")
     source = Reference.parse(entry["src"], params["src_registry"], "src_registry")
     destination = Reference.parse(entry["dest"], params["dest_registry"], "dest_registry")
     chosen = {name: (params if entry.get(name) is None else entry)[name] or () for name in ("tags", "platforms")}
@@ -79,10 +83,20 @@ def _check_destinations(copies: t.Sequence[Copy]) -> None:
         for tag in copy.tags:
             name = f"{copy.destination.name}:{tag}"
             other = writers.setdefault(name, copy)
-            if (other.source, other.platforms) != (copy.source, copy.platforms):
+            if (other.origin, other.platforms) != (copy.origin, copy.platforms):
                 raise RegistryError(
                     f"Both {other.source} and {copy.source} are to be copied to {name}: nothing was copied.", "invalid_option"
                 )
+
+
+def _check_order(copies: t.Sequence[Copy]) -> None:
+    """Refuse to copy what another copy of the task makes: which of them is done first is a matter of luck."""
+    written = {f"{copy.destination.name}:{tag}": copy for copy in copies for tag in copy.tags}
+    for copy in copies:
+        first = written.get(copy.origin, copy)
+        if first.origin != copy.origin:
+            message = f"{first.source} is to be copied to {copy.origin}, and that one is to be copied too: do it in two tasks. Nothing was copied."
+            raise RegistryError(message, "invalid_option")
 
 
 def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions) -> list[Outcome]:

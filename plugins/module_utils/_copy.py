@@ -13,11 +13,13 @@ from ._client import RegistryClient, pair_clients
 from ._companions import Companion, TagLists, find_companions, plan_companions
 from ._errors import RegistryError
 from ._image_source import ImageSource
+from ._manifest import Manifest
 from ._platform import Platform
 from ._reference import Digest, Reference, is_digest
 from ._results import Result, printable, tagging_result, transfer_result
 from ._subset import choose_platforms
-from ._transfer import PushPlan, TagMap, apply_policy
+from ._tagging import TagMap, apply_policy
+from ._transfer import PushPlan, Transferred
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Copy:
     destination: Reference
     tags: tuple[str, ...]
     platforms: tuple[Platform, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The one spelling of the source."""
+        return f"{self.source.name}{'@' if self.source.digest else ':'}{self.source.identifier}"
 
 
 @dataclass
@@ -62,7 +69,12 @@ class CopyTask:
         self._source, self._destination = pair_clients(source, destination)
         self._copy = copy
         self._options = options
-        self.wrote = False  # whether the tags were written, whatever became of signatures and the like
+        self._written: set[str] = set()
+
+    @property
+    def wrote(self) -> bool:
+        """Whether any tag was written, whatever became of the others, of signatures and the like."""
+        return bool(self._written)
 
     def run(self) -> Copied:
         """Copy (or in check mode, plan) and return what became of it."""
@@ -77,15 +89,14 @@ class CopyTask:
         if unchanged is not None:
             return unchanged
         original = self._source.get_image(self._copy.source.identifier)
-        self._check_expected(original.root.digest)
+        self._check_expected(original.root.digest, original.root)
         image = self._choose(original)
         self._source.fan_out(image.manifest, [child for child in image.root.children if child.is_manifest])
         identifiers = self._copy.tags or (str(image.root.digest),)
         plan = self._destination.plan_push(image, identifiers, self._options.existing, before)
         companions = self._find_companions(plan)
         along = plan_companions(self._destination, companions, self._options.existing)
-        transferred = self._destination.predict_push(plan) if self._options.check_mode else self._destination.execute_push(plan, image)
-        self.wrote = bool(plan.writes) and not self._options.check_mode
+        transferred = self._transfer(plan, image)
         for companion, companion_plan in zip(companions, along):
             if not self._options.check_mode:
                 self._destination.execute_push(companion_plan, companion.image)
@@ -93,6 +104,11 @@ class CopyTask:
         if self._options.referrers:
             result["referrers"] = [_companion_result(*pair) for pair in zip(companions, along)]
         return self._copied([plan, *along], original.root.digest, result)
+
+    def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:
+        if self._options.check_mode:
+            return self._destination.predict_push(plan)
+        return self._destination.execute_push(plan, image, self._written)
 
     def _copied(self, plans: t.Sequence[PushPlan], origin: Digest, result: Result) -> Copied:
         before = {self._name(key): digest for plan in plans for key, digest in plan.before.items()}
@@ -107,9 +123,9 @@ class CopyTask:
         """Return the image with the platforms that are wanted; a single image must be for all of them."""
         return choose_platforms(image, self._copy.platforms, str(self._copy.source), self._copy.source.registry)
 
-    def _check_expected(self, digest: Digest) -> None:
+    def _check_expected(self, digest: Digest, root: Manifest | None = None) -> None:
         expected = self._options.expected_digest
-        if expected is not None and digest != expected:
+        if expected is not None and digest != expected and not (root and root.has_digest(expected)):
             raise RegistryError(
                 f"{self._copy.source} has the digest {digest}, not the expected {expected}: nothing was copied.",
                 "precondition",
@@ -121,6 +137,9 @@ class CopyTask:
         if self._copy.platforms or self._options.referrers or None in before.values():
             return None
         source = self._source.get_descriptor(self._copy.source.identifier)
+        others = {digest.algorithm for digest in (*before.values(), self._options.expected_digest) if digest}
+        if others != {source.digest.algorithm}:
+            return None  # digests of two algorithms can be compared by the content alone
         self._check_expected(source.digest)
         after = apply_policy(before, source.digest, self._options.existing, self._copy.destination.name)
         if before != after:

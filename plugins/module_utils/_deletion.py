@@ -18,7 +18,7 @@ from ._manifest import Manifest
 from ._reference import Digest
 from ._referrers import remove_referrer
 from ._retry import Retry
-from ._transfer import find_digest, write_tags
+from ._tagging import find_digest, write_tags
 
 _NONCE_BITS = 96
 _PADDING = re.compile(rb"\n[ \t]{96}\Z")
@@ -28,7 +28,9 @@ _UNCERTAIN = frozenset({"network", "timeout", "server", "not_found"})  # an answ
 
 
 class TookMore(RegistryError):
-    """The registry deleted more than it was asked to: nothing further must be asked of it."""
+    """The registry deleted more than it was asked to: nothing further must be asked of it. What was to go is gone by ``method``."""
+
+    method = ""
 
 
 @dataclass
@@ -65,13 +67,22 @@ class TagDeletion:
         if method == "tag" or (method == "auto" and self.ways.by_tag):
             refusal = self._by_tag()
             if refusal is None:
-                return "tag"
+                return self._checked("tag")
             if method == "tag" or refusal.status not in _TAG_REFUSED:
                 raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
             # A denial may be about this tag alone, because an index names its manifest.
             self.ways.by_tag = refusal.kind == "denied"
         self._substitute()
-        return "substitute"
+        return self._checked("substitute")
+
+    def _checked(self, method: str) -> str:
+        """Return ``method``, by which the tag was deleted, when all else is found to be there."""
+        try:
+            self._check_rest()
+        except TookMore as error:
+            error.method = method
+            raise
+        return method
 
     def _delete(self, identifier: str) -> RegistryError | None:
         """Ask to delete a tag or digest; return why it was not done, None where it was."""
@@ -80,7 +91,7 @@ class TagDeletion:
             if answer.status in _DELETED:
                 answer.finish()
                 return None
-            failure = self.api.exchange.failure(answer, f"Deleting {self.shown}", self.shown)
+            failure = self.api.failure(answer, f"Deleting {self.shown}", self.shown)
         except RegistryError as error:
             failure = error
         if failure.kind not in _UNCERTAIN:
@@ -103,7 +114,6 @@ class TagDeletion:
         refusal = self._delete(self.tag)
         if refusal is None:
             self._wait_until_gone(self.manifest.digest)
-            self._check_rest()
         return refusal
 
     def _wait_until_gone(self, *ours: Digest) -> None:
@@ -147,13 +157,7 @@ class TagDeletion:
 
     def _substitute(self) -> None:
         """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
-        if self.manifest.subject is not None:
-            raise RegistryError(
-                f"The tag {self.shown} cannot be deleted by substitute: its manifest refers to another one, and a copy of it would be "
-                "listed there too. Nothing was changed; method digest deletes the manifest with all its tags.",
-                "unsupported",
-                reference=self.shown,
-            )
+        check_replaceable(self.shown, self.manifest)
         self._check_enabled()
         current = self._find_tag()
         if current is None:
@@ -170,7 +174,6 @@ class TagDeletion:
         except RegistryError as error:
             self._put_back(double, error)
             raise
-        self._check_rest()
 
     def _check_enabled(self) -> None:
         """Find out, without touching anything, whether the registry deletes by digest at all."""
@@ -181,7 +184,7 @@ class TagDeletion:
         if answer.status in _DELETED:
             answer.finish()
         else:
-            failure = self.api.exchange.failure(answer, f"Deleting {self.shown}", self.shown)
+            failure = self.api.failure(answer, f"Deleting {self.shown}", self.shown)
             if not isinstance(failure, NotFound):
                 failure = no_deletion(failure, self.api.exchange.registry)
                 failure.message += " Nothing was changed."
@@ -211,6 +214,17 @@ def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:
         if error.kind != "denied":
             raise
         return None
+
+
+def check_replaceable(shown: str, manifest: Manifest) -> None:
+    """Raise ``unsupported`` for a manifest with a subject: a double of it would be one more referrer."""
+    if manifest.subject is not None:
+        raise RegistryError(
+            f"The tag {shown} cannot be deleted by substitute: its manifest refers to another one, and a copy of it would be "
+            "listed there too. Nothing was changed; method digest deletes the manifest with all its tags.",
+            "unsupported",
+            reference=shown,
+        )
 
 
 def check_unmoved(shown: str, planned: Digest, current: Digest) -> None:
@@ -247,7 +261,7 @@ def delete_digest(api: RepositoryApi, manifest: Manifest, retries: int = 4) -> N
     if answer.status in _DELETED or answer.status == 404:
         answer.finish()
     else:
-        raise no_deletion(api.exchange.failure(answer, f"Deleting {shown}", shown), api.exchange.registry)
+        raise no_deletion(api.failure(answer, f"Deleting {shown}", shown), api.exchange.registry)
     retry = Retry(retries)
     while find_readable(api, str(manifest.digest)) is not None:
         message = f"The registry said that it deleted {shown}, but it is still there."

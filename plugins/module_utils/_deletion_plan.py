@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ._client import RegistryClient
 from ._contents import ContentReader
-from ._deletion import DeletionWays, TookMore, unpadded
+from ._deletion import DeletionWays, TookMore, check_replaceable, unpadded
 from ._deletions import Deletions, delete_planned, delete_with_tags
 from ._errors import NotFound, RegistryError
 from ._manifest import Descriptor, Manifest
@@ -80,10 +80,13 @@ def plan_deletion(
     absent = tuple(tag for tag in states if tag not in found)
     for tag, state in found.items():
         _check_expected(client, tag, state, expected)
+    if method == "substitute" and read is not None:
+        check_replaceable(client.api.display(tags[0]), read)
     if method != "digest":
         return DeletionPlan(method, found, absent, read=read)
     if digest is not None and expected not in (None, digest):
-        raise RegistryError(f"{digest} is not the expected {expected}: nothing was deleted.", "precondition")
+        shown = f"{client.registry}@{digest}"
+        raise RegistryError(f"{shown} is not the expected {expected}: nothing was deleted.", "precondition", reference=shown)
     plan = DeletionPlan(method, found, absent, {}, digest if digest and client.find_digest(str(digest)) else None)
     return replace(plan, also=_tags_on(client, set(plan.digests), found)) if plan.digests else plan
 
@@ -92,8 +95,8 @@ def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: D
     if expected is None or state == expected:
         return
     manifest = _read(client, tag)
-    if manifest is not None and unpadded(manifest).digest == expected:
-        return  # a deletion by substitute was cut short
+    if manifest is not None and (manifest.has_digest(expected) or unpadded(manifest).has_digest(expected)):
+        return  # another algorithm's name of the same bytes; or a deletion by substitute was cut short
     raise RegistryError(
         f"The tag {tag} of {client.registry} is on {state}, not on the expected {expected}: nothing was deleted.",
         "precondition",
@@ -162,6 +165,11 @@ class Deletion:
     def _delete_digest(self, name: str) -> str:
         tags = [tag for tag, digest in {**self._plan.found, **self._plan.also}.items() if str(digest) == name]
         return delete_with_tags(self._client, Digest.parse(name), tags)
+
+    def gone(self) -> set[str]:
+        """Return the names, tags or digests, of what was deleted."""
+        deleted = self.result()
+        return {*deleted["deleted_tags"], *deleted["also_deleted_tags"], *self._deletions.done}
 
     def result(self) -> Result:
         """Return the results as far as things were done."""

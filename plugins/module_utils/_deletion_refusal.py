@@ -50,7 +50,7 @@ def no_deletion(failure: RegistryError, registry: str) -> RegistryError:
     own = own_way(registry)
     if own:
         return _unsupported(failure, f"{own}.")
-    if failure.kind in ("denied", "unauthorized", "rate_limited", "server", "network", "timeout"):
+    if failure.kind in ("denied", "unauthorized", "conflict", "rate_limited", "server", "network", "timeout"):
         return failure
     hint = "Deletion is disabled on this registry, or it is read-only; its operator can enable it (distribution: storage.delete.enabled)."
     return _unsupported(failure, hint)

@@ -31,6 +31,7 @@ class Deletions:
         self._proven = False
         self.done: dict[str, str] = {}
         self.failures: dict[str, RegistryError] = {}
+        self._reasons: dict[str, str] = {}
 
     def run(self, names: t.Sequence[str], delete: Delete) -> None:
         """Delete each of ``names`` by ``delete(name)``, which returns the method."""
@@ -47,13 +48,16 @@ class Deletions:
         try:
             self.done[name] = delete(name)
         except RegistryError as error:
+            if isinstance(error, TookMore):
+                self.done[name] = error.method
             self.failures[name] = error
+            self._reasons[name] = error.message
             if isinstance(error, (TookMore, NoDeletion)) or error.kind in _FOR_ALL:
                 raise
 
     def failed(self) -> dict[str, str]:
         """Return why each name that failed did."""
-        return {name: error.message for name, error in sorted(self.failures.items())}
+        return dict(sorted(self._reasons.items()))
 
     def raise_failures(self, asked: int) -> None:
         """Raise the first failure, if there is one, and tell how many of those ``asked`` for there are."""

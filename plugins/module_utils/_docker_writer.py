@@ -192,6 +192,8 @@ def _check(content: ImageContent) -> Digest:
         fault = f"it is no container image but {clean(root.artifact_type or root.media_type, 300)}"
     elif content.skipped:
         fault = f"its layer {content.skipped[0].digest} may not be distributed, and docker load needs all layers"
+    elif root.config.digest in {layer.digest for layer in root.layers}:
+        fault = "its config is listed among its layers"
     elif root.config.size > MAX_CONFIG:
         fault = f"its config is larger than the limit of {MAX_CONFIG} bytes"
     else:

@@ -143,7 +143,7 @@ class RegistryImage:
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
         """Return the content of a config or layer, verified while it is read."""
-        return VerifiedBlob(RegistryBlob(self.api, descriptor, self._retries), descriptor, self.api.name)
+        return VerifiedBlob(RegistryBlob(self.api, descriptor, self._retries), descriptor, self.api.name, reference=self.api.name)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -35,6 +35,7 @@ KINDS = (
 class RegistryError(Exception):
     """What went wrong, as one sentence, with its ``kind`` (one of ``KINDS``) and what the registry said.
 
+    ``reference`` is the full name of an image or a repository, whose first part is the ``registry`` where that is not given.
     ``passing`` is True where another attempt may succeed.
     """
 
@@ -53,7 +54,7 @@ class RegistryError(Exception):
         self.kind = kind
         self.status = status
         self.code = code
-        self.registry = registry
+        self.registry = registry or (reference.partition("/")[0] if reference else None)
         self.reference = reference
         self.passing = passing
 
@@ -80,3 +81,9 @@ class NotFound(RegistryError):
         reference: str | None = None,
     ) -> None:
         super().__init__(message, "not_found", status, code, registry, reference)
+
+
+def damaged(error: NotFound, fault: str) -> RegistryError:
+    """Return the error of content that is there but for a part, which ``error`` is about: nobody may take it for absent."""
+    message = f"{fault}: the image is damaged, or is deleted at this moment."
+    return RegistryError(message, "invalid_response", error.status, error.code, error.registry, error.reference)

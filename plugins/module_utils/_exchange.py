@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import typing as t
 
@@ -22,7 +23,7 @@ from ._transport import MAX_ERROR_BODY, Answer, Transport, proxy_failure
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 5
 _MOST_WARNINGS = 20
-_ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND"})
+_ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND", "TAG_EXPIRED"})  # the last one is Quay's
 _DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
 
 Body = t.Union[bytes, t.Callable[[], t.Any], None]
@@ -70,9 +71,9 @@ class Exchange:
         With ``retried`` false only authorization is repeated: the caller knows better how to go on. With ``whole``, the largest
         size and what it is, the body of a 200 is read at once, so that one cut short is asked for again.
         """
-        credentials = self._find_credentials(repository)
 
         def attempt() -> Answer:
+            credentials = self.credentials(repository)
             with self._gate():
                 answer = self._authorized(method, target, scopes, credentials, headers or {}, body)
             if whole and answer.status == 200:
@@ -89,9 +90,18 @@ class Exchange:
             error.reference = error.reference or reference
             raise
 
-    def _gate(self) -> t.ContextManager[t.Any]:
-        """Let the very first request go alone: its answer tells all others how to authorize themselves."""
-        return _Opened() if self._met else _FirstContact(self)
+    @contextlib.contextmanager
+    def _gate(self) -> t.Iterator[None]:
+        """Let the very first attempt go alone: its answer tells all others how to authorize themselves. Without one they go all the same."""
+        if not self._met:
+            with self._first_contact:
+                if not self._met:
+                    try:
+                        yield
+                    finally:
+                        self._met = True
+                    return
+        yield
 
     def _authorized(
         self,
@@ -119,10 +129,9 @@ class Exchange:
         """Return what the registry's root answers to somebody unknown."""
         return self._run(lambda: self._follow("GET", self.base, {}, None, None), self._retries)
 
-    @property
-    def credentials(self) -> Credentials | None:
-        """What is known for the registry as a whole; the keychain may know more for single repositories."""
-        return self._find_credentials("")
+    def credentials(self, repository: str) -> Credentials | None:
+        """Return what is known for a repository, or for all below a path; "" stands for the registry as a whole."""
+        return self._find_credentials(repository)
 
     @property
     def challenge(self) -> Challenge | None:
@@ -171,15 +180,19 @@ class Exchange:
                 self._warned.add(shown)
                 self._on_warning(f"The registry {self.registry} warns: {shown}")
 
-    def failure(self, answer: Answer, action: str, reference: str | None = None, anonymous_hint: bool = True) -> RegistryError:
-        """Return the error that ``answer`` means; ``action`` begins its sentence ("Reading reg/app:1"). The body is read."""
+    def failure(self, answer: Answer, action: str, reference: str | None = None, repository: str = "") -> RegistryError:
+        """Return the error that ``answer``, about ``repository``, means; ``action`` begins its sentence ("Reading reg/app:1").
+
+        The body is read.
+        """
         raw = answer.read_error()
         code, said = _read_error(raw)
         status = answer.status
         facts = (status, code, self.registry, reference)
         told = f" ({status}{f' {code}' if code else ''}{f': {said}' if said else ''})"
         page = answer.content_type == "text/html" or raw.lstrip()[:1] == b"<"
-        if answer.target.origin != self.origin:
+        absent = code in _ABSENT and status < 500
+        if answer.target.origin != self.origin and not absent:
             # An address that was signed for a while may have run out: the registry gives another one.
             return RegistryError(
                 f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.",
@@ -188,8 +201,8 @@ class Exchange:
                 passing=status in (400, 403),
             )
         if code in _DENIED or status in (401, 403):
-            return self._refusal(action, told, *facts)
-        if code in _ABSENT or (status == 404 and not page and code is None):
+            return self._refusal(action, told, self.credentials(repository) is not None, *facts)
+        if absent or (status == 404 and not page and code is None):
             return NotFound(f"{action} failed: the registry has no such content{told}.", *facts)
         if page and status < 500 and status not in (413, 429):
             return RegistryError(
@@ -198,11 +211,13 @@ class Exchange:
                 *facts,
             )
         kind, reason = _explain(status, code)
-        hint = ": if it speaks TLS, leave out plain_http" if status == 400 and self.origin.scheme == "http" else ""
+        hint = ": if it speaks TLS, leave out plain_http" if status == 400 and code is None and self.origin.scheme == "http" else ""
         return RegistryError(f"{action} failed: {reason}{told}{hint}.", kind, *facts)
 
-    def _refusal(self, action: str, told: str, status: int, code: str | None, registry: str, reference: str | None) -> RegistryError:
-        if status == 401 and self.credentials is None:
+    def _refusal(
+        self, action: str, told: str, known: bool, status: int, code: str | None, registry: str, reference: str | None
+    ) -> RegistryError:
+        if status == 401 and not known:
             reason = f"the registry wants credentials; set username and password, or an auth_file that knows {self.registry}"
         elif status == 401:
             reason = "the registry does not accept the credentials, or they lack permission"
@@ -211,26 +226,6 @@ class Exchange:
         return RegistryError(
             f"{action} failed: {reason}{told}.", "unauthorized" if status == 401 else "denied", status, code, registry, reference
         )
-
-
-class _Opened:
-    def __enter__(self) -> None:
-        """Let everybody through."""
-
-    def __exit__(self, *_details: object) -> None:
-        """Nothing was held."""
-
-
-class _FirstContact:
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    def __enter__(self) -> None:
-        self._exchange._first_contact.acquire()
-
-    def __exit__(self, kind: object, *_details: object) -> None:
-        self._exchange._met = self._exchange._met or kind is None
-        self._exchange._first_contact.release()
 
 
 def _read_error(raw: bytes) -> tuple[str | None, str]:

@@ -60,7 +60,8 @@ class ImageContent:
         return tuple(blob for blob in self._every_blob() if blob.is_foreign)
 
     def _every_blob(self) -> t.Iterable[Descriptor]:
-        return {blob.digest: blob for manifest in self.manifests for blob in manifest.blobs}.values()
+        own = {manifest.digest for manifest in self.manifests}  # an index may list one as if it were a blob, too
+        return {blob.digest: blob for manifest in self.manifests for blob in manifest.blobs if blob.digest not in own}.values()
 
     @property
     def digests(self) -> frozenset[Digest]:

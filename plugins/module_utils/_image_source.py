@@ -46,7 +46,7 @@ class ImageSource(t.Protocol):
 
 
 class VerifiedBlob:
-    """Read a blob to its end and hold it against its descriptor; ``kind`` and ``origin`` word the error."""
+    """Read a blob to its end and hold it against its descriptor; ``origin``, a ``reference`` or a path, and ``kind`` word the error."""
 
     def __init__(
         self,
@@ -54,12 +54,14 @@ class VerifiedBlob:
         descriptor: Descriptor,
         origin: str,
         kind: str = "digest_mismatch",
+        reference: str | None = None,
         on_verified: t.Callable[[], None] = lambda: None,
     ) -> None:
         self._stream = stream
         self._descriptor = descriptor
         self._origin = origin
         self._kind = kind
+        self._reference = reference
         self._on_verified = on_verified
         self._hash = descriptor.digest.hasher()
         self._count = 0
@@ -84,7 +86,8 @@ class VerifiedBlob:
         self._stream.close()
 
     def _error(self, fault: str) -> RegistryError:
-        return RegistryError(f"The blob {self._descriptor.digest} in {self._origin} {fault}: it is corrupt.", self._kind)
+        message = f"The blob {self._descriptor.digest} in {self._origin} {fault}: it is corrupt."
+        return RegistryError(message, self._kind, reference=self._reference)
 
 
 def copy_stream(stream: BlobStream, write: t.Callable[[bytes], t.Any], check: t.Callable[[], None] = lambda: None) -> None:

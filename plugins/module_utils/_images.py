@@ -18,10 +18,10 @@ from ._referrers import list_referrers
 from ._results import Result, config_result, manifest_result, printable, referrer_result
 
 
-def _configs(client: RegistryClient, index: Manifest) -> list[Result]:
+def _configs(client: RegistryClient, index: Manifest, shown: str) -> list[Result]:
     found = []
     for child in index.platforms:
-        manifest = client.get_manifest(str(child.digest))
+        manifest = client.get_child(child, shown)
         if not manifest.is_index:
             config = config_result(client.config_of(manifest, str(child.digest)))["config"]
             found.append({"platform": str(child.platform), "digest": str(child.digest), "config": config})
@@ -40,7 +40,7 @@ def _details(client: RegistryClient, image: Reference, details: str, platform: P
     manifest = client.get_manifest(image.identifier, platform)
     result = manifest_result(manifest)
     if details == "config" and manifest.is_index:
-        result["configs"] = _configs(client, manifest)
+        result["configs"] = _configs(client, manifest, str(image))
     elif details == "config":
         result.update(config_result(client.config_of(manifest, image.identifier)))
     return result

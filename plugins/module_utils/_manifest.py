@@ -190,13 +190,21 @@ class Manifest:
         """Return the descriptor of this manifest itself."""
         return Descriptor(self.media_type, self.digest, len(self.raw), None, self.artifact_type, self.annotations)
 
-    def child(self, platform: Platform, what: str) -> Descriptor:
-        """Return the first child of the index for ``platform``, else raise ``not_found`` with the platforms there are."""
+    def has_digest(self, digest: Digest) -> bool:
+        """Tell whether these bytes have ``digest``, which may be of another algorithm than this manifest's own."""
+        return digest == self.digest or (digest.algorithm != self.digest.algorithm and digest == Digest.of(self.raw, digest.algorithm))
+
+    def child(self, platform: Platform, what: str, registry: str | None = None) -> Descriptor:
+        """Return the first child of the index ``what``, which is in ``registry`` or a file, for ``platform``.
+
+        Errors: ``not_found``, with the platforms there are.
+        """
         for candidate in self.platforms:
             if candidate.platform and candidate.platform.satisfies(platform):
                 return candidate
         there = ", ".join(dict.fromkeys(str(child.platform) for child in self.platforms)) or "none"
-        raise NotFound(f"{what} has no image for the platform {platform}; it has: {there}.")
+        message = f"{what} has no image for the platform {platform}; it has: {there}."
+        raise NotFound(message, registry=registry, reference=what if registry else None)
 
 
 def _lower(what: str) -> str:

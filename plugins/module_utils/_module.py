@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -20,8 +21,11 @@ from ._secrets import register_secret
 from ._two_registries import SIDED, SIDES, TwoRegistries
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
+Map = t.Mapping[str, t.Any]
 # user:password@ before a host: no option takes it, but a task that says it must not show it. What follows the @ of an image may be a digest.
 _USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
+_NAMED = ("name", "src", "dest", "images", "mount_from")  # options that name images, and those that name hosts
+_HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hosts")
 
 
 def connection_spec() -> ArgumentSpec:
@@ -80,8 +84,9 @@ class RegistryModule(AnsibleModule):
 
     def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
         self.scrubber = Scrubber()
+        self._lock = threading.Lock()
         self.result: dict[str, t.Any] = {"changed": False}
-        self.has_written = False  # for tasks that go on after a failure: whether they changed something all the same
+        self.has_written = False  # whether a task that fails has changed something all the same
         self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
@@ -118,7 +123,8 @@ class RegistryModule(AnsibleModule):
         """Mask ``secret``, learnt while the task runs, in all that leaves."""
         self.scrubber.add(secret)
         if len(secret) >= 4:
-            self.no_log_values.add(secret)
+            with self._lock:  # a new set: another thread may be reading the old one
+                self.no_log_values = {*self.no_log_values, secret}
             register_secret(secret)
 
     def _learn_secrets(self) -> None:
@@ -127,6 +133,9 @@ class RegistryModule(AnsibleModule):
         for text in _texts(list(self.params.values())):
             for secret in _USER_INFO.findall(text):
                 self.add_secret(secret)
+        for names, in_host in ((_NAMED, False), (_HOSTS, True)):
+            for text in _texts([self.params.get(name) for name in names]):
+                self.add_secret(_user_info(text, in_host))
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         """Print a result, scrubbed: what the body gave, tracebacks of ansible-core, and the options of the task."""
@@ -187,13 +196,30 @@ class RegistryModule(AnsibleModule):
         wanted = ("pull",) if self.check_mode or not actions else actions
         return self.connect(image).client(image, *wanted)
 
-    def changes(self, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], header: str = "") -> bool:
+    def changes(self, before: Map, after: Map, header: str = "") -> bool:
         """Note ``changed`` and the diff of two states; return whether to carry the change out (not in check mode)."""
         shown = [{key: _plain(value) for key, value in state.items()} for state in (before, after)]
         self.result["changed"] = shown[0] != shown[1]
         if self._diff:
             self.result["diff"] = {"before": shown[0], "after": shown[1], "before_header": header, "after_header": header}
         return bool(self.result["changed"]) and not self.check_mode
+
+    def settle(self, before: Map, after: Map, done: t.Container[str], header: str = "") -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        """Note what a task that fails has changed by then, of its plan only what is ``done``; return the two states of that."""
+        were = {name: state for name, state in before.items() if name in done}
+        are = {name: after[name] for name in were}
+        self.changes(were, are, header)
+        self.has_written = bool(self.result["changed"])
+        return were, are
+
+
+def _user_info(text: str, in_host: bool) -> str:
+    """Return what stands for a secret before the last "@" that no digest follows: a password, or a token alone; "" for none."""
+    before, at, host = text.rpartition("@")
+    if host.startswith(("sha256:", "sha512:")):
+        before, at, host = before.rpartition("@")
+    user, colon, password = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "", before).partition(":")
+    return password if colon else user if at and (in_host or "/" in host) else ""
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:

@@ -24,11 +24,14 @@ _SUPPORTED = ("bearer", "basic")
 _HUB_SAMPLE = "ratelimitpreview/test"
 
 
-def look_at_registry(exchange: Exchange) -> Result:
-    """Return what the registry's root tells; raises what keeps it from being used, wrong credentials among it."""
-    credentials = exchange.credentials
-    answer = exchange.send("GET", exchange.base, ()) if credentials else exchange.greet()
-    _check(exchange, answer, credentials is not None)
+def look_at_registry(exchange: Exchange, scope: str = "") -> Result:
+    """Return what the registry's root tells; raises what keeps it from being used, wrong credentials among it.
+
+    Credentials may be for the repositories below ``scope`` alone.
+    """
+    credentials = exchange.credentials(scope)
+    answer = exchange.send("GET", exchange.base, (), scope) if credentials else exchange.greet()
+    _check(exchange, answer, scope, credentials is not None)
     challenge = exchange.challenge or _read_challenge(answer)
     if challenge is None and credentials and credentials.registry_token:
         asked = exchange.greet()  # a ready token went along unasked
@@ -46,10 +49,10 @@ def look_at_registry(exchange: Exchange) -> Result:
     }
 
 
-def _check(exchange: Exchange, answer: Answer, known: bool) -> None:
+def _check(exchange: Exchange, answer: Answer, scope: str, known: bool) -> None:
     """Refuse what no registry answers at its root, and let go of the answer."""
     if answer.status not in (200, 404) and (known or answer.status != 401):
-        raise exchange.failure(answer, f"Looking at the registry {exchange.registry}", exchange.registry)
+        raise exchange.failure(answer, f"Looking at the registry {exchange.registry}", exchange.registry, scope)
     answer.finish()
     if answer.status == 404 or (answer.status == 200 and answer.content_type == "text/html"):
         raise RegistryError(

@@ -177,11 +177,22 @@ class Pruning:
             if digest in self._taken:
                 message = f"{client.registry}@{digest} has got a new tag since the plan was made: it was left alone."
                 raise RegistryError(message, "conflict", reference=f"{client.registry}@{digest}")
-            return delete_with_tags(client, digest, [tag for tag, state in self._doomed.items() if state == digest])
+            tags = [tag for tag, state in self._doomed.items() if state == digest]
+            for tag in tags:
+                self._delete_emptied(tag, digest)
+            return delete_with_tags(client, digest, tags)
         digest = self._doomed[name]
         method = "auto" if self._method == "digest" else self._method
         needed = self._plan.kept.has(digest)
         return delete_planned(client, name, digest, method, self._ways, None, self._staying.get(digest, ()), not needed)
+
+    def _delete_emptied(self, tag: str, planned: Digest) -> None:
+        """Delete ``tag`` where it is a list of referrers that is on another digest now, since those in it were deleted before."""
+        if owner_key(tag) != tag:
+            return
+        manifest = self._client.get_manifest(tag)
+        if manifest.digest != planned and manifest.is_index and not manifest.children:
+            delete_planned(self._client, tag, manifest.digest, "auto", self._ways, manifest, spare=True)
 
     def result(self) -> Result:
         """Return the results as far as things were done."""

@@ -135,7 +135,7 @@ def _root(client: RegistryClient, image: Reference, name: ImageName, platforms: 
 
 
 def _single(client: RegistryClient, image: Reference, platforms: t.Sequence[Platform]) -> Manifest:
-    if len(platforms) > 1:
+    if len(set(platforms)) > 1:
         raise RegistryError("The format docker-archive holds a single image: name one platform, not several.", "invalid_option")
     manifest = client.get_manifest(image.identifier, platforms[0] if platforms else None)
     if manifest.is_index:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ._client import RegistryClient
-from ._errors import RegistryError
+from ._errors import NotFound, RegistryError
 from ._image_source import ImageSource
 from ._manifest import Manifest
 from ._module import RegistryModule
@@ -18,6 +18,7 @@ from ._reference import Digest, Reference, is_digest
 from ._results import total_size, transfer_result
 from ._source import Opened, open_source
 from ._subset import choose_platforms
+from ._tagging import TagMap
 from ._transfer import PushPlan, Transferred
 
 
@@ -33,11 +34,11 @@ def push(
     opened = open_source(path, params["source_name"])
     try:
         client = _client(module, image, mount_from)
-        source = _image(module, client, opened, identifiers)
+        source, known = _image(module, client, opened, identifiers)
         try:
             source = choose_platforms(source, platforms, path)
             _check_digest(image, source.root, path)
-            plan = client.plan_push(source, identifiers, params["existing"])
+            plan = client.plan_push(source, identifiers, params["existing"], known)
             _carry_out(module, client, image, plan, source)
         finally:
             source.close()
@@ -52,7 +53,7 @@ def _client(module: RegistryModule, image: Reference, mount_from: tuple[str, ...
 
 
 def _check_digest(image: Reference, root: Manifest, path: str) -> None:
-    if image.digest is not None and root.digest != image.digest:
+    if image.digest is not None and not root.has_digest(image.digest):
         raise RegistryError(
             f"The image in {path} has the digest {root.digest}, not {image.digest} as the name says: nothing was sent.",
             "precondition",
@@ -61,7 +62,15 @@ def _check_digest(image: Reference, root: Manifest, path: str) -> None:
 
 
 def _carry_out(module: RegistryModule, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource) -> None:
-    transferred = client.execute_push(plan, source) if module.changes(plan.before, plan.after, image.name) else client.predict_push(plan)
+    if module.changes(plan.before, plan.after, image.name):
+        written: set[str] = set()
+        try:
+            transferred = client.execute_push(plan, source, written)
+        except BaseException:
+            module.settle(plan.before, plan.after, written, image.name)
+            raise
+    else:
+        transferred = client.predict_push(plan)
     _log(module, transferred)
     module.result.update(transfer_result(image, plan, transferred))
 
@@ -74,31 +83,37 @@ def _log(module: RegistryModule, transferred: Transferred) -> None:
 # Archives of docker save hold uncompressed layers: the config's digest, not the manifest's, says whether it is the same image.
 
 
-def _image(module: RegistryModule, client: RegistryClient, opened: Opened, identifiers: t.Sequence[str]) -> ImageSource:
+def _image(module: RegistryModule, client: RegistryClient, opened: Opened, identifiers: t.Sequence[str]) -> tuple[ImageSource, TagMap]:
+    """Return the image to push, and what was learnt of the tags on the way."""
     if isinstance(opened, LayoutImage):
-        return opened
-    pushed = _find_pushed(client, opened.config_digest, identifiers)
+        return opened, {}
+    pushed, known = _find_pushed(client, opened.config_digest, identifiers)
     if pushed is not None:
-        return client.image_of(pushed)
+        return client.image_of(pushed), known
     tmpdir = None if module.check_mode else module.tmpdir
-    return opened.build(module.params["compression"], module.params["concurrency"], tmpdir)
+    return opened.build(module.params["compression"], module.params["concurrency"], tmpdir), known
 
 
 # A tag that is absent, or on something that we cannot read, is not on this image.
-_OTHER = frozenset({"not_found", "unsupported", "invalid_response", "digest_mismatch", "limit"})
+_OTHER = frozenset({"unsupported", "invalid_response", "digest_mismatch", "limit"})
 
 
-def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence[str]) -> Manifest | None:
-    """Return the manifest, on one of the tags, that an earlier push made of the same image."""
+def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence[str]) -> tuple[Manifest | None, TagMap]:
+    """Return the manifest, on one of the tags, that an earlier push made of the same image, and what the tags were seen on."""
+    known: TagMap = {}
     for tag in identifiers:
         if is_digest(tag):
             continue
         try:
             manifest = client.get_manifest(tag)
+        except NotFound:
+            known[tag] = None
+            continue
         except RegistryError as error:
             if error.kind not in _OTHER:
                 raise
             continue
+        known[tag] = manifest.digest
         if manifest.config is not None and manifest.config.digest == config:
-            return manifest
-    return None
+            return manifest, known
+    return None, known

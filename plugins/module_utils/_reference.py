@@ -138,10 +138,10 @@ def normalize_registry(host: str) -> str:
     return DOCKER_HUB if host in _HUB_NAMES else host
 
 
-def _strip_scheme(text: str) -> str:
+def _strip_scheme(text: str, what: str) -> str:
     lower = text.lower()
     if lower.startswith("http://"):
-        raise _invalid(f"The name {_without_user_info(text)!a:.300} begins with http://: leave that out and set plain_http: true.")
+        raise _invalid(f"{what} {_without_user_info(text)!a:.300} begins with http://: leave that out and set plain_http: true.")
     for scheme in ("https://", "docker://"):
         if lower.startswith(scheme):
             text = text[len(scheme) :]
@@ -154,13 +154,13 @@ def _without_user_info(text: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else text.rpartition("@")[2]
 
 
-def _check_characters(text: str) -> None:
-    if not text:
-        raise _invalid("The image name is empty.")
-    if _UNSAFE.search(text):
+def _check_characters(text: str, what: str) -> None:
+    unsafe = _UNSAFE.search(text)
+    if unsafe:
+        char = unsafe.group()
+        found = repr(char) if char.isprintable() and char != " " else "a blank" if char.isspace() else "a control character"
         raise _invalid(
-            f"The name {_without_user_info(text)!a:.300} holds a blank, a control character or one of \\ % ? #, "
-            "which no image name can hold."
+            f"{what} {_without_user_info(text)!a:.300} holds {found}: names are of ASCII letters and digits, and the marks . _ - / : @ between them."
         )
 
 
@@ -168,8 +168,9 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     """Return the host and the prefix ("" without one) of the option ``registry``: ``host[:port][/prefix]``."""
     if not base:
         raise _invalid(f"The option {option} is empty: name a host, host[:port][/prefix], or leave the option out.")
-    _check_characters(base)
-    text = _strip_scheme(base)
+    what = f"The option {option}, which is"
+    _check_characters(base, what)
+    text = _strip_scheme(base, what)
     if "@" in text:
         raise _invalid(f"The option {option} holds '@': give user name and password in their own options.")
     host, slash, prefix = text.partition("/")
@@ -210,8 +211,10 @@ class Reference:
     @classmethod
     def parse(cls, name: str, registry: str | None = None, option: str = "registry") -> Reference:
         """Return the image that ``name`` says: ``[registry/]repository[:tag][@digest]``, relative to ``registry`` (of ``option``) if given."""
-        _check_characters(name)
-        text = _strip_scheme(name)
+        if not name:
+            raise _invalid("The image name is empty.")
+        _check_characters(name, "The name")
+        text = _strip_scheme(name, "The name")
         path, at, digest_text = text.partition("@")
         if (at and "/" in digest_text) or "@" in digest_text:
             raise _invalid("The image name holds user information before '@': give user name and password in their own options.")

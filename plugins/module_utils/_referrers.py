@@ -64,7 +64,7 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
             raise RegistryError(
                 f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.", "conflict"
             )
-        entries = list(current.document["manifests"])
+        entries = list(current.document["manifests"] or [])
     if any(entry["digest"] == str(manifest.digest) for entry in entries):
         return
     entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": str(manifest.digest), "size": len(manifest.raw)}
@@ -81,7 +81,7 @@ def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     if subject is None or api.get_referrers(api.url(f"referrers/{subject.digest}"))[0] is not None:
         return
     current = _read_fallback(api, subject.digest)
-    entries = current.document["manifests"] if current else []
+    entries = (current.document["manifests"] or []) if current else []
     left = [entry for entry in entries if entry["digest"] != str(manifest.digest)]
     if len(left) < len(entries):
         _write_fallback(api, digest_key(subject.digest), left)

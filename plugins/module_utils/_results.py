@@ -10,7 +10,8 @@ import typing as t
 from ._manifest import Descriptor, Manifest
 from ._reference import Reference
 from ._scrub import CUT
-from ._transfer import PushPlan, TagMap, Transferred
+from ._tagging import TagMap
+from ._transfer import PushPlan, Transferred
 
 _LONGEST_TEXT = 16384
 
@@ -103,14 +104,8 @@ def config_result(config: Result) -> Result:
     shown = printable(config)
     inner = shown.get("config")
     labels = inner.get("Labels") if isinstance(inner, dict) else None
-    return {
-        "config": shown,
-        "created": shown.get("created"),
-        "labels": labels if isinstance(labels, dict) else {},
-        "os": shown.get("os"),
-        "architecture": shown.get("architecture"),
-        "variant": shown.get("variant"),
-    }
+    stated = {key: shown[key] for key in ("created", "os", "architecture", "variant") if shown.get(key) is not None}
+    return {"config": shown, "labels": labels if isinstance(labels, dict) else {}, **stated}
 
 
 def referrer_result(referrers: t.Iterable[Descriptor]) -> list[Result]:

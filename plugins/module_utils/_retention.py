@@ -83,6 +83,14 @@ class Policy:
     def parse(cls, options: t.Mapping[str, t.Any]) -> Policy:
         """Return the policy that the options of a task make; raises ``invalid_option``."""
         keep_last, keep_within = options["keep_last"], options["keep_within"]
+        if keep_last is None and keep_within is None:
+            raise RegistryError(
+                "Neither keep_last nor keep_within has a value: without one of them nothing would be kept.", "invalid_option"
+            )
+        for option in ("include", "exclude", "protect"):
+            if options[option] is None:
+                message = f"The option {option} has no value: give a list, which may be empty, or leave the option out."
+                raise RegistryError(message, "invalid_option")
         if keep_last is not None and keep_last < 1:
             raise RegistryError(f"The option keep_last is {keep_last}: it must be 1 or more.", "invalid_option")
         names = {option: compile_patterns(options[option], option) for option in ("include", "exclude", "protect")}

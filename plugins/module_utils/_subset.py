@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ._errors import NotFound
+from ._errors import NotFound, damaged
 from ._image_source import BlobStream, ImageSource, read_config
 from ._manifest import ATTESTATION, Descriptor, Manifest
 from ._platform import Platform
@@ -19,9 +19,9 @@ _ATTESTED = "vnd.docker.reference.digest"
 class Subset:
     """An image source that offers only some platforms of the index of another source."""
 
-    def __init__(self, source: ImageSource, platforms: t.Sequence[Platform], what: str) -> None:
+    def __init__(self, source: ImageSource, platforms: t.Sequence[Platform], what: str, registry: str | None = None) -> None:
         self._source = source
-        self._root = reduce_index(source.root, platforms, what)
+        self._root = reduce_index(source.root, platforms, what, registry)
 
     @property
     def is_local(self) -> bool:
@@ -49,12 +49,12 @@ class Subset:
 def choose_platforms(source: ImageSource, platforms: t.Sequence[Platform], what: str, registry: str | None = None) -> ImageSource:
     """Return what ``platforms`` leave of an image named ``what``: a smaller index, or a single image as it is, which must be for all of them.
 
-    Errors: ``not_found`` for a platform that it lacks.
+    ``registry`` is where the image is, None for a file. Errors: ``not_found`` for a platform that it lacks.
     """
     if not platforms:
         return source
     if source.root.is_index:
-        return Subset(source, platforms, what)
+        return Subset(source, platforms, what, registry)
     check_platforms(source, platforms, what, registry)
     return source
 
@@ -71,15 +71,20 @@ def check_platforms(image: ImageSource, platforms: t.Iterable[Platform], what: s
 def image_config(image: ImageSource, where: str) -> dict[str, t.Any]:
     """Return the config of a single image, which lies ``where``; an empty one where it is no JSON."""
     config = t.cast(Descriptor, image.root.config)
-    return read_config(image.open_blob(config), config, where) if "json" in config.media_type else {}
+    if "json" not in config.media_type:
+        return {}
+    try:
+        return read_config(image.open_blob(config), config, where)
+    except NotFound as error:
+        raise damaged(error, f"The image {image.root.digest} of {where} lacks its config {config.digest}") from None
 
 
-def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str) -> Manifest:
+def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str, registry: str | None = None) -> Manifest:
     """Return ``index`` with the images for ``platforms`` and their attestations only; itself where that is all of it.
 
     Errors: ``not_found`` for a platform it lacks.
     """
-    kept = {str(index.child(platform, what).digest) for platform in platforms}
+    kept = {str(index.child(platform, what, registry).digest) for platform in platforms}
     entries = []
     for entry in index.document["manifests"] or []:
         annotations = entry.get("annotations") or {}

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 
 from ._api import RepositoryApi
 from ._download import walk
-from ._errors import NotFound, RegistryError
+from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
 from ._image_source import BLOCK, ImageSource
 from ._manifest import Descriptor, Manifest
 from ._reference import Digest, is_digest
 from ._referrers import add_referrer
+from ._tagging import TagMap, align, apply_policy, find_digest, find_digests, write_tags
 from ._upload import Upload
 from ._ways import Ways
-
-TagMap = dict[str, t.Optional[Digest]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,11 @@ class PushPlan:
         return [tag for tag, digest in self.before.items() if digest == self.root.digest]
 
     @property
+    def is_there(self) -> bool:
+        """Whether the image is in the repository when the plan is carried out: not where every tag is kept on another one."""
+        return bool(self.writes or self.unchanged)
+
+    @property
     def missing(self) -> list[tuple[Descriptor, Manifest]]:
         """The children to be written, each before what names it."""
         return [entry for entry in self.children if entry[0].digest not in self.present]
@@ -105,37 +109,6 @@ class Transferred:
         {"uploaded": self.uploaded, "mounted": self.mounted, "existing": self.existing}[how].append(descriptor)
 
 
-def find_digest(api: RepositoryApi, identifier: str) -> Digest | None:
-    """Return the digest of a tag or manifest, None where the registry says that it is not there."""
-    try:
-        head = api.head_manifest(identifier)
-        if head is not None and head.digest is not None and not is_digest(identifier):
-            return head.digest
-        if head is not None and is_digest(identifier):
-            return Digest.parse(identifier)
-        return api.get_manifest(identifier).digest
-    except NotFound:
-        return None
-
-
-def find_digests(api: RepositoryApi, identifiers: t.Sequence[str], workers: int) -> TagMap:
-    """Return the digest of each tag, None for those that are not there."""
-    return dict(zip(identifiers, fan_out(lambda tag: find_digest(api, tag), identifiers, workers)))
-
-
-def apply_policy(before: TagMap, digest: Digest, existing: str, name: str) -> TagMap:
-    """Return what each tag shall be on: ``overwrite`` moves, ``keep`` leaves, ``fail`` refuses tags on other digests."""
-    taken = [tag for tag, current in before.items() if current not in (None, digest)]
-    if existing == "fail" and taken:
-        raise RegistryError(
-            f"The tag {taken[0]} of {name} is on {before[taken[0]]} already, not on {digest}: "
-            "nothing was changed, since existing: fail is set.",
-            "conflict",
-            reference=f"{name}:{taken[0]}",
-        )
-    return {tag: before[tag] if existing == "keep" and tag in taken else digest for tag in before}
-
-
 def plan_push(
     api: RepositoryApi,
     source: ImageSource,
@@ -146,10 +119,11 @@ def plan_push(
 ) -> PushPlan:
     """Return what has to be written so that ``identifiers`` (tags, or the root's own digest) are the source's root.
 
-    ``before`` is what they are on, where that is known.
+    ``before`` is what some of them are on, as far as that is known.
     """
-    root = source.root
-    before = find_digests(api, identifiers, options.workers) if before is None else before
+    root, seen = source.root, before or {}
+    found = find_digests(api, [name for name in identifiers if name not in seen], options.workers)
+    before = align({name: seen[name] if name in seen else found[name] for name in identifiers}, root)
     after = apply_policy(before, root.digest, existing, api.name)
     if all(before[tag] == after[tag] for tag in before):
         return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
@@ -169,7 +143,7 @@ def predict(api: RepositoryApi, plan: PushPlan, options: TransferOptions) -> Tra
     """Return what executing ``plan`` would send, found by HEAD: a missing blob counts as sent, it may be mounted instead."""
     result = Transferred()
     wanted = {blob.digest for blob in plan.blobs()} if plan.writes else set()
-    every = plan.blobs(every=True)
+    every = plan.blobs(every=True) if plan.is_there else []
     there = fan_out(lambda blob: blob.digest not in wanted or api.has_blob(blob), every, options.workers)
     for blob, exists in zip(every, there):
         result.add("existing" if exists else "uploaded", blob)
@@ -184,12 +158,14 @@ class Execution:
         self._source = source
         self._ways = ways
         self._options = options
+        self._written: set[str] = set()
 
-    def run(self, plan: PushPlan) -> Transferred:
-        """Write what the plan says; a tag is written only when all that it needs is there."""
+    def run(self, plan: PushPlan, written: set[str] | None = None) -> Transferred:
+        """Write what the plan says; a tag is written, and then added to ``written``, only when all that it needs is there."""
+        self._written = set() if written is None else written
         result = Transferred()
         if not plan.writes:
-            for blob in plan.blobs(every=True):
+            for blob in plan.blobs(every=True) if plan.is_there else ():
                 result.add("existing", blob)
             return result
         try:
@@ -258,8 +234,9 @@ class Execution:
         if plan.root.subject is not None:
             # Also where it is there already: an earlier run may have been cut off before the list of referrers knew it.
             self._store(plan.root)
+            self._written.update(filter(is_digest, tags))
             tags = [tag for tag in tags if not is_digest(tag)]
-        write_tags(self._api, plan.root, tags, self._options.workers)
+        write_tags(self._api, plan.root, tags, self._options.workers, self._written)
 
     def _store(self, manifest: Manifest) -> None:
         """Put a manifest by its digest, and where it has a subject see to it that the list of referrers names it."""
@@ -267,25 +244,6 @@ class Execution:
         if manifest.subject is not None and not stored.knows_subject:
             with self._ways.listing:
                 add_referrer(self._api, manifest)
-
-
-def write_tags(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], workers: int) -> None:
-    """Put ``manifest`` under each tag, the first alone, and hold what the registry confirms against its digest."""
-
-    def write(tag: str) -> None:
-        stored = api.put_manifest(tag, manifest)
-        confirmed = stored.digest or find_digest(api, tag)
-        if confirmed is None or (confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest):
-            raise RegistryError(
-                f"The tag {tag} of {api.name} is on {confirmed or 'nothing'} after it was put on {manifest.digest}: "
-                "somebody else may have moved it at the same moment.",
-                "conflict",
-                reference=api.display(tag),
-            )
-
-    for tag in tags[:1]:
-        write(tag)
-    fan_out(write, tags[1:], workers)
 
 
 def _levels(missing: t.Sequence[tuple[Descriptor, Manifest]]) -> list[list[Manifest]]:

@@ -50,7 +50,7 @@ class Answer:
             )
         try:
             block: bytes = self._response.raw.read(amount, decode_content=False)
-        except _connections.transport_errors() as error:
+        except _connections.transport_errors(reading=True) as error:
             raise describe_failure(error, self.target.origin) from None
         self._count += len(block)
         if not block and self.length is not None and self._count < self.length and self.method != "HEAD":
@@ -124,7 +124,7 @@ class Transport:
         self._lock = threading.Lock()
         # What is wrong with the options or the host is told at once; the other adapters are seldom needed.
         self._adapter("own", trust.registry.scheme == "https")
-        # Two counts: an upload that is being sent may have to read on from the same registry.
+        # Two counts: an upload that is being sent may have to read on from the same registry, and to renew its token for that.
         self._reads = threading.BoundedSemaphore(connections)
         self._writes = threading.BoundedSemaphore(connections)
 
@@ -145,7 +145,7 @@ class Transport:
             self._learn_proxy_secret(proxy or "")
             encrypted = "https" in (target.origin.scheme, (proxy or "").partition(":")[0].lower())
             adapter = self._adapter(self.trust.standing(target.origin, token_server), encrypted)
-            with self._reads if method in ("GET", "HEAD") else self._writes:
+            with self._reads if token_server or method in ("GET", "HEAD") else self._writes:
                 response = _connections.send(adapter, method, target.url, sent, body, self.timeout, proxy)
         except RegistryError:
             raise

@@ -45,7 +45,7 @@ options:
       - Several images to copy in one task, instead of O(src) and O(dest). They are copied side by side and share connections and tokens, and a layer that
         several of them have is sent once.
       - An image that cannot be copied does not stop the others. Its entry in RV(images) has an C(error), and the task fails at the end.
-      - Names that break the naming rules, and two images for one tag, fail before any request.
+      - Names that break the naming rules, two images for one tag, and an image that another one of the list is copied to, fail before any request.
     type: list
     elements: dict
     suboptions:

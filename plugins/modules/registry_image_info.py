@@ -188,7 +188,7 @@ images:
     created:
       description: When the image was made, as its config says.
       type: str
-      returned: with O(details=config) for a single image
+      returned: with O(details=config) for a single image whose config states it
     labels:
       description: The labels of the image.
       type: dict
@@ -196,15 +196,15 @@ images:
     os:
       description: The operating system.
       type: str
-      returned: with O(details=config) for a single image
+      returned: with O(details=config) for a single image whose config states it
     architecture:
       description: The architecture.
       type: str
-      returned: with O(details=config) for a single image
+      returned: with O(details=config) for a single image whose config states it
     variant:
       description: The variant of the architecture.
       type: str
-      returned: with O(details=config) for a single image
+      returned: with O(details=config) for a single image whose config states it
     referrers:
       description: What refers to the image, each with C(digest), C(media_type), C(artifact_type), C(size) and C(annotations).
       type: list

@@ -21,7 +21,7 @@ extends_documentation_fragment:
 options:
   registry:
     description:
-      - The registry, C(host[:port]); a prefix behind it plays no part.
+      - The registry, C(host[:port]). A path behind it only says whose credentials are tried, where an auth file or O(auth_config) has some for that path.
       - Credentials and a client certificate that the task gives are for this host.
       - Something that is no host fails with O(registry) named in the message, a host that is no registry with the error kind V(invalid_response).
     type: str
@@ -122,8 +122,8 @@ def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {"registry": {"type": "str", "required": True, "aliases": ["registry_url", "url"]}}
     with RegistryModule(options) as module:
-        host, _prefix = split_base(module.params["registry"])
-        module.result.update(look_at_registry(module.connect().connection(host).exchange))
+        host, prefix = split_base(module.params["registry"])
+        module.result.update(look_at_registry(module.connect().connection(host).exchange, prefix))
 
 
 if __name__ == "__main__":

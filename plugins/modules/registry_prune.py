@@ -55,7 +55,8 @@ options:
       - Keep the tags on so many digests, the newest ones (or the highest ones with O(sort=version)) among the tags that are judged. Several tags on one
         digest count once.
       - Digests that are exactly as old as the last of them are kept too. Digests of unknown age are kept and do not count.
-      - One of O(keep_last) and O(keep_within) is required; a tag stays if either keeps it.
+      - One of O(keep_last) and O(keep_within) is required; a tag stays if either keeps it. A policy whose values are null, as when a variable is
+        empty, fails before any request.
     type: int
   keep_within:
     description:
@@ -187,13 +188,25 @@ def _repository(module: RegistryModule) -> Reference:
     return image
 
 
-def _check_limit(plan: PrunePlan, limit: int, name: str) -> None:
+def _check_limit(module: RegistryModule, plan: PrunePlan, limit: int, name: str) -> None:
     if limit and len(plan.doomed) > limit:
+        module.result["deleted"] = module.result["deleted"] if module.check_mode else []
         raise RegistryError(
             f"{len(plan.doomed)} tags of {name} would be deleted, more than the {limit} that max_deletions allows: nothing was deleted.",
             "precondition",
             reference=name,
         )
+
+
+def _prune(module: RegistryModule, pruning: Pruning, plan: PrunePlan, name: str) -> None:
+    """Carry the plan out; where that fails, tell what was done of it."""
+    try:
+        pruning.run()
+    except BaseException:
+        module.settle(*plan.states(), {*pruning.result()["deleted"], *plan.result()["kept"]}, name)
+        raise
+    finally:
+        module.result.update(pruning.result())
 
 
 def main() -> None:
@@ -216,13 +229,9 @@ def main() -> None:
         client = module.client(image, "pull", "push", "delete")
         plan = plan_prune(client, policy, datetime.now(timezone.utc))
         module.result.update(plan.result())
-        _check_limit(plan, limit, image.name)
+        _check_limit(module, plan, limit, image.name)
         if module.changes(*plan.states(), image.name):
-            pruning = Pruning(client, plan, module.params["method"])
-            try:
-                pruning.run()
-            finally:
-                module.result.update(pruning.result())
+            _prune(module, Pruning(client, plan, module.params["method"]), plan, image.name)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ options:
   mount_from:
     description:
       - Other repositories of the same registry that may hold the layers; they are mounted from there instead of sent.
+      - Each is the whole path after the host; the prefix of O(registry) is not put before it.
       - One that cannot be read is no error, the layers are sent then.
     type: list
     elements: str

@@ -49,7 +49,8 @@ options:
     aliases: [existing_images]
   expected_digest:
     description:
-      - The digest that the image must have. Where it has another one, the task fails with the error kind V(precondition) before anything is
+      - The digest that O(name) must have, of an index the index's own.
+      - Where it has another one, the task fails with the error kind V(precondition) before anything is
         written.
     type: str
   platform:
@@ -58,6 +59,8 @@ options:
       - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has.
     type: str
 seealso:
+  - module: ocitools.registry.registry_copy
+    description: Tags in other repositories and registries.
   - module: ocitools.registry.registry_tag_delete
   - module: ocitools.registry.registry_push
 """
@@ -92,10 +95,10 @@ image:
   type: str
   returned: success
 tagged_images:
-  description: The images that were written (in check mode, would be), C(name:tag).
+  description: The images that were written (in check mode, would be), C(name:tag). Where the task fails, those that were written before.
   type: list
   elements: str
-  returned: success
+  returned: success, and failure after the image was looked at
 unchanged_images:
   description: The images that were on the digest already.
   type: list
@@ -117,28 +120,57 @@ from ..module_utils._errors import RegistryError
 from ..module_utils._manifest import Descriptor, Manifest
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
-from ..module_utils._reference import Reference, check_tags, parse_expected
+from ..module_utils._reference import Digest, Reference, check_tags, parse_expected
 from ..module_utils._results import tagging_result
-from ..module_utils._transfer import TagMap, apply_policy
+from ..module_utils._tagging import TagMap, align, apply_policy
 
 
 def _check_tags(module: RegistryModule, repository: str) -> tuple[str, ...]:
     for tag in module.params["tags"]:
         if isinstance(tag, str) and ("/" in tag or ":" in tag):
             raise RegistryError(
-                f"{tag!a:.200} is no tag of {repository}: registry_tag works within one repository, so give tags alone.",
+                f"{tag!a:.200} is no tag of {repository}: give tags alone; registry_copy copies to other repositories and registries.",
                 "invalid_reference",
             )
     return check_tags(module.params["tags"])
 
 
-def _find_source(module: RegistryModule, client: RegistryClient, source: Reference, before: TagMap) -> tuple[Descriptor, Manifest | None]:
+def _find_source(
+    client: RegistryClient, source: Reference, platform: Platform | None, expected: Digest | None, before: TagMap
+) -> tuple[Descriptor, Manifest | None]:
     """Return what the tags shall be on; where a tag is absent the manifest is needed anyway and read at once."""
-    platform = Platform.parse(module.params["platform"]) if module.params["platform"] else None
     if platform is None and None not in before.values():
-        return client.get_descriptor(source.identifier), None
-    manifest = client.get_manifest(source.identifier, platform)
+        found = client.get_descriptor(source.identifier)
+        if {digest.algorithm for digest in (*before.values(), expected) if digest} == {found.digest.algorithm}:
+            _check_expected(source, found.digest, expected in (None, found.digest), expected)
+            return found, None
+    root = client.get_manifest(source.identifier)
+    _check_expected(source, root.digest, expected is None or root.has_digest(expected), expected)
+    manifest = root if platform is None else client.choose(root, platform, source.identifier)
     return manifest.descriptor(), manifest
+
+
+def _check_expected(source: Reference, digest: Digest, fits: bool, expected: Digest | None) -> None:
+    if not fits:
+        raise RegistryError(
+            f"{source} has the digest {digest}, not the expected {expected}: nothing was changed.",
+            "precondition",
+            reference=str(source),
+        )
+
+
+def _write(
+    module: RegistryModule, client: RegistryClient, source: Reference, root: Descriptor, manifest: Manifest, plan: tuple[TagMap, TagMap]
+) -> None:
+    """Write the tags; where one of them fails, tell of the others."""
+    before, after = plan
+    written: set[str] = set()
+    try:
+        client.tag_manifest(manifest, [tag for tag in before if before[tag] != after[tag]], written)
+    except BaseException:
+        known = {tag for tag in before if tag in written or before[tag] == after[tag]}
+        module.result.update(tagging_result(source, root, *module.settle(before, after, known, source.name)))
+        raise
 
 
 def main() -> None:
@@ -154,20 +186,15 @@ def main() -> None:
         source = module.reference(module.params["name"])
         tags = _check_tags(module, source.name)
         expected = parse_expected(module.params["expected_digest"])
+        platform = Platform.parse(module.params["platform"]) if module.params["platform"] else None
         client = module.client(source, "pull", "push")
         before = client.find_tags(tags)
-        descriptor, manifest = _find_source(module, client, source, before)
-        if expected is not None and descriptor.digest != expected:
-            raise RegistryError(
-                f"{source} has the digest {descriptor.digest}, not the expected {expected}: nothing was changed.",
-                "precondition",
-                reference=str(source),
-            )
-        after = apply_policy(before, descriptor.digest, module.params["existing"], source.name)
-        module.result.update(tagging_result(source, descriptor, before, after))
+        root, manifest = _find_source(client, source, platform, expected, before)
+        before = align(before, manifest) if manifest else before
+        after = apply_policy(before, root.digest, module.params["existing"], source.name)
+        module.result.update(tagging_result(source, root, before, after))
         if module.changes(before, after, source.name):
-            manifest = manifest or client.get_manifest(str(descriptor.digest))
-            client.tag_manifest(manifest, [tag for tag in tags if before[tag] != after[tag]])
+            _write(module, client, source, root, manifest or client.get_manifest(str(root.digest)), (before, after))
 
 
 if __name__ == "__main__":

@@ -127,11 +127,13 @@ def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:
     given = module.params["tags"]
     tags = check_tags(given or [])
     if image.digest is not None:
+        if image.tag:
+            raise RegistryError(f"{image} has both a tag and a digest: leave out the one that is not to be deleted.", "invalid_option")
         if module.params["method"] != "digest":
             raise RegistryError(
                 f"{image} names a digest: deleting it deletes every tag on it. Set method: digest if that is meant.", "invalid_option"
             )
-        if given is not None or image.tag:
+        if given is not None:
             raise RegistryError("Name either a digest or tags to delete, not both.", "invalid_option")
         return ()
     if (given is None) == (image.tag is None):
@@ -162,6 +164,9 @@ def main() -> None:
             deletion = Deletion(client, plan)
             try:
                 deletion.run()
+            except BaseException:
+                module.settle(before, dict.fromkeys(before), deletion.gone(), image.name)
+                raise
             finally:
                 module.result.update(deletion.result())
 

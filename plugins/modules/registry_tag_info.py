@@ -199,17 +199,16 @@ def main() -> None:
         selection = Selection.parse(params["include"], params["exclude"])
         limit = check_limit(params["limit"])
         connections = module.connect(repository)
-        module.result.update(exists=True, tags=[], images=[], total=0, truncated=False)
+        exists = True
         try:
             listed = connections.client(repository).list_tags()
         except NotFound:
             if params["missing"] == "fail":
                 raise
-            module.result["exists"] = False
-            listed = []
+            exists, listed = False, []
         chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and owner_key(tag))]
         tags = _order(chosen, params["sort"], params["reverse"])[:limit]
-        module.result.update(tags=tags, total=len(chosen), truncated=len(tags) < len(chosen))
+        module.result.update(exists=exists, tags=tags, images=[], total=len(chosen), truncated=len(tags) < len(chosen))
         if params["details"] != "none":
             images = [repository.with_tag(tag) for tag in tags]
             entries = look_at(connections, images, params["details"])

@@ -42,3 +42,10 @@ def test_a_list_in_place_of_terms_is_refused_with_a_way_out(registry: FakeRegist
     with pytest.raises(AnsibleLookupError, match=r"put \* before the list"):
         run_lookup([["app:1", "db:1"]], **registry.args())
     assert registry.requests == []
+
+
+def test_an_index_that_lacks_a_child_is_not_absent(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    index = registry.add_index("app", "1", platforms=["linux/amd64", "linux/arm64"])
+    registry.remove_manifest("app", index.children["linux/amd64"].digest)
+    with pytest.raises(AnsibleLookupError, match="is damaged"):
+        run_lookup(["app:1"], **registry.args(platform="linux/amd64", missing="empty"))

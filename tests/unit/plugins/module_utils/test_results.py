@@ -110,7 +110,8 @@ def test_an_image_and_an_index_are_told() -> None:
 def test_labels_of_a_config_whatever_its_shape(config: dict[str, t.Any], labels: dict[str, str]) -> None:
     shown = config_result({**config, "os": "linux", "architecture": "arm64"})
     assert shown["labels"] == labels
-    assert (shown["os"], shown["architecture"], shown["variant"], shown["created"]) == ("linux", "arm64", None, None)
+    assert (shown["os"], shown["architecture"]) == ("linux", "arm64")
+    assert not {"variant", "created"} & shown.keys()
 
 
 def test_referrers_are_told_in_plain_text() -> None:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.auth_files import pair
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -79,12 +81,30 @@ def test_no_credentials(make_registry: MakeRegistry, run_module: RunModule, auth
     _facts(run_module("registry_image_info", registry.args(credentials=False, name=["app:1"])), "unauthorized", "set username and password")
 
 
+def test_a_wrong_password_for_one_repository_is_not_a_missing_one(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(auth="basic")
+    entry = {f"{registry.host}/team": pair("user", "not-the-password")}
+    options = registry.args(credentials=False, name=["team/app:1"], auth_config=json.dumps({"auths": entry}))
+    _facts(run_module("registry_image_info", options), "unauthorized", "does not accept the credentials")
+
+
 def test_no_permission(registry: FakeRegistry, run_module: RunModule) -> None:
     added = registry.add_image("app", "1")
     registry.on("put_manifest").answer(403, code="DENIED")
     error = _facts(run_module("registry_tag", registry.args(name="app:1", tags=["2"])), "denied", "permission")
     assert (error["status"], error["code"], error["reference"]) == (403, "DENIED", f"{registry.host}/app:2")
     assert registry.tags("app") == {"1": added.digest}
+
+
+def test_a_platform_that_is_not_there_names_its_image(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_index("app", "1", platforms=["linux/amd64"])
+    for details in ("manifest", "config"):
+        options = registry.args(name=["app:1"], missing="fail", platform="linux/s390x", details=details)
+        error = _facts(run_module("registry_image_info", options), "not_found", "s390x")
+        assert (error["registry"], error["reference"]) == (registry.host, f"{registry.host}/app:1")
+    copy = registry.args(src=f"{registry.host}/app:1", dest=f"{registry.host}/copy", platforms=["linux/s390x"])
+    error = _facts(run_module("registry_copy", copy), "not_found", "s390x")
+    assert (error["registry"], error["reference"]) == (registry.host, f"{registry.host}/app:1")
 
 
 def test_a_missing_image_and_a_missing_repository(registry: FakeRegistry, run_module: RunModule) -> None:

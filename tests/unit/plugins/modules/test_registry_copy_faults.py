@@ -18,6 +18,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._reference impor
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, digests, put, within
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.auth import TokenAuth, User
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 StartModule = t.Callable[..., Process]
@@ -31,6 +32,18 @@ def _pair(make: MakeRegistry, **options: t.Any) -> tuple[FakeRegistry, FakeRegis
 
 
 # The source
+
+
+def test_a_token_is_renewed_while_an_upload_waits_for_its_bytes(make_registry: MakeRegistry, start_module: StartModule) -> None:
+    auth = TokenAuth(users={"user": User(identity_token="the-identity-token")})
+    registry = make_registry(auth=auth, mount="ignored")
+    layer = os.urandom(6 * 1024 * 1024)
+    put(registry, "app", images.image(layers=[layer], compression=""), "1")
+    broken = registry.on("get_blob", images.digest_of(layer))
+    broken.then(lambda request: auth.expire_all()).truncate(3 * 1024 * 1024, reset=True)
+    process = start_module("registry_copy", within(registry, src="app:1", dest="copy", concurrency=1))
+    process.wait().ok()
+    assert registry.tags("copy") == registry.tags("app")
 
 
 def test_a_source_that_is_not_there(make_registry: MakeRegistry, run_module: RunModule) -> None:

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import put
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT, Result, RunModule, module_arguments
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
@@ -245,3 +247,31 @@ def test_five_thousand_tags(make_registry: MakeRegistry, tmp_path: Path) -> None
     assert result["changed"] is True
     assert registry.counts() == {"list_tags": 50, "head_manifest": 5000, "get_manifest": 250, "get_blob": 250}
     assert int(ran.stderr) < 150 * 1024, "KiB of memory"
+
+
+@pytest.mark.parametrize("style", ["distribution2", "distribution3"])
+def test_a_list_of_referrers_goes_with_the_image_that_they_referred_to(
+    make_registry: MakeRegistry, run_module: RunModule, style: str
+) -> None:
+    registry = make_registry(style)
+    old = put(registry, "app", images.image(layers=("old",)), "1.0")
+    put(registry, "app", images.image(layers=("new",)), "2.0")
+    sbom = put(registry, "app", images.artifact(subject=old), "1.0-sbom")
+    entry = {"mediaType": sbom.media_type, "digest": sbom.digest, "size": len(sbom.raw)}
+    listing = {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [entry]}
+    registry.add_manifest("app", listing, images.OCI_INDEX, f"sha256-{old.digest[7:]}")
+    options: dict[str, t.Any] = {"sort": "version", "keep_last": 1, "exclude": [], "method": "digest"}
+    result = prune(run_module, registry, **options).ok()
+    assert result["deleted"] == ["1.0", "1.0-sbom", f"sha256-{old.digest[7:]}"]
+    assert list(registry.tags("app")) == ["2.0"]
+    assert not prune(run_module, registry, **options).ok().changed
+
+
+@pytest.mark.parametrize(
+    "options", [{"keep_last": None}, {"keep_within": None}, {"keep_last": None, "keep_within": None}, {"protect": None}]
+)
+def test_a_policy_without_a_value_keeps_all(registry: FakeRegistry, run_module: RunModule, options: dict[str, t.Any]) -> None:
+    given = {"keep_last": 1, **options} if "protect" in options else options
+    result = run_module("registry_prune", registry.args(name="app", sort="version", **given)).failure("invalid_option")
+    assert "value" in result.msg
+    assert registry.log() == []

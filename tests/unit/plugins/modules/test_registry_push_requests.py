@@ -72,6 +72,12 @@ def test_a_new_tag_of_an_index_costs_one_request_more_a_child(token_registry: Fa
     assert len(token_registry.log()) == 5 + 2
 
 
+def test_a_docker_archive_costs_as_much_as_a_layout(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    path = images.write_docker_archive(tmp_path / "image.tar", {"app:1.0": image("a", "b")})
+    run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
+    assert len(token_registry.log()) == 2 * 3 + 5
+
+
 def test_pushing_a_docker_archive_again_costs_four_requests(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path = images.write_docker_archive(tmp_path / "image.tar", {"app:1.0": image("a", "b")})
     first = run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
@@ -97,6 +103,17 @@ def test_blobs_of_another_repository_are_mounted(token_registry: FakeRegistry, r
     assert len(result["mounted_blobs"]) == 3
     assert token_registry.counts().get("put_upload", 0) == 0
     assert token_registry.tags("app") == {"1.0": result["digest"]}
+
+
+def test_a_repository_that_no_token_is_given_for_is_asked_for_once(
+    token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    secret = token_registry.on("token", where=lambda request: "repository:secret:pull" in str(request.query), times=None, before_auth=True)
+    secret.answer(403, code="DENIED")
+    options = token_registry.args(path=layout(tmp_path, image("a", "b")), name="app:1.0", mount_from=["secret"], concurrency=1)
+    result = run_module("registry_push", options).ok()
+    assert len(result["uploaded_blobs"]) == 3
+    assert len([request for request in token_registry.named("token") if "secret" in str(request.query)]) <= 2
 
 
 @pytest.mark.parametrize("mount", [400, 401, 403, 404, 405])
