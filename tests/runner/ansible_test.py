@@ -89,21 +89,24 @@ class AnsibleTest:
     core: str
     venv: Path
     tree: Path
+    home: Path
     out: t.TextIO
 
     @classmethod
     def prepare(cls, core: str, stage: str, out: t.TextIO) -> AnsibleTest:
         """Install ansible-core, copy the checkout, and put the bootstrap of pip where ansible-test looks for it."""
         venv = _core(core, out)
-        _provide_pip(venv, out)
-        _provide_key(out)
-        return cls(core, venv, collection_tree(f"{stage}-{core}"), out)
+        # The sanity tests of two versions must not make one venv at the same time: ansible-test keeps them in the home.
+        home = private_home(f"home-{core}" if stage == "sanity" else "home")
+        _provide_pip(venv, home, out)
+        _provide_key(home, out)
+        return cls(core, venv, collection_tree(f"{stage}-{core}"), home, out)
 
     def run(self, *arguments: str) -> None:
         """Run ansible-test. Tests that it leaves out with a mere warning are a failure."""
         command: list[str | Path] = [self.venv / "bin" / "ansible-test", *arguments, "--color", "no"]
         try:
-            output = run(command, cwd=self.tree, env=environment(self.venv), out=self.out, hide=_INSTALLING)
+            output = run(command, cwd=self.tree, env=environment(self.venv, HOME=str(self.home)), out=self.out, hide=_INSTALLING)
         except Failed as failure:
             raise Failed(f"With ansible-core {self.core}: {failure}") from failure
         for warning in ("Required program", "All targets skipped"):
@@ -138,12 +141,12 @@ def _pythons(core: str, wanted: Wanted) -> list[str]:
     return chosen[::-1]
 
 
-def _provide_pip(venv: Path, out: t.TextIO) -> None:
+def _provide_pip(venv: Path, home: Path, out: t.TextIO) -> None:
     (source,) = venv.glob("lib/python3.*/site-packages/ansible_test/_internal/python_requirements.py")
     match = re.search(r"\bpip='([\d.]+)'", source.read_text(encoding="utf-8"))
     if match is None:
         raise Failed(f"{source} does not say which pip it wants.")
-    cache = private_home() / ".ansible" / "test" / "cache"
+    cache = home / ".ansible" / "test" / "cache"
     program = cache / f"get_pip_{match.group(1).replace('.', '_')}.py"
     with locked("get-pip"):
         if not program.is_file():
@@ -152,9 +155,9 @@ def _provide_pip(venv: Path, out: t.TextIO) -> None:
             program.write_text(_GET_PIP, encoding="utf-8")
 
 
-def _provide_key(out: t.TextIO) -> None:
+def _provide_key(home: Path, out: t.TextIO) -> None:
     """Make the key that ansible-test makes for itself, before two runs of it do so at the same moment."""
-    key = private_home() / ".ansible" / "test" / "id_rsa"
+    key = home / ".ansible" / "test" / "id_rsa"
     with locked("ssh-key"):
         if not key.is_file() and shutil.which("ssh-keygen"):
             key.parent.mkdir(parents=True, exist_ok=True)

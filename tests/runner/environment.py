@@ -101,9 +101,9 @@ def find_controller() -> str:
     )
 
 
-def private_home() -> Path:
+def private_home(name: str = "home") -> Path:
     """Return a home folder for the tools, so that nobody's own settings or credentials reach a test; pip keeps its settings and cache."""
-    home = cache_dir() / "home"
+    home = cache_dir() / name
     for name in (".config/pip", ".pip", ".cache/pip"):
         own, link = Path.home() / name, home / name
         link.parent.mkdir(parents=True, exist_ok=True)
