@@ -14,7 +14,7 @@ from ._exchange import Exchange
 from ._origin import Target
 from ._reference import DOCKER_HUB
 
-MOST_PAGES = 1000
+MOST_BARREN = 1000  # pages in a row without a new name
 MOST_NAMES = 1_000_000
 _PART = 1000
 _CATALOG_SCOPES = ("registry:catalog:*",)
@@ -25,12 +25,8 @@ def _pages(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...]
     seen = {target}
     yield page.names
     while page.following is not None:
-        if page.following in seen or len(seen) >= MOST_PAGES:
-            raise RegistryError(
-                f"The list of {key} of {api.name} does not end: the registry names the same page again, or more than {MOST_PAGES} of them.",
-                "invalid_response",
-                registry=api.exchange.registry,
-            )
+        if page.following in seen:
+            raise _endless(api.name, "names the same page again")
         seen.add(page.following)
         page = api.list_page(page.following, key, scopes)
         yield page.names
@@ -46,27 +42,38 @@ def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str,
         return api.list_page(target.with_query(f"n={_PART}"), key, scopes)
 
 
-def _unique(pages: t.Iterable[tuple[str, ...]], last: str | None, limit: int | None, what: str) -> t.Iterator[str]:
-    """Yield each name once, up to ``limit``; registries that ignore ``last`` start again from the first name."""
+def _endless(name: str, fault: str) -> RegistryError:
+    return RegistryError(f"The list of {name} does not end: the registry {fault}.", "invalid_response", reference=name)
+
+
+def _unique(pages: t.Iterable[tuple[str, ...]], wanted: t.Callable[[str], bool], limit: int | None, of: str) -> t.Iterator[str]:
+    """Yield each name that is ``wanted`` once, up to ``limit``."""
     seen: set[str] = set()
+    count = barren = 0
     for names in pages:
-        for name in names:
-            if name in seen or (last is not None and name <= last):
+        fresh = [name for name in dict.fromkeys(names) if name not in seen]
+        seen.update(fresh)
+        barren = 0 if fresh else barren + 1
+        if barren >= MOST_BARREN:
+            raise _endless(of, f"gives {MOST_BARREN} pages without a new name")
+        if len(seen) > MOST_NAMES:
+            raise RegistryError(f"The list of {of} has more than {MOST_NAMES} names.", "limit", reference=of)
+        for name in fresh:
+            if not wanted(name):
                 continue
-            if limit is not None and len(seen) >= limit:
+            if limit is not None and count >= limit:
                 return
-            if len(seen) >= MOST_NAMES:
-                raise RegistryError(f"{what} has more than {MOST_NAMES} names.", "limit")
-            seen.add(name)
+            count += 1
             yield name
-        if limit is not None and len(seen) >= limit:
+        if limit is not None and count >= limit:
             return
 
 
 def iter_tags(api: RepositoryApi, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
     """Yield the tags of the repository in the registry's order; ``n`` is not sent where it is not needed, some registries refuse it."""
     query = f"?last={quote(last, safe='')}" if last else ""
-    return _unique(_pages(api, api.url(f"tags/list{query}"), "tags", None), last, limit, f"The repository {api.name}")
+    pages = _pages(api, api.url(f"tags/list{query}"), "tags", None)
+    return _unique(pages, lambda name: last is None or name > last, limit, api.name)  # some ignore last, and start from the first name
 
 
 def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
@@ -76,9 +83,12 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
     target = exchange.base.join(f"/v2/_catalog{query}", "The address")
     after = (f"{scope}/{last}" if scope else last) if last else None
     pages = _pages(api, target, "repositories", _CATALOG_SCOPES)
-    under = (tuple(name for name in names if not scope or name == scope or name.startswith(f"{scope}/")) for names in pages)
+
+    def wanted(name: str) -> bool:
+        return (not scope or name == scope or name.startswith(f"{scope}/")) and (after is None or name > after)
+
     try:
-        yield from _unique(under, after, limit, f"The registry {exchange.registry}")
+        yield from _unique(pages, wanted, limit, exchange.registry)
     except RegistryError as error:
         if not _lacks_catalog(exchange.registry, error):
             if error.kind in ("unauthorized", "denied"):

@@ -81,7 +81,13 @@ def test_a_list_without_end_is_refused(make_registry: MakeRegistry, run_module: 
     registry = make_registry(next_page=next_page, page_size=1)
     fill(registry, "a", "b", "c")
     assert "does not end" in list_tags(run_module, registry).failure("invalid_response").msg
-    assert len(registry.log()) == (2 if next_page == "loop" else 1000)
+    assert len(registry.log()) == (2 if next_page == "loop" else 1002)
+
+
+def test_many_small_pages_are_a_list_like_any_other(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(page_size=1)
+    fill(registry, *(f"1.{number}" for number in range(1100)))
+    assert len(list_tags(run_module, registry).ok()["tags"]) == 1100
 
 
 def test_two_pages_that_name_each_other_are_refused(make_registry: MakeRegistry, run_module: RunModule) -> None:
