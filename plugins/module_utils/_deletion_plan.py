@@ -12,6 +12,7 @@ from ._client import RegistryClient
 from ._contents import ContentReader
 from ._deletion import DeletionWays, TookMore, check_replaceable, unpadded
 from ._deletions import Deletions, delete_planned, delete_with_tags
+from ._digest_tags import digest_key, owner_key
 from ._errors import NotFound, RegistryError
 from ._manifest import Descriptor, Manifest
 from ._needs import below
@@ -113,12 +114,22 @@ def _tags_on(client: RegistryClient, doomed: set[Digest], found: t.Container[str
     contents.read(staying)
     for index, tag in staying.items():
         for child in sorted(below(contents.found, index) & doomed, key=str):
+            if _is_listed(client, child, tag):
+                continue
             raise RegistryError(
                 f"The manifest {child} of {client.registry} cannot be deleted: the index {index} (tag {tag}) needs it. Nothing was deleted.",
                 "precondition",
                 reference=f"{client.registry}@{child}",
             )
     return {tag: state.digest for tag, state in states.items() if state.digest in doomed}
+
+
+def _is_listed(client: RegistryClient, digest: Digest, tag: str) -> bool:
+    """Tell whether ``tag`` is the list of referrers that a manifest is in; it is taken off that when it is deleted."""
+    if owner_key(tag) != tag:
+        return False
+    subject = client.get_manifest(str(digest)).subject
+    return subject is not None and digest_key(subject.digest) == tag
 
 
 class Deletion:

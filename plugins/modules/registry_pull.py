@@ -55,6 +55,8 @@ options:
       - V(docker-archive) is what C(docker load) and C(podman load) read. It holds a single image, whose layers are decompressed and checked against the
         image's config. An index needs one of O(platforms), an artifact or an image with layers that may not be distributed fails with the error kind
         V(unsupported), a layer that does not match the config with V(digest_mismatch).
+      - What is decompressed has no limit but the space on the disk; gzip makes a thousand bytes of one where somebody wants that. Take images of strangers
+        in one of the other formats, which keep layers as they are.
       - Layers compressed by zstd need Python 3.14 or the Python package zstandard for V(docker-archive); without, the task fails with the error kind
         V(missing_library).
     type: str
