@@ -22,6 +22,7 @@ from ._reference import Digest, check_repository, check_tag, is_digest
 from ._transport import Answer
 
 MAX_PAGE = 8 * 1024 * 1024
+MAX_NAMES = 1_000_000  # on a page
 _DIGEST = re.compile(r"sha[0-9]{3}:[0-9a-f]+", re.ASCII)
 
 
@@ -189,8 +190,12 @@ class RepositoryApi:
         return target
 
     def send_upload(self, method: str, target: Target, body: Body = None, headers: t.Mapping[str, str] | None = None) -> Answer:
-        """Send a part of an upload (PATCH, PUT), or ask for (GET) or end (DELETE) its session; only questions are repeated."""
-        return self.send(method, target, headers=headers, body=body, retried=method == "GET")
+        """Send a part of an upload (PATCH, PUT), or ask for (GET) or end (DELETE) its session; only questions are repeated.
+
+        Registries want the right to delete for any DELETE.
+        """
+        scopes = merge_scopes(self.scopes, [f"repository:{self.repository}:delete"]) if method == "DELETE" else self.scopes
+        return self.exchange.send(method, target, scopes, self.repository, headers, body, self.name, method == "GET")
 
     # Lists (end-8, end-12)
 
@@ -203,7 +208,7 @@ class RepositoryApi:
         answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name, whole=(MAX_PAGE, what))
         if answer.status != 200:
             raise self.failure(answer, f"Listing the {key} of {self.name}")
-        document = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what)
+        document = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what, values=MAX_NAMES)
         if key == "tags" and not {"name", "tags"} & document.keys():
             raise RegistryError(f"{what} is no list of tags: check that {self.exchange.registry} is a registry.", "invalid_response")
         names = document.get(key)
@@ -236,7 +241,7 @@ class RepositoryApi:
         target = answer.target.join(link, f"The next page that {self.exchange.registry} names")
         if target.origin != answer.target.origin:
             raise RegistryError(
-                f"The registry {self.exchange.registry} names a next page on {target.origin.authority}: another host is refused.",
+                f"{answer.target.origin.authority}, which gave a page of a list, names a next one on {target.origin.authority}: another host is refused.",
                 "untrusted_target",
                 None,
                 None,

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from ._challenge import Challenge, merge_scopes, parse_challenges, split_scopes, without_deletion
+from ._challenge import Challenge, merge_scopes, parse_challenges, restrict_scopes, split_scopes
 from ._credentials import Credentials
 from ._errors import RegistryError
 from ._json import load_object
@@ -93,9 +93,7 @@ class Authenticator:
         if challenge.scheme == "basic":
             fresh = self._basic(credentials)
             return None if fresh == sent else fresh
-        asked = split_scopes(challenge.parameters.get("scope", ""))
-        if not any("delete" in scope.rpartition(":")[2].split(",") for scope in scopes):
-            asked = without_deletion(asked)
+        asked = restrict_scopes(split_scopes(challenge.parameters.get("scope", "")), scopes)
         return self._token(challenge, scopes, asked, credentials, sent)
 
     def _choose(self, header: str) -> Challenge | None:

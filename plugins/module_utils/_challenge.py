@@ -68,11 +68,17 @@ def split_scopes(scope: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(scope.split()))
 
 
-def without_deletion(asked: t.Iterable[str]) -> tuple[str, ...]:
-    """Return the scopes without the action ``delete``, for a task that deletes nothing."""
-    split = [scope.rpartition(":") for scope in asked]
-    kept = [(resource, colon, [action for action in actions.split(",") if action != "delete"]) for resource, colon, actions in split]
-    return tuple(f"{resource}{colon}{','.join(actions)}" for resource, colon, actions in kept if actions)
+def restrict_scopes(asked: t.Iterable[str], own: t.Iterable[str]) -> tuple[str, ...]:
+    """Return what of the scopes that a registry ``asked`` for gives no more rights to repositories than a task's ``own``, and reading."""
+    allowed = {"pull", *(action for scope in own for action in scope.rpartition(":")[2].split(","))}
+    if "delete" in allowed:
+        allowed.add("*")  # older registries call it so
+    kept = []
+    for scope in asked:
+        resource, colon, actions = scope.rpartition(":")
+        chosen = [action for action in actions.split(",") if action in allowed or not scope.startswith("repository:")]
+        kept += [f"{resource}{colon}{','.join(chosen)}"] if chosen else []
+    return tuple(kept)
 
 
 def merge_scopes(*groups: t.Iterable[str]) -> tuple[str, ...]:

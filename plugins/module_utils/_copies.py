@@ -22,10 +22,16 @@ _MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for al
 
 
 class Failed(t.NamedTuple):
-    """A copy that failed, and whether it had written its tags by then."""
+    """A copy that failed, and the states, by full names, of what it had written by then."""
 
     error: RegistryError
-    changed: bool
+    before: TagMap
+    after: TagMap
+
+    @property
+    def changed(self) -> bool:
+        """Whether it had written anything."""
+        return self.before != self.after
 
 
 Outcome = t.Union[Copied, Failed]
@@ -48,19 +54,19 @@ def copy_images(module: RegistryModule) -> None:
             module.result.update(outcomes[0].result)
     else:
         module.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
-    _note_changes(module, [outcome for outcome in outcomes if isinstance(outcome, Copied)])
+    _note_changes(module, outcomes)
     module.has_written = not module.check_mode and any(outcome.changed for outcome in outcomes)
     if listed is None and isinstance(outcomes[0], Failed):
         raise outcomes[0].error
     _raise_failures(copies, outcomes)
 
 
-def _note_changes(module: RegistryModule, done: t.Iterable[Copied]) -> None:
+def _note_changes(module: RegistryModule, outcomes: t.Iterable[Outcome]) -> None:
     before: TagMap = {}
     after: TagMap = {}
-    for copied in done:
-        before.update(copied.before)
-        after.update(copied.after)
+    for outcome in outcomes:
+        before.update(outcome.before)
+        after.update(outcome.after)
     module.changes(before, after)
 
 
@@ -112,7 +118,7 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
             task = CopyTask(registries.source(copy.source), destination, copy, options)
             return task.run()
         except RegistryError as error:
-            return Failed(error, task is not None and task.wrote)
+            return Failed(error, *(task.done() if task else ({}, {})))
 
     unique = list(dict.fromkeys(copies))
     outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, _MOST_AT_A_TIME), cancellation)))

@@ -69,12 +69,13 @@ class CopyTask:
         self._source, self._destination = pair_clients(source, destination)
         self._copy = copy
         self._options = options
+        self._plans: list[PushPlan] = []
         self._written: set[str] = set()
 
-    @property
-    def wrote(self) -> bool:
-        """Whether any tag was written, whatever became of the others, of signatures and the like."""
-        return bool(self._written)
+    def done(self) -> tuple[TagMap, TagMap]:
+        """Return before and after, by full names, of what was written, whatever became of the rest."""
+        written = [(plan, key) for plan in self._plans for key in plan.writes if key in self._written]
+        return {self._name(key): plan.before[key] for plan, key in written}, {self._name(key): plan.after[key] for plan, key in written}
 
     def run(self) -> Copied:
         """Copy (or in check mode, plan) and return what became of it."""
@@ -99,7 +100,7 @@ class CopyTask:
         transferred = self._transfer(plan, image)
         for companion, companion_plan in zip(companions, along):
             if not self._options.check_mode:
-                self._destination.execute_push(companion_plan, companion.image)
+                self._transfer(companion_plan, companion.image)
         result = transfer_result(self._copy.destination, plan, transferred)
         if self._options.referrers:
             result["referrers"] = [_companion_result(*pair) for pair in zip(companions, along)]
@@ -108,6 +109,7 @@ class CopyTask:
     def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:
         if self._options.check_mode:
             return self._destination.predict_push(plan)
+        self._plans.append(plan)
         return self._destination.execute_push(plan, image, self._written)
 
     def _copied(self, plans: t.Sequence[PushPlan], origin: Digest, result: Result) -> Copied:

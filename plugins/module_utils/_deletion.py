@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import typing as t
@@ -28,9 +29,11 @@ _UNCERTAIN = frozenset({"network", "timeout", "server", "not_found"})  # an answ
 
 
 class TookMore(RegistryError):
-    """The registry deleted more than it was asked to: nothing further must be asked of it. What was to go is gone by ``method``."""
+    """The registry deleted more than it was asked to: nothing further must be asked of it."""
 
-    method = ""
+
+class StillThere(RegistryError):
+    """The registry said that it deleted something, and it can be read all the same."""
 
 
 @dataclass
@@ -65,24 +68,18 @@ class TagDeletion:
     def run(self, method: str) -> str:
         """Delete the tag by ``tag``, ``substitute`` or ``auto``; return the method that did it."""
         if method == "tag" or (method == "auto" and self.ways.by_tag):
-            refusal = self._by_tag()
+            refusal = self._delete(self.tag)
             if refusal is None:
-                return self._checked("tag")
+                with gone_by("tag"):
+                    self._wait_until_gone(self.manifest.digest)
+                    self._check_rest()
+                return "tag"
             if method == "tag" or refusal.status not in _TAG_REFUSED:
                 raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
             # A denial may be about this tag alone, because an index names its manifest.
             self.ways.by_tag = refusal.kind == "denied"
         self._substitute()
-        return self._checked("substitute")
-
-    def _checked(self, method: str) -> str:
-        """Return ``method``, by which the tag was deleted, when all else is found to be there."""
-        try:
-            self._check_rest()
-        except TookMore as error:
-            error.method = method
-            raise
-        return method
+        return "substitute"
 
     def _delete(self, identifier: str) -> RegistryError | None:
         """Ask to delete a tag or digest; return why it was not done, None where it was."""
@@ -110,12 +107,6 @@ class TagDeletion:
                 raise
             return None
 
-    def _by_tag(self) -> RegistryError | None:
-        refusal = self._delete(self.tag)
-        if refusal is None:
-            self._wait_until_gone(self.manifest.digest)
-        return refusal
-
     def _wait_until_gone(self, *ours: Digest) -> None:
         """Wait until the tag is absent for readers too; a tag on another digest than ``ours`` was set by somebody else."""
         retry = Retry(self.retries)
@@ -129,7 +120,7 @@ class TagDeletion:
                 )
                 raise RegistryError(message, "conflict", reference=self.shown)
             message = f"The registry said that it deleted {self.shown}, but the tag is still there."
-            still = RegistryError(message, "conflict", reference=self.shown, passing=True)
+            still = StillThere(message, "conflict", reference=self.shown, passing=True)
             if not retry.after_error(still):
                 raise still
 
@@ -164,16 +155,21 @@ class TagDeletion:
             return
         check_unmoved(self.shown, self.manifest.digest, current)
         double = padded(self.manifest)
+        deleted = False
         try:
             write_tags(self.api, double, [self.tag], 1)
             refusal = self._delete(str(double.digest))
             if refusal is not None:
                 # Some registries that delete nothing say of everything that it is not there.
                 raise no_deletion(refusal, self.api.exchange.registry) if isinstance(refusal, NotFound) else refusal
+            deleted = True
             self._wait_until_gone(double.digest, self.manifest.digest)
         except RegistryError as error:
-            self._put_back(double, error)
+            if not self._put_back(double, error) and deleted:
+                error.gone_by = "substitute"
             raise
+        with gone_by("substitute"):
+            self._check_rest()
 
     def _check_enabled(self) -> None:
         """Find out, without touching anything, whether the registry deletes by digest at all."""
@@ -191,19 +187,32 @@ class TagDeletion:
                 raise failure
         self.ways.enabled = True
 
-    def _put_back(self, double: Manifest, error: RegistryError) -> None:
-        """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended."""
+    def _put_back(self, double: Manifest, error: RegistryError) -> bool:
+        """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended, and whether it is there."""
         try:
             current = self._find_tag()
             if current == self.manifest.digest:
                 error.message += " Nothing was changed."
-            elif current == double.digest or (current is not None and error.kind == "digest_mismatch"):
+                return True
+            if current == double.digest or (current is not None and error.kind == "digest_mismatch"):
                 write_tags(self.api, self.manifest, [self.tag], 1)
                 error.message += " The tag was put back as it was."
+                return True
         except RegistryError:
             error.message += (
                 f" The tag may be on {double.digest} now, which is the same image with blanks behind its manifest: run the task again."
             )
+        return False
+
+
+@contextlib.contextmanager
+def gone_by(method: str) -> t.Iterator[None]:
+    """Note in errors of what comes after a deletion by ``method`` that it was done all the same."""
+    try:
+        yield
+    except RegistryError as error:
+        error.gone_by = "" if isinstance(error, StillThere) else method
+        raise
 
 
 def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:
@@ -263,9 +272,10 @@ def delete_digest(api: RepositoryApi, manifest: Manifest, retries: int = 4) -> N
     else:
         raise no_deletion(api.failure(answer, f"Deleting {shown}", shown), api.exchange.registry)
     retry = Retry(retries)
-    while find_readable(api, str(manifest.digest)) is not None:
-        message = f"The registry said that it deleted {shown}, but it is still there."
-        still = RegistryError(message, "conflict", reference=shown, passing=True)
-        if not retry.after_error(still):
-            raise still
-    remove_referrer(api, manifest)
+    with gone_by("digest"):
+        while find_readable(api, str(manifest.digest)) is not None:
+            message = f"The registry said that it deleted {shown}, but it is still there."
+            still = StillThere(message, "conflict", reference=shown, passing=True)
+            if not retry.after_error(still):
+                raise still
+        remove_referrer(api, manifest)

@@ -75,14 +75,18 @@ def plan_deletion(
     client: RegistryClient, tags: t.Sequence[str], digest: Digest | None, method: str, expected: Digest | None
 ) -> DeletionPlan:
     """Return what deleting ``tags`` (or ``digest``) means; raises ``precondition`` where it must not happen."""
-    read = _read(client, tags[0]) if len(tags) == 1 else None
-    states = {tags[0]: read.digest if read else None} if len(tags) == 1 else dict(zip(tags, client.fan_out(client.find_digest, tags)))
+    reads = dict(zip(tags, client.fan_out(lambda tag: _read(client, tag), tags))) if len(tags) == 1 or method == "substitute" else {}
+    read = reads.get(tags[0]) if len(tags) == 1 else None
+    states = {tag: read.digest if read else None for tag, read in reads.items()} or dict(
+        zip(tags, client.fan_out(client.find_digest, tags))
+    )
     found = {tag: state for tag, state in states.items() if state is not None}
     absent = tuple(tag for tag in states if tag not in found)
     for tag, state in found.items():
         _check_expected(client, tag, state, expected)
-    if method == "substitute" and read is not None:
-        check_replaceable(client.api.display(tags[0]), read)
+    for tag, manifest in reads.items():
+        if method == "substitute" and manifest is not None:
+            check_replaceable(client.api.display(tag), manifest)
     if method != "digest":
         return DeletionPlan(method, found, absent, read=read)
     if digest is not None and expected not in (None, digest):
@@ -180,19 +184,21 @@ class Deletion:
     def gone(self) -> set[str]:
         """Return the names, tags or digests, of what was deleted."""
         deleted = self.result()
-        return {*deleted["deleted_tags"], *deleted["also_deleted_tags"], *self._deletions.done}
+        return {*deleted["deleted_tags"], *deleted["also_deleted_tags"], *(name for name, method in self._deletions.done.items() if method)}
 
     def result(self) -> Result:
         """Return the results as far as things were done."""
         plan, done = self._plan, self._deletions.done
         if plan.method == "digest":
-            deleted = {tag: "digest" for tag, digest in plan.found.items() if str(digest) in done}
-            also = [tag for tag, digest in plan.also.items() if str(digest) in done]
+            deleted = {tag: "digest" for tag, digest in plan.found.items() if done.get(str(digest))}
+            also = [tag for tag, digest in plan.also.items() if done.get(str(digest))]
+            gone = [tag for tag, digest in plan.found.items() if done.get(str(digest)) == ""]
         else:
             deleted, also = {tag: done[tag] for tag in plan.found if done.get(tag)}, []
+            gone = [tag for tag in plan.found if done.get(tag) == ""]
         return {
             "deleted_tags": list(deleted),
-            "absent_tags": [*plan.absent, *(tag for tag in plan.found if done.get(tag) == "")],
+            "absent_tags": [*plan.absent, *gone],
             "also_deleted_tags": also,
             "digests": {tag: str(plan.found[tag]) for tag in deleted},
             "methods": deleted,

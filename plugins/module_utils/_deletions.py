@@ -48,8 +48,8 @@ class Deletions:
         try:
             self.done[name] = delete(name)
         except RegistryError as error:
-            if isinstance(error, TookMore):
-                self.done[name] = error.method
+            if error.gone_by:
+                self.done[name] = error.gone_by
             self.failures[name] = error
             self._reasons[name] = error.message
             if isinstance(error, (TookMore, NoDeletion)) or error.kind in _FOR_ALL:

@@ -36,7 +36,7 @@ class RegistryError(Exception):
     """What went wrong, as one sentence, with its ``kind`` (one of ``KINDS``) and what the registry said.
 
     ``reference`` is the full name of an image or a repository, whose first part is the ``registry`` where that is not given.
-    ``passing`` is True where another attempt may succeed.
+    ``passing`` is True where another attempt may succeed. ``gone_by`` says by what method something was deleted before it came to this.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class RegistryError(Exception):
         self.registry = registry or (reference.partition("/")[0] if reference else None)
         self.reference = reference
         self.passing = passing
+        self.gone_by = ""
 
     def facts(self) -> dict[str, t.Any]:
         """Return the ``error`` dictionary of a failed task; unknown facts are None."""

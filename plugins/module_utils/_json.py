@@ -50,20 +50,20 @@ def _check_depth(document: t.Any) -> None:
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> dict[str, t.Any]:
-    """Return the JSON object in ``raw`` (at most ``limit`` bytes of UTF-8); ``what`` names it in the error of ``kind``."""
-    document = load_value(raw, limit, what, kind)
+def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response", values: int = MAX_VALUES) -> dict[str, t.Any]:
+    """Return the JSON object in ``raw`` (at most ``limit`` bytes of UTF-8, and so many ``values``); ``what`` names it in the error of ``kind``."""
+    document = load_value(raw, limit, what, kind, values)
     if not isinstance(document, dict):
         raise RegistryError(f"{what} cannot be read as JSON: it is no JSON object.", kind)
     return document
 
 
-def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response") -> t.Any:
+def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response", values: int = MAX_VALUES) -> t.Any:
     """Return what JSON ``raw`` holds, whatever its type; the rest as ``load_object``."""
     if len(raw) > limit:
         raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
-    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
-        raise RegistryError(f"{what} holds more than the limit of {MAX_VALUES} values.", "limit")
+    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > values:
+        raise RegistryError(f"{what} holds more than the limit of {values} values.", "limit")
     try:
         document = json.loads(
             raw.decode("utf-8"),

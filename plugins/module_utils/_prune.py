@@ -190,12 +190,20 @@ class Pruning:
         """Delete ``tag`` where it is a list of referrers that is on another digest now, since those in it were deleted before."""
         if owner_key(tag) != tag:
             return
-        manifest = self._client.get_manifest(tag)
-        if manifest.digest != planned and manifest.is_index and not manifest.children:
+        try:
+            manifest, before = self._client.get_manifest(tag), self._client.get_manifest(str(planned))
+        except NotFound:
+            return
+        if manifest.digest != planned and manifest.is_index and set(manifest.children) <= set(before.children):
             delete_planned(self._client, tag, manifest.digest, "auto", self._ways, manifest, spare=True)
 
+    def gone(self) -> set[str]:
+        """Return the tags that went by what was done here, and not by others."""
+        done = self._deletions.done
+        return {tag for tag, digest in self._doomed.items() if done.get(tag) or done.get(str(digest))}
+
     def result(self) -> Result:
-        """Return the results as far as things were done."""
+        """Return the results as far as things were done, those that others have deleted meanwhile among them."""
         done = self._deletions.done
         return {
             **self._plan.result(),

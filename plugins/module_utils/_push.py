@@ -91,7 +91,7 @@ def _image(module: RegistryModule, client: RegistryClient, opened: Opened, ident
     if pushed is not None:
         return client.image_of(pushed), known
     tmpdir = None if module.check_mode else module.tmpdir
-    return opened.build(module.params["compression"], module.params["concurrency"], tmpdir), known
+    return opened.build(module.params["compression"], module.params["concurrency"], tmpdir), {}  # by then, somebody may have set a tag
 
 
 # A tag that is absent, or on something that we cannot read, is not on this image.

@@ -62,7 +62,9 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     else:
         if not current.is_index:
             raise RegistryError(
-                f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.", "conflict"
+                f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.",
+                "conflict",
+                reference=api.display(tag),
             )
         entries = list(current.document["manifests"] or [])
     if any(entry["digest"] == str(manifest.digest) for entry in entries):

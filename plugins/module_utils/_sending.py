@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ._api import RepositoryApi
+from ._auth import TokenRefused
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._headers import parse_count, parse_received
@@ -54,6 +55,7 @@ class Sender:
         self._retry = Retry(retries)
         self._restarts = Retry(retries)
         self._breaks = 0
+        self._furthest = 0  # how much the registry had, in any session, when there were new attempts last
         self._spoilt = False
         self._target: Target  # where the upload goes on, as the registry's newest answer says
         self._action = f"Uploading the blob {descriptor.digest} to {api.name}"
@@ -75,8 +77,14 @@ class Sender:
             self._end(lambda: self._api.upload_target(session))
 
     def _end(self, find_target: t.Callable[[], Target]) -> None:
+        if self._ways.keeps_sessions:
+            return
         try:
-            self._api.send_upload("DELETE", find_target()).finish()
+            answer = self._api.send_upload("DELETE", find_target())
+            answer.finish()
+            self._ways.keeps_sessions = answer.status in (401, 403)
+        except TokenRefused:
+            self._ways.keeps_sessions = True
         except RegistryError:
             return
 
@@ -174,7 +182,7 @@ class Sender:
     # Chunks
 
     def _send_chunks(self, least: int) -> None:
-        offset = renewed = 0
+        offset = 0
         stream = self._open_blob(self._descriptor)
         try:
             while offset < self._descriptor.size:
@@ -182,9 +190,9 @@ class Sender:
                 length = min(wanted, self._descriptor.size - offset)
                 answer = self._send_chunk(stream, offset, length)
                 reached = self._after_chunk(answer, offset, length)
-                if reached - renewed >= min(length, SMALLEST_CHUNK):
-                    self._retry = Retry(self._retries)  # none for what the registry took before and forgot
-                    renewed = reached
+                if reached - self._furthest >= min(length, SMALLEST_CHUNK):
+                    self._retry = Retry(self._retries)  # none for what the registry took before and lost
+                    self._furthest = reached
                 if reached != offset + length:
                     stream.close()
                     stream = open_at(self._open_blob, self._descriptor, reached)
@@ -248,8 +256,9 @@ class Sender:
         if self._ways.misstates_range or _reached(answer) in (None, end):
             return end
         reached = self._resynchronize(offset)
-        self._ways.misstates_range = reached == end
-        if reached == offset:
+        if reached == end:
+            self._ways.misstates_range = True
+        elif reached == offset:
             self._take_restart(answer)
         return reached
 

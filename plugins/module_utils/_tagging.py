@@ -58,11 +58,16 @@ def write_tags(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], wo
 
     Those that it was put under are added to ``written``.
     """
+    done: set[str] = set() if written is None else written
 
     def write(tag: str) -> None:
-        confirmed = _put_tag(api, manifest, tag)
-        if written is not None:
-            written.add(tag)
+        try:
+            confirmed = _put_tag(api, manifest, tag)
+        except RegistryError as error:
+            if error.kind == "digest_mismatch":
+                done.add(tag)  # what was stored is not what was sent, but stored it was
+            raise
+        done.add(tag)
         if confirmed is None or (confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest):
             raise RegistryError(
                 f"The tag {tag} of {api.name} is on {confirmed or 'nothing'} after it was put on {manifest.digest}: "
@@ -84,6 +89,14 @@ def _put_tag(api: RepositoryApi, manifest: Manifest, tag: str) -> Digest | None:
     try:
         return api.put_manifest(tag, manifest).digest or find_digest(api, tag)
     except RegistryError as error:
-        if error.status in _FROZEN and find_digest(api, tag) == manifest.digest:
-            return manifest.digest
-        raise
+        if error.status not in _FROZEN or not _is_on(api, manifest, tag):
+            raise
+        return manifest.digest
+
+
+def _is_on(api: RepositoryApi, manifest: Manifest, tag: str) -> bool:
+    try:
+        found = find_digest(api, tag)
+    except RegistryError:
+        return False
+    return found is not None and manifest.has_digest(found)

@@ -234,13 +234,13 @@ class Execution:
         if plan.root.subject is not None:
             # Also where it is there already: an earlier run may have been cut off before the list of referrers knew it.
             self._store(plan.root)
-            self._written.update(filter(is_digest, tags))
-            tags = [tag for tag in tags if not is_digest(tag)]
+            tags = [tag for tag in tags if tag != str(plan.root.digest)]
         write_tags(self._api, plan.root, tags, self._options.workers, self._written)
 
     def _store(self, manifest: Manifest) -> None:
         """Put a manifest by its digest, and where it has a subject see to it that the list of referrers names it."""
         stored = self._api.put_manifest(str(manifest.digest), manifest)
+        self._written.add(str(manifest.digest))
         if manifest.subject is not None and not stored.knows_subject:
             with self._ways.listing:
                 add_referrer(self._api, manifest)

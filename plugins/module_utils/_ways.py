@@ -43,6 +43,7 @@ class Ways:
     ignores_mount: bool = False  # it had the blob, and still opened a session
     needs_chunks: bool = False
     largest_chunk: int = sys.maxsize  # what it has not refused
+    keeps_sessions: bool = False  # it does not let this user end an upload
     misstates_range: bool = False  # it had a chunk, and its answer told of more or less
     unreadable: set[str] = field(default_factory=set)  # repositories that no token is given for, so that nothing of theirs can be mounted
     homes: Homes = field(default_factory=Homes)

@@ -203,7 +203,7 @@ def _prune(module: RegistryModule, pruning: Pruning, plan: PrunePlan, name: str)
     try:
         pruning.run()
     except BaseException:
-        module.settle(*plan.states(), {*pruning.result()["deleted"], *plan.result()["kept"]}, name)
+        module.settle(*plan.states(), {*pruning.gone(), *plan.result()["kept"]}, name)
         raise
     finally:
         module.result.update(pruning.result())

@@ -231,11 +231,12 @@ def test_t15_any_lifetime_of_a_token_is_lived_with(make_registry: MakeRegistry, 
     assert len(registry.named("token")) == 1
 
 
-def test_t36_a_challenge_does_not_widen_a_token_to_deletion(guarded: FakeRegistry, connect: MakeClient) -> None:
-    wide = f'Bearer realm="{guarded.url}/token",service="registry.test",scope="repository:app:pull,push,delete"'
+@pytest.mark.parametrize("actions", ["pull,push,delete", "*", "delete"])
+def test_t36_a_challenge_does_not_widen_a_token(guarded: FakeRegistry, connect: MakeClient, actions: str) -> None:
+    wide = f'Bearer realm="{guarded.url}/token",service="registry.test",scope="repository:app:{actions}"'
     guarded.on("head_manifest", before_auth=True).answer(401, {"WWW-Authenticate": wide})
     connect(guarded, "app").get_digest("1")
-    assert [request.query["scope"] for request in guarded.named("token")] == [["repository:app:pull,push"]]
+    assert [request.query["scope"] for request in guarded.named("token")] == [["repository:app:pull"]]
 
 
 def test_t15_words_of_a_challenge_add_no_parameters(guarded: FakeRegistry, connect: MakeClient) -> None:

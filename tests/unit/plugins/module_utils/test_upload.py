@@ -90,6 +90,13 @@ def test_53_a_digest_that_is_refused_is_tried_once_more(registry: FakeRegistry, 
     assert registry.counts()["put_upload"] == 2
 
 
+def test_66_a_session_is_cancelled_where_that_takes_the_right_to_delete(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = make_registry(auth="token")
+    registry.on("put_upload", times=None).answer(403, code="DENIED")
+    Push(registry, tmp_path, retries=0).fail()
+    assert registry.sessions("app") == []
+
+
 def test_66_a_session_that_is_given_up_is_cancelled(make_registry: MakeRegistry, tmp_path: Path) -> None:
     registry = make_registry(cancel=500)
     registry.on("put_upload").answer(403, code="DENIED")

@@ -77,3 +77,13 @@ def test_a_connection_that_breaks_in_every_chunk_gets_on_all_the_same(registry: 
 @pytest.mark.parametrize("status", [201, 202, 204])
 def test_a_chunk_is_taken_by_any_good_answer(make_registry: MakeRegistry, tmp_path: Path, status: int) -> None:
     Push(make_registry(patch_status=status), tmp_path, chunk_size=MIB).run()
+
+
+@pytest.mark.parametrize("chunk_size", [0, MIB])
+@pytest.mark.parametrize("status", [500, 503])
+def test_an_upload_whose_end_always_fails_is_given_up(
+    registry: FakeRegistry, tmp_path: Path, waits: list[float], status: int, chunk_size: int
+) -> None:
+    registry.on("put_upload", times=None).answer(status)
+    Push(registry, tmp_path, chunk_size=chunk_size).fail()
+    assert len(waits) <= 2 * 4

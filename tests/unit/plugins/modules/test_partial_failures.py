@@ -97,6 +97,48 @@ def test_a_pruning_of_which_one_tag_is_in_the_way(registry: FakeRegistry, run_mo
     assert registry.tags("app") == {tag: made[tag] for tag in ("1.2", "1.4")}
 
 
+def test_a_copy_of_which_a_signature_is_denied(registry: FakeRegistry, run_module: RunModule) -> None:
+    image = registry.add_image("app", "1")
+    registry.add_image("copy", "1", layers=2)
+    registry.set_tag("app", f"sha256-{image.digest[7:]}.sig", registry.add_image("app", "other", 1).digest)
+    registry.on("put_manifest", r"\.sig$").answer(403, code="DENIED")
+    options = registry.args(src=f"{registry.host}/app:1", dest=f"{registry.host}/copy:1", tags=["2"], referrers=True)
+    result = _fail(run_module, "registry_copy", options)
+    assert result.changed
+    assert result["diff"]["after"] == {f"{registry.host}/copy:2": image.digest}
+
+
+@pytest.mark.parametrize("method", ["tag", "substitute", "digest"])
+def test_a_deletion_that_cannot_be_looked_at_afterwards(registry: FakeRegistry, run_module: RunModule, method: str) -> None:
+    digest = registry.add_image("app", "1").digest
+    gone = registry.on("delete_manifest", nth=2 if method == "substitute" else 1)
+    gone.then(lambda request: registry.on("head_manifest", times=None).answer(500) and None)
+    result = _fail(run_module, "registry_tag_delete", registry.args(name="app:1", method=method), "server")
+    assert result.changed
+    assert (result["deleted_tags"], result["methods"]) == (["1"], {"1": method})
+    assert result["diff"]["before"] == {"1": digest}
+    assert registry.tags("app") == {}
+
+
+def test_what_others_deleted_meanwhile_is_not_said_to_be_changed(registry: FakeRegistry, run_module: RunModule) -> None:
+    made = {tag: registry.add_image("app", tag).digest for tag in ("1", "2")}
+    registry.on("list_tags").then(lambda request: registry.remove_tag("app", "1"))
+    registry.on("delete_manifest", "/2$").answer(409, code="CONFLICT")
+    result = _fail(run_module, "registry_tag_delete", registry.args(name="app", tags=["1", "2"], method="tag"), "conflict")
+    assert not result.changed
+    assert result["diff"]["before"] == {}
+    assert (result["deleted_tags"], result["absent_tags"]) == ([], ["1"])
+    assert registry.tags("app") == {"2": made["2"]}
+
+
+def test_a_tag_that_the_registry_stored_otherwise(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(put_digest="wrong")
+    registry.add_image("app", "1")
+    result = _fail(run_module, "registry_tag", registry.args(name="app:1", tags=["2"]), "digest_mismatch")
+    assert result.changed
+    assert sorted(registry.tags("app")) == ["1", "2"]
+
+
 def test_a_list_that_cannot_be_read_says_nothing_of_the_repository(registry: FakeRegistry, run_module: RunModule) -> None:
     absent = _fail(run_module, "registry_tag_info", registry.args(name="absent"), "not_found")
     registry.on("list_tags").answer(500)

@@ -72,12 +72,6 @@ def test_a_new_tag_of_an_index_costs_one_request_more_a_child(token_registry: Fa
     assert len(token_registry.log()) == 5 + 2
 
 
-def test_a_docker_archive_costs_as_much_as_a_layout(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    path = images.write_docker_archive(tmp_path / "image.tar", {"app:1.0": image("a", "b")})
-    run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
-    assert len(token_registry.log()) == 2 * 3 + 5
-
-
 def test_pushing_a_docker_archive_again_costs_four_requests(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path = images.write_docker_archive(tmp_path / "image.tar", {"app:1.0": image("a", "b")})
     first = run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
