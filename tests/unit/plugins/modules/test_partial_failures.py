@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 
@@ -111,8 +112,11 @@ def test_a_copy_of_which_a_signature_is_denied(registry: FakeRegistry, run_modul
 @pytest.mark.parametrize("method", ["tag", "substitute", "digest"])
 def test_a_deletion_that_cannot_be_looked_at_afterwards(registry: FakeRegistry, run_module: RunModule, method: str) -> None:
     digest = registry.add_image("app", "1").digest
-    gone = registry.on("delete_manifest", nth=2 if method == "substitute" else 1)
-    gone.then(lambda request: registry.on("head_manifest", times=None).answer(500) and None)
+
+    def break_down(_request: Recorded) -> None:
+        registry.on("head_manifest", times=None).answer(500)
+
+    registry.on("delete_manifest", nth=2 if method == "substitute" else 1).then(break_down)
     result = _fail(run_module, "registry_tag_delete", registry.args(name="app:1", method=method), "server")
     assert result.changed
     assert (result["deleted_tags"], result["methods"]) == (["1"], {"1": method})
