@@ -178,9 +178,9 @@ class RepositoryApi:
         shown = f"The upload address that {self.exchange.registry} gave"
         target = answer.target.join(answer.headers.get("Location", ""), shown)
         self.exchange.transport.trust.check_scheme(target.origin, shown)
-        if target.origin == self.exchange.origin != answer.target.origin:
+        if answer.abroad and target.origin == self.exchange.origin:
             raise RegistryError(
-                f"{answer.target.origin.authority}, where an upload to {self.name} goes, leads it back to the registry: that is refused.",
+                f"Another host, where an upload to {self.name} goes, leads it back to the registry: that is refused.",
                 "untrusted_target",
                 answer.status,
                 None,

@@ -11,7 +11,7 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ._challenge import Challenge, merge_scopes, parse_challenges, restrict_scopes, split_scopes
 from ._credentials import Credentials
@@ -223,6 +223,11 @@ class Authenticator:
         registry = Target.parse(f"{trust.registry}/v2/")
         realm = registry.join(challenge.parameters.get("realm", ""), f"The token server that {trust.registry.authority} names")
         trust.check_scheme(realm.origin, f"The token server that {trust.registry.authority} names")
+        if any(name.lower() == "scope" for name, _value in parse_qsl(urlsplit(realm.url).query, keep_blank_values=True)):
+            raise RegistryError(
+                f"The registry {trust.registry.authority} names a token server with a scope in its address: that is refused.",
+                "untrusted_target",
+            )
         if credentials and not trust.may_authenticate(realm.origin):
             raise RegistryError(
                 f"The registry {trust.registry.authority} asked to send your credentials to {realm.origin.authority}. "

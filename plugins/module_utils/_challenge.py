@@ -70,13 +70,14 @@ def split_scopes(scope: str) -> tuple[str, ...]:
 
 def restrict_scopes(asked: t.Iterable[str], own: t.Iterable[str]) -> tuple[str, ...]:
     """Return what of the scopes that a registry ``asked`` for gives no more rights to repositories than a task's ``own``, and reading."""
-    allowed = {"pull", *(action for scope in own for action in scope.rpartition(":")[2].split(","))}
-    if "delete" in allowed:
-        allowed.add("*")  # older registries call it so
+    wanted = {resource: set(actions.split(",")) for resource, _colon, actions in (scope.rpartition(":") for scope in own)}
     kept = []
     for scope in asked:
         resource, colon, actions = scope.rpartition(":")
-        chosen = [action for action in actions.split(",") if action in allowed or not scope.startswith("repository:")]
+        allowed = {"pull", *wanted.get(resource, ())}
+        if "delete" in allowed:
+            allowed.add("*")  # older registries call it so
+        chosen = [action for action in actions.split(",") if action in allowed or not scope.startswith("repository")]
         kept += [f"{resource}{colon}{','.join(chosen)}"] if chosen else []
     return tuple(kept)
 

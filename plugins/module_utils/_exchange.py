@@ -116,7 +116,7 @@ class Exchange:
             return self._follow(method, target, headers, body, None)
         sent = self._authenticator.header(scopes, credentials)
         answer = self._follow(method, target, headers, body, sent)
-        if answer.status != 401 or answer.target.origin != self.origin:
+        if answer.status != 401 or answer.abroad:
             return answer
         challenge = answer.headers.get("WWW-Authenticate") or self._ask_for_challenge()
         header = self._authenticator.answer_challenge(challenge, scopes, credentials, sent) if challenge else None
@@ -146,11 +146,14 @@ class Exchange:
 
     def _follow(self, method: str, target: Target, headers: t.Mapping[str, str], body: Body, authorization: str | None) -> Answer:
         trust = self.transport.trust
+        abroad = False
         for _hop in range(_MOST_HOPS + 1):
             own = target.origin == self.origin
+            abroad = abroad or not own
             sent = {**headers, "Authorization": authorization} if own and authorization else headers
             content = body() if callable(body) else body
             answer = self.transport.attempt(method, target, sent, content)
+            answer.abroad = abroad
             if own:
                 self._pass_warnings(answer.headers.get("Warning", ""))
             if answer.status == 407:

@@ -26,6 +26,7 @@ Map = t.Mapping[str, t.Any]
 _USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
 _NAMED = ("name", "src", "dest", "images", "mount_from")  # options that name images, and those that name hosts
 _HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hosts")
+_PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
 
 
 def connection_spec() -> ArgumentSpec:
@@ -136,6 +137,10 @@ class RegistryModule(AnsibleModule):
         for names, in_host in ((_NAMED, False), (_HOSTS, True)):
             for text in _texts([self.params.get(name) for name in names]):
                 self.add_secret(_user_info(text, in_host))
+        for text in _texts([self.params.get(name) for name in _PATHS]):
+            self.add_secret(text if re.search(r"[{\n]|-----BEGIN", text) else "")  # the content of a file in place of its path
+        for text in _texts(list(_unknown(self.params, self.argument_spec))):
+            self.add_secret(text)
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         """Print a result, scrubbed: what the body gave, tracebacks of ansible-core, and the options of the task."""
@@ -211,6 +216,16 @@ class RegistryModule(AnsibleModule):
         self.changes(were, are, header)
         self.has_written = bool(self.result["changed"])
         return were, are
+
+
+def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:
+    """Yield the values of suboptions that there are not: a misspelt one may hold a secret."""
+    for option, settings in options.items():
+        for name in (option, *settings.get("aliases", ())):
+            for entry in params.get(name) or () if isinstance(params.get(name), list) and "options" in settings else ():
+                known = {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
+                if isinstance(entry, dict):
+                    yield from (value for key, value in entry.items() if key not in known)
 
 
 def _user_info(text: str, in_host: bool) -> str:

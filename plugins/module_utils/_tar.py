@@ -14,6 +14,7 @@ from ._errors import RegistryError
 RECORD = 512
 MAX_MEMBERS = 200_000
 MAX_EXTENSION = 1024 * 1024  # bytes of a long name or a pax header
+MAX_EXTENSIONS = 16 * 1024 * 1024  # of all of them together
 MAX_NAME = 256  # longer names are passed over: no layout has them, and all names are kept in memory
 _ZEROS = bytes(RECORD)
 _REGULAR, _LINKS, _DIRECTORY = (b"0", b"\0"), (b"1", b"2"), b"5"
@@ -116,6 +117,7 @@ class _Scan:
         self._what = what
         self._members = Members()
         self._said: dict[str, str] = {}  # by extensions, of the member that follows
+        self._extensions = 0
 
     def run(self) -> Members:
         for _count in range(MAX_MEMBERS):
@@ -163,6 +165,9 @@ class _Scan:
     def _extend(self, kind: bytes, size: int) -> None:
         if size > MAX_EXTENSION:
             raise RegistryError(f"{self._what} has a header of {size} bytes: more than the limit of {MAX_EXTENSION}.", "limit")
+        self._extensions += size
+        if self._extensions > MAX_EXTENSIONS:
+            raise RegistryError(f"{self._what} has more than the limit of {MAX_EXTENSIONS} bytes of names and pax headers.", "limit")
         raw = self._forward.read(size)
         if len(raw) < size or len(self._forward.read(-size % RECORD)) < -size % RECORD:
             raise self._truncated()

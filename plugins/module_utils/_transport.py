@@ -32,6 +32,7 @@ class Answer:
         self.target = target
         self.status: int = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
+        self.abroad = False  # whether another host than the registry was asked on the way to it
         self.length = parse_count(self.headers.get("Content-Length"))
         self._count = 0
         self._content: bytes | None = None

@@ -167,6 +167,11 @@ HARMFUL = {
     "device": (member(b"sda", b"", b"4"), "invalid_source", "'sda' is neither file, directory nor link"),
     "fifo": (member(b"pipe", b"", b"6"), "invalid_source", "neither file"),
     "long name too long": (member(b"a", b"", b"L", size=2**20 + 1), "limit", "header of 1048577 bytes"),
+    "pax headers too long together": (
+        b"".join(member(b"p", pax_record(b"comment", b"x" * 1_000_000), b"x") + member(b"a", b"") for _count in range(17)),
+        "limit",
+        "names and pax headers",
+    ),
     "pax header too long": (member(b"a", b"", b"x", size=2**33 - 1), "limit", "header of 8589934591 bytes"),
     "pax record without a length": (member(b"p", b"path=a\n", b"x"), "invalid_source", "pax header"),
     "pax record past the end": (member(b"p", b"99 path=a\n", b"x"), "invalid_source", "pax header"),

@@ -186,6 +186,10 @@ USER_INFO = "user:c4nary-in-a-name@"
         {"name": [f"user:c4nary-in-a-name@reg.example/app@sha256:{'0' * 64}"]},
         {"name": ["app:1"], "registry": "reg.example", "allowed_hosts": ["https://user:p@c4nary-in-a-name@h"]},
         {"name": ["app:1"], "registry": "reg.example", "passwrod": "c4nary-in-a-name"},
+        {"name": ["app:1"], "registry": "reg.example", "auth_file": '{"auths": {"a": {"password": "c4nary-in-a-name"}}}'},
+        {"name": ["app:1"], "registry": "reg.example", "auth_file": {"auths": {"a": {"password": "c4nary-in-a-name"}}}},
+        {"name": ["app:1"], "registry": "reg.example", "client_cert": "-----BEGIN PRIVATE KEY-----\nc4nary-in-a-name\n"},
+        {"name": ["app:1"], "registry": "reg.example", "client_cert": "/x", "client_key": "-----BEGIN PRIVATE KEY----- c4nary-in-a-name"},
         {"name": ["app:1"], "registry": "reg.example", "timeout": "c4nary-in-a-name", "password": "c4nary-in-a-name"},
         {"name": ["app:1"], "registry": "reg.example", "password": {"a": "c4nary-in-a-name"}, "username": "u", "retries": -1},
         {"name": ["app:1"], "registry": "reg.example", "auth_config": {"auths": {"a": {"auth": "c4nary-in-a-name"}}}},
@@ -197,6 +201,14 @@ def test_t39_a_secret_in_the_wrong_place_is_refused_and_not_shown(
     run_module: RunModule, journal: list[str], options: matrix.Options
 ) -> None:
     result = run_module("registry_image_info", matrix.verbose(options))
+    assert result.failed
+    assert_clean(result.text, "c4nary-in-a-name")
+    assert_clean("\n".join(journal), "c4nary-in-a-name")
+
+
+def test_t39_a_misspelt_option_of_an_image_is_not_shown(run_module: RunModule, journal: list[str]) -> None:
+    images = [{"src": "reg.example/app:1", "dest": "reg.example/copy", "passwd": "c4nary-in-a-name"}]
+    result = run_module("registry_copy", matrix.verbose({"images": images}))
     assert result.failed
     assert_clean(result.text, "c4nary-in-a-name")
     assert_clean("\n".join(journal), "c4nary-in-a-name")

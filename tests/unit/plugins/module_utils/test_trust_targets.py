@@ -112,6 +112,21 @@ def test_t04_a_host_that_takes_uploads_leads_nowhere_into_the_registry(
     assert {request.server for request in registry.requests if request.method in ("PUT", "DELETE")} == {"storage"}
 
 
+def test_t04_nor_does_its_word_on_the_state_of_an_upload(make_registry: MakeRegistry, connect: MakeClient, tmp_path: Path) -> None:
+    registry = make_registry(auth="basic", location="other_host")
+    registry.add_image("app", "1")
+
+    def answer(status: int, location: str) -> Answer:
+        return Answer(status, Headers([("Location", location), ("Content-Length", "0")]), b"")
+
+    registry.on("put_upload", times=None).answer(413)
+    registry.on("patch_upload", times=None).answer(500)
+    registry.on("upload_status", times=None).call(lambda request: answer(307, f"{registry.url}/v2/app/manifests/anonymous"))
+    registry.on("get_manifest", "/anonymous$", times=None, before_auth=True).call(lambda request: answer(202, "/v2/app/manifests/1"))
+    refused(connect(registry, "app", allowed_hosts=[registry.storage.host]), "location", tmp_path)
+    assert {request.server for request in registry.requests if request.method in ("PUT", "PATCH", "DELETE")} == {"storage"}
+
+
 # T5: foreign layers
 
 
