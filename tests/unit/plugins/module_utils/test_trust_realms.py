@@ -231,29 +231,6 @@ def test_t15_any_lifetime_of_a_token_is_lived_with(make_registry: MakeRegistry, 
     assert len(registry.named("token")) == 1
 
 
-@pytest.mark.parametrize("actions", ["pull,push,delete", "*", "delete"])
-def test_t36_a_challenge_does_not_widen_a_token(guarded: FakeRegistry, connect: MakeClient, actions: str) -> None:
-    wide = f'Bearer realm="{guarded.url}/token",service="registry.test",scope="repository:app:{actions}"'
-    guarded.on("head_manifest", before_auth=True).answer(401, {"WWW-Authenticate": wide})
-    connect(guarded, "app").get_digest("1")
-    assert [request.query["scope"] for request in guarded.named("token")] == [["repository:app:pull"]]
-
-
-def test_t36_a_challenge_gives_no_rights_to_other_repositories(guarded: FakeRegistry, connect: MakeClient) -> None:
-    wide = f'Bearer realm="{guarded.url}/token",service="registry.test",scope="repository:other:pull,push,delete registry:catalog:*"'
-    guarded.on("head_manifest", before_auth=True).answer(401, {"WWW-Authenticate": wide})
-    connect(guarded, "app").with_actions("pull", "push", "delete").get_digest("1")
-    (request,) = guarded.named("token")
-    assert sorted(request.query["scope"]) == ["registry:catalog:*", "repository:app:pull,push,delete", "repository:other:pull"]
-
-
-@pytest.mark.parametrize("query", ["?scope=repository:app:pull,push,delete", "?a=b&SCOPE=x", "?sco%70e="])
-def test_t36_a_token_server_has_no_scope_of_its_own(guarded: FakeRegistry, run_module: RunModule, query: str) -> None:
-    tokens(guarded).realm = f"{tokens(guarded).url}{query}"
-    _look(run_module, guarded).failure("untrusted_target")
-    assert guarded.named("token") == []
-
-
 def test_t15_words_of_a_challenge_add_no_parameters(guarded: FakeRegistry, connect: MakeClient) -> None:
     challenge = f'Bearer realm="{tokens(guarded).url}",service="a&account=root",scope="repository:app:pull&scope=x:y:*"'
     guarded.on("get_manifest", before_auth=True).call(_challenge(challenge))
