@@ -86,11 +86,13 @@ class RegistryModule(AnsibleModule):
     def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
         self.scrubber = Scrubber()
         self._lock = threading.Lock()
+        self._options_known = False  # then they hold no secret that is not learnt yet
         self.result: dict[str, t.Any] = {"changed": False}
         self.has_written = False  # whether a task that fails has changed something all the same
         self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
+        self._options_known = True
 
     def _load_params(self) -> None:
         """Read the options as they were given."""
@@ -129,6 +131,8 @@ class RegistryModule(AnsibleModule):
             register_secret(secret)
 
     def _learn_secrets(self) -> None:
+        if self._options_known:
+            return
         for value in list(self.no_log_values):
             self.scrubber.add(str(value))
         for text in _texts(list(self.params.values())):
