@@ -89,6 +89,8 @@ class RegistryModule(AnsibleModule):
         self._options_known = False  # then they hold no secret that is not learnt yet
         self.result: dict[str, t.Any] = {"changed": False}
         self.has_written = False  # whether a task that fails has changed something all the same
+        self.done: t.Callable[[], t.Container[str]] | None = None  # for one that fails: what was done of the changes
+        self._planned: tuple[Map, Map, str] = ({}, {}, "")
         self._connections: Connections | TwoRegistries | None = None
         super().__init__(argument_spec={**connection_spec(), **options}, supports_check_mode=True, **settings)
         self._learn_secrets()
@@ -116,7 +118,13 @@ class RegistryModule(AnsibleModule):
             self.exit_json(**self.result)
 
     def fail(self, error: RegistryError) -> t.NoReturn:
-        """End the task with the error's sentence and facts, and what ``result`` holds."""
+        """End the task with the error's sentence and facts, and what ``result`` holds; of the changes only those that were ``done``."""
+        if self.done is not None:
+            before, after, header = self._planned
+            done = self.done()
+            known = [name for name, state in before.items() if name in done or state == after[name]]
+            self.changes({name: before[name] for name in known}, {name: after[name] for name in known}, header)
+            self.has_written = bool(self.result["changed"])
         self.result["changed"] = self.has_written
         self.fail_json(msg=error.message, error=error.facts(), **self.result)
 
@@ -207,19 +215,12 @@ class RegistryModule(AnsibleModule):
 
     def changes(self, before: Map, after: Map, header: str = "") -> bool:
         """Note ``changed`` and the diff of two states; return whether to carry the change out (not in check mode)."""
+        self._planned = (before, after, header)
         shown = [{key: _plain(value) for key, value in state.items()} for state in (before, after)]
         self.result["changed"] = shown[0] != shown[1]
         if self._diff:
             self.result["diff"] = {"before": shown[0], "after": shown[1], "before_header": header, "after_header": header}
         return bool(self.result["changed"]) and not self.check_mode
-
-    def settle(self, before: Map, after: Map, done: t.Container[str], header: str = "") -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-        """Note what a task that fails has changed by then, of its plan only what is ``done``; return the two states of that."""
-        were = {name: state for name, state in before.items() if name in done}
-        are = {name: after[name] for name in were}
-        self.changes(were, are, header)
-        self.has_written = bool(self.result["changed"])
-        return were, are
 
 
 def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:

@@ -198,17 +198,6 @@ def _check_limit(module: RegistryModule, plan: PrunePlan, limit: int, name: str)
         )
 
 
-def _prune(module: RegistryModule, pruning: Pruning, plan: PrunePlan, name: str) -> None:
-    """Carry the plan out; where that fails, tell what was done of it."""
-    try:
-        pruning.run()
-    except BaseException:
-        module.settle(*plan.states(), {*pruning.gone(), *plan.result()["kept"]}, name)
-        raise
-    finally:
-        module.result.update(pruning.result())
-
-
 def main() -> None:
     """Run the module."""
     options: ArgumentSpec = {
@@ -231,7 +220,12 @@ def main() -> None:
         module.result.update(plan.result())
         _check_limit(module, plan, limit, image.name)
         if module.changes(*plan.states(), image.name):
-            _prune(module, Pruning(client, plan, module.params["method"]), plan, image.name)
+            pruning = Pruning(client, plan, module.params["method"])
+            module.done = pruning.gone
+            try:
+                pruning.run()
+            finally:
+                module.result.update(pruning.result())
 
 
 if __name__ == "__main__":

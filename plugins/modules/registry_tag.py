@@ -165,12 +165,12 @@ def _write(
     """Write the tags; where one of them fails, tell of the others."""
     before, after = plan
     written: set[str] = set()
+    module.done = lambda: written
     try:
         client.tag_manifest(manifest, [tag for tag in before if before[tag] != after[tag]], written)
-    except BaseException:
-        known = {tag for tag in before if tag in written or before[tag] == after[tag]}
-        module.result.update(tagging_result(source, root, *module.settle(before, after, known, source.name)))
-        raise
+    finally:
+        known = [tag for tag in before if tag in written or before[tag] == after[tag]]
+        module.result.update(tagging_result(source, root, *({tag: states[tag] for tag in known} for states in plan)))
 
 
 def main() -> None:

@@ -162,11 +162,9 @@ def main() -> None:
         before = plan.before()
         if module.changes(before, dict.fromkeys(before), image.name):
             deletion = Deletion(client, plan)
+            module.done = deletion.gone
             try:
                 deletion.run()
-            except BaseException:
-                module.settle(before, dict.fromkeys(before), deletion.gone(), image.name)
-                raise
             finally:
                 module.result.update(deletion.result())
 
