@@ -57,6 +57,10 @@ class Archive:
         """Tell whether several members are called ``name``."""
         return name in self._members.repeated
 
+    def size_of(self, names: t.Iterable[str]) -> int:
+        """Return the bytes of the whole archive, which are those of any files in it."""
+        return self._file.size
+
     def open(self, name: str) -> StoredFile:
         """Open the file ``name``."""
         member = self._members.find(name)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 
-from ._compression import HEAVY, Decoder
+from ._compression import HEAVY, Allowance, Decoder
 from ._errors import RegistryError
 from ._files import FileRange, FileState, LocalFile, MemoryFile, StoredFile
 from ._image_source import BLOCK
@@ -34,6 +34,7 @@ class CompressedFile:
         self._codec = codec
         self._what = what
         self._memory = memory
+        self._allowance = Allowance(file.size)
         self._kept: dict[int, bytes] = {}
         self._room = MAX_KEPT
         self._copies: list[Decoder] = []
@@ -47,7 +48,11 @@ class CompressedFile:
         return Pass(self, self._begin())
 
     def _begin(self) -> Decoder:
-        return Decoder(FileRange(self._file, 0, self._file.size), self._codec, self._what, self._memory)
+        return Decoder(FileRange(self._file, 0, self._file.size), self._codec, self._what, self._memory, self._allowance)
+
+    def check_end(self, end: int) -> None:
+        """Refuse a member that says it ends further on than the file may unpack to."""
+        self._allowance.check(end, self._what)
 
     def keeps(self, size: int) -> bool:
         """Tell whether a member of ``size`` bytes shall be kept, and make room for it."""
@@ -134,6 +139,7 @@ class Pass:
 
     def pass_over(self, size: int) -> bool:
         """Skip the ``size`` bytes of a member; False where there are fewer."""
+        self._file.check_end(self.position + size)
         if self._file.keeps(size):
             offset = self.position
             content = self.read(size)

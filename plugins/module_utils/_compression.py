@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import threading
 import typing as t
 import zlib
 
@@ -16,6 +17,9 @@ from ._image_source import BLOCK, BlobStream
 MAGIC_LENGTH = 6
 LIGHT = 20 * 1024 * 1024  # bytes that one decompressor may hold: what the tools do by default stays below
 HEAVY = 80 * 1024 * 1024  # xz -9 needs 65 MiB
+MOST_RATIO = 1100  # what gzip can do at most is 1032
+FREE = 3 * 1024**3  # bytes that a source may unpack to whatever its size: other codecs make almost nothing of a sparse file
+_READINGS = 3  # a source is read more than once: to list it, to check its layers, to send them
 _INPUT = 64 * 1024
 _MAGIC = {"gzip": b"\x1f\x8b\x08", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00", "zstd": b"\x28\xb5\x2f\xfd"}
 _SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 0x50 to 0x5f: a zstd frame of something else, with which pzstd begins
@@ -32,6 +36,34 @@ def detect(head: bytes) -> str:
         if head.startswith(magic):
             return codec
     return "zstd" if head[1:4] == _SKIPPABLE and head[0] & 0xF0 == 0x50 else ""
+
+
+class Allowance:
+    """How much a source of ``packed`` bytes may unpack to, in one stream and in all readings together; safe for several threads."""
+
+    def __init__(self, packed: int = 0) -> None:
+        self._most = max(FREE, MOST_RATIO * packed)
+        self._left = _READINGS * self._most
+        self._lock = threading.Lock()
+
+    def check(self, end: int, what: str) -> None:
+        """Refuse a stream that goes on to the byte ``end``, or says that it will."""
+        if end > self._most:
+            raise self._refusal(what)
+
+    def spend(self, count: int, what: str) -> None:
+        """Note that ``count`` further bytes were unpacked."""
+        with self._lock:
+            self._left -= count
+        if self._left < 0:
+            raise self._refusal(what)
+
+    def _refusal(self, what: str) -> RegistryError:
+        return RegistryError(
+            f"{what} unpacks to more than {self._most} bytes: the limit is {FREE >> 30} GiB, or {MOST_RATIO} times its own size where that is more. "
+            "If you trust it, decompress it first.",
+            "limit",
+        )
 
 
 class _Engine(t.Protocol):
@@ -70,13 +102,14 @@ class _Gzip:
 
 
 class Decoder:
-    """Decompresses ``stream``, several members after each other too; ``what`` names it in errors."""
+    """Decompresses ``stream``, several members after each other too, as far as ``allowance`` goes; ``what`` names it in errors."""
 
-    def __init__(self, stream: BlobStream, codec: str, what: str, memory: int = LIGHT) -> None:
+    def __init__(self, stream: BlobStream, codec: str, what: str, memory: int = LIGHT, allowance: Allowance | None = None) -> None:
         self._stream = stream
         self._codec = codec
         self._what = what
         self._memory = memory
+        self._allowance = allowance or Allowance()
         self._pull, self._engine = _start(codec, memory, what, stream)
         self._pending = b""
         self._ended = False
@@ -98,6 +131,8 @@ class Decoder:
                 ) from None
             raise RegistryError(f"{self._what} is damaged: it cannot be decompressed by {self._codec}.", "invalid_source") from None
         self.position += len(block)
+        self._allowance.check(self.position, self._what)
+        self._allowance.spend(len(block), self._what)
         return block
 
     def _decompress(self, amount: int) -> bytes:
@@ -133,7 +168,7 @@ class Decoder:
         """Return a second decoder that goes on from the same byte; None for codecs that cannot."""
         if not isinstance(self._engine, _Gzip):
             return None
-        copy = Decoder(t.cast(t.Any, self._stream).copy(), self._codec, self._what, self._memory)
+        copy = Decoder(t.cast(t.Any, self._stream).copy(), self._codec, self._what, self._memory, self._allowance)
         copy._engine = self._engine.copy()
         copy._pending, copy._ended, copy.position = self._pending, self._ended, self.position
         return copy

@@ -10,6 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ._compression import Allowance
 from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
 from ._files import SAVED_IMAGES, MemoryFile, Store, read_file
@@ -94,7 +95,8 @@ class DockerArchive:
         None nothing is written, and a layer is compressed anew whenever it is opened.
         """
         cancellation = Cancellation()
-        packer = LayerPacker(self._store, compression, tmpdir, cancellation)
+        allowance = Allowance(self._store.size_of(dict.fromkeys(self._saved.layers)))
+        packer = LayerPacker(self._store, compression, tmpdir, cancellation, allowance)
         files = dict(zip(self._diff_ids, self._saved.layers))
         made: dict[Digest, Layer] = {}
 

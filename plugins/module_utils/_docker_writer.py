@@ -11,7 +11,7 @@ import os
 import typing as t
 
 from ._archive_writer import INCOMPLETE, RENAMED, ArchivePlace, Dress
-from ._compression import Decoder, detect
+from ._compression import Allowance, Decoder, detect
 from ._disk import NewFile
 from ._docker_archive import DockerArchive, read_diff_ids
 from ._errors import RegistryError
@@ -32,6 +32,7 @@ class DockerArchiveWriter:
         self.path = path
         self._place = ArchivePlace(path, private, dress)
         self._packed: dict[Digest, NewFile] = {}
+        self._allowance = Allowance()
         self._config = b""
         self._diff_ids: dict[Digest, Digest] = {}
 
@@ -76,6 +77,7 @@ class DockerArchiveWriter:
         """Remove what an ended task left behind, and make room for the layers."""
         self._place.clean()
         self._content = content
+        self._allowance = Allowance(sum(layer.size for layer in content.root.layers))
         for layer in content.root.layers if gap.manifests else ():
             if layer.digest not in self._packed:
                 self._packed[layer.digest] = file = self._place.new_file()
@@ -117,7 +119,7 @@ class DockerArchiveWriter:
     def _add_layer(self, tar: _Tar, layer: Descriptor, diff_id: Digest) -> None:
         what = f"The layer {layer.digest} of {self._content.name.full}"
         hasher = diff_id.hasher()
-        with self._packed[layer.digest] as file, contextlib.closing(_decoded(file, layer.size, what)) as stream:
+        with self._packed[layer.digest] as file, contextlib.closing(_decoded(file, layer.size, what, self._allowance)) as stream:
             tar.add_stream(f"{diff_id.hex}.tar", stream, hasher.update)
         if hasher.hexdigest() != diff_id.hex:
             raise RegistryError(
@@ -168,7 +170,7 @@ class _Tar:
         self._file.resize(end_of(self._position))
 
 
-def _decoded(file: NewFile, size: int, what: str) -> BlobStream:
+def _decoded(file: NewFile, size: int, what: str, allowance: Allowance) -> BlobStream:
     """Return the content of a layer without its compression, whatever that is."""
 
     def open_range() -> FileRange:
@@ -177,7 +179,7 @@ def _decoded(file: NewFile, size: int, what: str) -> BlobStream:
     with contextlib.closing(open_range()) as start:
         head = start.read(RECORD)
     codec = "" if is_header(head) else detect(head)
-    return Decoder(open_range(), codec, what) if codec else open_range()
+    return Decoder(open_range(), codec, what, allowance=allowance) if codec else open_range()
 
 
 def _names(content: ImageContent) -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -53,6 +54,9 @@ class Store(t.Protocol):
 
     def repeats(self, name: str) -> bool:
         """Tell whether there are several files ``name``, of which readers do not agree on which one counts."""
+
+    def size_of(self, names: t.Iterable[str]) -> int:
+        """Return how many bytes of the disk these files take."""
 
     def open(self, name: str) -> StoredFile:
         """Open the file ``name``; ``invalid_source`` where it is missing or no regular file."""
@@ -195,6 +199,14 @@ class Directory:
     def repeats(self, name: str) -> bool:
         """Return False: a directory has each name once."""
         return False
+
+    def size_of(self, names: t.Iterable[str]) -> int:
+        """Return the bytes of these files together."""
+        size = 0
+        for name in names:
+            with contextlib.closing(self.open(name)) as file:
+                size += file.length
+        return size
 
     def open(self, name: str) -> FileRange:
         """Open the file ``name`` (parts joined by "/")."""

@@ -11,7 +11,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ._compression import HEAVY, Decoder, GzipStream, detect
+from ._compression import HEAVY, Allowance, Decoder, GzipStream, detect
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._files import FileRange, LocalFile, Store
@@ -81,14 +81,15 @@ class LayerPacker:
     """Makes layers of an archive ready.
 
     ``compression`` is ``gzip`` or ``none``; ``tmpdir`` holds what is compressed, in files that have no name, or is None: then nothing is
-    written and a layer is compressed anew for each reading.
+    written and a layer is compressed anew for each reading. ``allowance`` is how much all layers may unpack to.
     """
 
-    def __init__(self, store: Store, compression: str, tmpdir: str | None, cancellation: Cancellation) -> None:
+    def __init__(self, store: Store, compression: str, tmpdir: str | None, cancellation: Cancellation, allowance: Allowance) -> None:
         self._store = store
         self._compression = compression
         self._tmpdir = tmpdir
         self._cancellation = cancellation
+        self._allowance = allowance
 
     def pack(self, name: str, diff_id: Digest) -> Layer:
         """Return the layer in the file ``name``, whose content without compression has the digest ``diff_id``."""
@@ -120,7 +121,7 @@ class LayerPacker:
         return layer
 
     def _decoded(self, stream: BlobStream, name: str, codec: str) -> Decoder:
-        return Decoder(stream, codec, f"The layer {name!a:.300} in {self._store.path}", HEAVY)
+        return Decoder(stream, codec, f"The layer {name!a:.300} in {self._store.path}", HEAVY, self._allowance)
 
     def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str) -> Layer:
         packed = _Counted(file)

@@ -30,6 +30,8 @@ options:
       - The image on the host that runs the task, an OCI layout directory, an OCI archive or a C(docker save) archive. Archives may be plain or
         compressed by gzip, bzip2, xz or zstd; what a file is, is found by looking at it, not by its name.
       - A relative path begins in the folder of the playbook where the connection is local, and in the user's home folder on other hosts.
+      - A compressed archive, or a compressed layer in it, may unpack to 3 GiB, or to 1100 times its size where that is more. One that unpacks to more fails
+        with the error kind V(limit) before any content is sent; decompress it first where you trust it.
       - zstd needs Python 3.14 or the Python package zstandard; without, the task fails with the error kind V(missing_library).
       - A path that does not exist or cannot be read fails with the error kind V(local_io), one that holds no image or ends too early with
         V(invalid_source), one with content that does not have its digest with V(digest_mismatch).
