@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -14,16 +13,10 @@ from ._auth import Scopes
 from ._challenge import merge_scopes
 from ._errors import NotFound, RegistryError
 from ._exchange import Body, Exchange
-from ._headers import parse_next_link
-from ._json import load_object
 from ._manifest import ACCEPT, MAX_MANIFEST, Descriptor, Manifest
 from ._origin import Target
-from ._reference import Digest, check_repository, check_tag, is_digest
+from ._reference import Digest, check_tag, is_digest
 from ._transport import Answer
-
-MAX_PAGE = 8 * 1024 * 1024
-MAX_NAMES = 1_000_000  # on a page
-_DIGEST = re.compile(r"sha[0-9]{3}:[0-9a-f]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -41,14 +34,6 @@ class Stored:
 
     digest: Digest | None
     knows_subject: bool
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a list, and where the next one is."""
-
-    names: tuple[str, ...]
-    following: Target | None
 
 
 class RepositoryApi:
@@ -196,59 +181,6 @@ class RepositoryApi:
         """
         scopes = merge_scopes(self.scopes, [f"repository:{self.repository}:delete"]) if method == "DELETE" else self.scopes
         return self.exchange.send(method, target, scopes, self.repository, headers, body, self.name, method == "GET")
-
-    # Lists (end-8, end-12)
-
-    def list_page(self, target: Target, key: str, scopes: Scopes | None = None) -> Page:
-        """Return one page of tags or repositories; names that break the grammar are refused, null is an empty list.
-
-        Some registries list digests among the tags: those are left out.
-        """
-        what = f"A page of the {key} of {self.name}"
-        answer = self.exchange.send("GET", target, scopes or self.scopes, self.repository, reference=self.name, whole=(MAX_PAGE, what))
-        if answer.status != 200:
-            raise self.failure(answer, f"Listing the {key} of {self.name}")
-        document = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what, values=MAX_NAMES)
-        if key == "tags" and not {"name", "tags"} & document.keys():
-            raise RegistryError(f"{what} is no list of tags: check that {self.exchange.registry} is a registry.", "invalid_response")
-        names = document.get(key)
-        names = [] if names is None else names
-        if not isinstance(names, list):
-            raise RegistryError(f"{what} is no list.", "invalid_response")
-        check = check_tag if key == "tags" else check_repository
-        try:
-            checked = tuple(check(name) for name in names if isinstance(name, str) and not _DIGEST.fullmatch(name))
-        except RegistryError as error:
-            raise RegistryError(f"{what} holds a name that none may have: {error.message}", "invalid_response") from None
-        return Page(checked, self._following(answer))
-
-    def get_referrers(self, target: Target) -> tuple[Manifest | None, Target | None]:
-        """Return one page of referrers; None where the registry has no referrers API."""
-        what = f"The referrers in {self.name}"
-        answer = self.send("GET", target, self.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
-        if answer.status in (400, 404, 405, 406):
-            answer.finish()
-            return None, None
-        if answer.status != 200:
-            raise self.failure(answer, f"Listing the referrers in {self.name}")
-        page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
-        return page, self._following(answer)
-
-    def _following(self, answer: Answer) -> Target | None:
-        link = parse_next_link(answer.headers.get("Link"))
-        if link is None:
-            return None
-        target = answer.target.join(link, f"The next page that {self.exchange.registry} names")
-        if target.origin != answer.target.origin:
-            raise RegistryError(
-                f"{answer.target.origin.authority}, which gave a page of a list, names a next one on {target.origin.authority}: another host is refused.",
-                "untrusted_target",
-                None,
-                None,
-                self.exchange.registry,
-                self.name,
-            )
-        return target
 
 
 def _digest_header(answer: Answer) -> Digest | None:

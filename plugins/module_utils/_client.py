@@ -16,7 +16,7 @@ from ._errors import NotFound, RegistryError, damaged
 from ._exchange import Exchange
 from ._fanout import fan_out
 from ._image_source import ImageSource
-from ._listing import iter_repositories, iter_tags
+from ._listing import OnUnusable, iter_repositories, iter_tags
 from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
@@ -188,13 +188,20 @@ class RegistryClient:
         """Return the image source of a ``manifest`` that was read from here."""
         return RegistryImage(self.api, manifest, self.connection.options.retries)
 
-    def iter_tags(self, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
-        """Yield the tags, in the registry's order, those after ``last`` only."""
-        return iter_tags(self.api, last, limit)
+    def iter_tags(self, last: str | None = None, limit: int | None = None, on_unusable: OnUnusable | None = None) -> t.Iterator[str]:
+        """Yield the tags, in the registry's order, those after ``last`` only; errors as of ``list_tags``."""
+        return iter_tags(self.api, last, limit, on_unusable)
 
-    def list_tags(self, limit: int | None = None, last: str | None = None) -> list[str]:
-        """Return all tags, or the first ``limit`` of those after ``last``."""
-        return list(self.iter_tags(last, limit))
+    def list_tags(self, limit: int | None = None, last: str | None = None, on_unusable: OnUnusable | None = None) -> list[str]:
+        """Return all tags, or the first ``limit`` of those after ``last``.
+
+        A listed name that no tag can have (``1.0+1``) is an error, or handed to ``on_unusable``: who deletes must know of it.
+        """
+        return list(self.iter_tags(last, limit, on_unusable))
+
+    def warn_of_name(self, name: str) -> None:
+        """Warn of a ``name`` that no tag can have in the list of this repository."""
+        self.connection.exchange.warner(f"the tags of {self.repository}")(name)
 
     def iter_repositories(self, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
         """Yield the full names of the repositories under the scope."""

@@ -39,7 +39,7 @@ class TagLists:
         """Return the tags of the client's repository."""
         with self._lock:
             if client.registry not in self._lists:
-                self._lists[client.registry] = client.list_tags()
+                self._lists[client.registry] = client.list_tags(on_unusable=client.warn_of_name)
             return self._lists[client.registry]
 
 

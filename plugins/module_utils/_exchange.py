@@ -178,10 +178,19 @@ class Exchange:
 
     def _pass_warnings(self, header: str) -> None:
         for text in parse_warnings(header):
-            shown = clean(text, MAX_WARNING)
-            if shown not in self._warned and len(self._warned) < _MOST_WARNINGS:
-                self._warned.add(shown)
-                self._on_warning(f"The registry {self.registry} warns: {shown}")
+            self.warn(f"The registry {self.registry} warns: {clean(text, MAX_WARNING)}")
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on, each text once, and of all only so many."""
+        if text not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(text)
+            self._on_warning(text)
+
+    def warner(self, what: str) -> t.Callable[[str], None]:
+        """Return what warns of a name, listed among ``what`` this registry has, that breaks the rules for names."""
+        return lambda name: self.warn(
+            f"{self.registry} lists the name {name} among {what}, which breaks the rules for names: it is left out."
+        )
 
     def failure(self, answer: Answer, action: str, reference: str | None = None, repository: str = "") -> RegistryError:
         """Return the error that ``answer``, about ``repository``, means; ``action`` begins its sentence ("Reading reg/app:1").

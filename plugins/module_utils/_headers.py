@@ -14,7 +14,11 @@ _RECEIVED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)", re.ASCII)
 _WARNING = re.compile(rf'299 [^ ]+ "((?:[^"\\]|\\.){{0,{MAX_WARNING}}})"', re.ASCII)
 _LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"(?:[^"\\]|\\.)*")*)')
+_BARE_LINK = re.compile(r"""\s*["']?([^\s<>"';]+)["']?\s*(;.*)""", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?', re.ASCII)
+
+_OTHER_PARAMETER = re.compile(r'(?i)\b(?!rel\b)[a-z*]+\s*=\s*"[^"]*"')
+_SAYS_NEXT = re.compile(r"""(?i)\brel\s*=\s*["']?[^"';,]*\bnext\b(?!-)""")
 
 
 def parse_count(value: str | None) -> int | None:
@@ -40,9 +44,26 @@ def parse_warnings(value: str | None) -> list[str]:
 
 
 def parse_next_link(value: str | None) -> str | None:
-    """Return the address of the next page that a Link header names."""
-    for link, parameters in _LINK.findall((value or "")[:_MAX_LINK]):
-        relations = [quoted or plain for name, quoted, plain in _PARAMETER.findall(parameters) if name.lower() == "rel"]
-        if link and relations and "next" in relations[0].lower().split():
-            return str(link)
+    """Return the address of the next page that a Link header names, with its angle brackets or, as some registries write it, without.
+
+    Raises ``ValueError`` where the header says that there is more, but not where: a list must not be taken for the whole then.
+    """
+    text = value or ""
+    if len(text) > _MAX_LINK:
+        raise ValueError("it is too long")
+    links = [(link, _relations(parameters)) for link, parameters in _LINK.findall(text)]
+    bare = _BARE_LINK.fullmatch(text) if "<" not in text else None
+    if bare:
+        links.append((bare.group(1), _relations(bare.group(2))))
+    for link, relations in links:
+        if relations and "next" in relations[0]:
+            return link or None  # an empty one is how some registries say that this was the last page
+    if _SAYS_NEXT.search(_OTHER_PARAMETER.sub("", text)) or any("?" in link and not relations for link, relations in links):
+        raise ValueError("it is malformed")
     return None
+
+
+def _relations(parameters: str) -> list[list[str]]:
+    """Return what each parameter ``rel`` of a link says, in words."""
+    found = [quoted or plain.strip("'") for name, quoted, plain in _PARAMETER.findall(parameters) if name.lower() == "rel"]
+    return [text.lower().split() for text in found]

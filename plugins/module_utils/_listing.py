@@ -8,45 +8,65 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import quote
 
-from ._api import Page, RepositoryApi
+from ._api import RepositoryApi
 from ._errors import NotFound, RegistryError
 from ._exchange import Exchange
 from ._origin import Target
+from ._pages import Page, read_page
 from ._reference import DOCKER_HUB
 
 MOST_BARREN = 1000  # pages in a row without a new name
 MOST_NAMES = 1_000_000
 _PART = 1000
+OnUnusable = t.Callable[[str], None]
+Names = tuple[str, ...]
 _CATALOG_SCOPES = ("registry:catalog:*",)
 
 
-def _pages(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> t.Iterator[tuple[str, ...]]:
-    page = _first_page(api, target, key, scopes)
+def _pages(
+    api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None, on_unusable: OnUnusable | None
+) -> t.Iterator[Names]:
+    page, in_parts = _first_page(api, target, key, scopes)
     seen = {target}
-    yield page.names
-    while page.following is not None:
-        if page.following in seen:
-            raise _endless(api.name, "names the same page again")
-        seen.add(page.following)
-        page = api.list_page(page.following, key, scopes)
+    while True:
+        for name in page.unusable:
+            if on_unusable is None:
+                raise RegistryError(
+                    f"The list of {api.name} holds the name {name}, which breaks the rules for names: what it stands for cannot be looked at.",
+                    "invalid_response",
+                    reference=api.name,
+                )
+            on_unusable(name)
         yield page.names
+        following = page.following
+        if following is None and in_parts and len(page.names) + len(page.unusable) >= _PART:
+            # A full part without a word of a next one may be the last, or that of a registry that writes no Link.
+            following = target.with_query(f"n={_PART}&last={quote(page.names[-1], safe='/')}") if page.names else None
+            if following in seen:
+                return
+        if following is None:
+            return
+        if following in seen:
+            raise _endless(api.name, "names the same page again")
+        seen.add(following)
+        page = read_page(api, following, key, scopes)
 
 
-def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> Page:
-    """Return the first page of a list; one that is too large as a whole is asked for in parts."""
+def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> tuple[Page, bool]:
+    """Return the first page of a list, and whether it was asked for in parts, since as a whole it is too large."""
     try:
-        return api.list_page(target, key, scopes)
+        return read_page(api, target, key, scopes), False
     except RegistryError as error:
         if error.kind != "limit":
             raise
-        return api.list_page(target.with_query(f"n={_PART}"), key, scopes)
+        return read_page(api, target.with_query(f"n={_PART}"), key, scopes), True
 
 
 def _endless(name: str, fault: str) -> RegistryError:
     return RegistryError(f"The list of {name} does not end: the registry {fault}.", "invalid_response", reference=name)
 
 
-def _unique(pages: t.Iterable[tuple[str, ...]], wanted: t.Callable[[str], bool], limit: int | None, of: str) -> t.Iterator[str]:
+def _unique(pages: t.Iterable[Names], wanted: t.Callable[[str], bool], limit: int | None, of: str) -> t.Iterator[str]:
     """Yield each name that is ``wanted`` once, up to ``limit``."""
     seen: set[str] = set()
     count = barren = 0
@@ -69,20 +89,28 @@ def _unique(pages: t.Iterable[tuple[str, ...]], wanted: t.Callable[[str], bool],
             return
 
 
-def iter_tags(api: RepositoryApi, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
-    """Yield the tags of the repository in the registry's order; ``n`` is not sent where it is not needed, some registries refuse it."""
+def iter_tags(
+    api: RepositoryApi, last: str | None = None, limit: int | None = None, on_unusable: OnUnusable | None = None
+) -> t.Iterator[str]:
+    """Yield the tags of the repository in the registry's order; ``n`` is not sent where it is not needed, some registries refuse it.
+
+    Listed names that no tag can have are handed to ``on_unusable``; without it they are an error.
+    """
     query = f"?last={quote(last, safe='')}" if last else ""
-    pages = _pages(api, api.url(f"tags/list{query}"), "tags", None)
+    pages = _pages(api, api.url(f"tags/list{query}"), "tags", None, on_unusable)
     return _unique(pages, lambda name: last is None or name > last, limit, api.name)  # some ignore last, and start from the first name
 
 
 def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
-    """Yield the full names of the repositories at or under ``scope``; raises ``unsupported`` without a catalog."""
+    """Yield the full names of the repositories at or under ``scope``; raises ``unsupported`` without a catalog.
+
+    One warning each tells of names that no repository can have.
+    """
     api = RepositoryApi(exchange, "", _CATALOG_SCOPES)
     query = f"?last={quote(f'{scope}/{last}' if scope else last, safe='/')}" if last else ""
     target = exchange.base.join(f"/v2/_catalog{query}", "The address")
     after = (f"{scope}/{last}" if scope else last) if last else None
-    pages = _pages(api, target, "repositories", _CATALOG_SCOPES)
+    pages = _pages(api, target, "repositories", _CATALOG_SCOPES, exchange.warner("the repositories"))
 
     def wanted(name: str) -> bool:
         return (not scope or name == scope or name.startswith(f"{scope}/")) and (after is None or name > after)

@@ -11,8 +11,9 @@ import typing as t
 from ._api import RepositoryApi
 from ._digest_tags import digest_key
 from ._errors import NotFound, RegistryError
-from ._manifest import OCI_INDEX, Descriptor, Manifest
+from ._manifest import ACCEPT, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
 from ._origin import Target
+from ._pages import next_page
 from ._reference import Digest
 
 MOST_PAGES = 1000
@@ -32,9 +33,22 @@ def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
     return index if index.is_index else None
 
 
+def _get_referrers(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Target | None]:
+    """Return one page of referrers; None where the registry has no referrers API."""
+    what = f"The referrers in {api.name}"
+    answer = api.send("GET", target, api.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
+    if answer.status in (400, 404, 405, 406):
+        answer.finish()
+        return None, None
+    if answer.status != 200:
+        raise api.failure(answer, f"Listing the referrers in {api.name}")
+    page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
+    return page, next_page(api, answer)
+
+
 def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
     """Return the descriptors of what refers to ``digest``, by the API, else by the fallback tag."""
-    page, following = api.get_referrers(api.url(f"referrers/{digest}"))
+    page, following = _get_referrers(api, api.url(f"referrers/{digest}"))
     if page is None:
         index = _read_fallback(api, digest)
         return list(index.children) if index else []
@@ -44,7 +58,7 @@ def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
         if following in seen or len(seen) >= MOST_PAGES:
             raise RegistryError(f"The list of referrers in {api.name} does not end: its pages repeat.", "invalid_response")
         seen.add(following)
-        page, following = api.get_referrers(following)
+        page, following = _get_referrers(api, following)
         found.update({child.digest: child for child in (page.children if page else ())})
     return list(found.values())
 
@@ -80,7 +94,7 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
 def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     """Take ``manifest``, which was deleted, out of the fallback tag of its subject; registries with the referrers API do it themselves."""
     subject = manifest.subject
-    if subject is None or api.get_referrers(api.url(f"referrers/{subject.digest}"))[0] is not None:
+    if subject is None or _get_referrers(api, api.url(f"referrers/{subject.digest}"))[0] is not None:
         return
     current = _read_fallback(api, subject.digest)
     entries = (current.document["manifests"] or []) if current else []

@@ -14,6 +14,7 @@ description:
   - Lists the repositories of a registry, or those under a prefix, by the registry's catalog.
   - The catalog is no part of the OCI distribution specification. Registries that one runs oneself mostly have it; Docker Hub and GitHub do not, and others
     show it to administrators only.
+  - A listed name that breaks the rules for names is left out, and a warning tells of it.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes

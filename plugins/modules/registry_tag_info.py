@@ -13,6 +13,7 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Lists all tags of a repository, however many pages the registry makes of them, chosen by regular expressions, sorted by name or by version, and
     with what can be told of each image when asked for.
+  - A listed name that breaks the rules for tags, such as C(1.0+1), is left out, and a warning tells of it.
   - A repository is reported absent only where the registry itself says so. Denied access, a fault of the registry and a proxy's page are failures.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -201,7 +202,8 @@ def main() -> None:
         connections = module.connect(repository)
         exists = True
         try:
-            listed = connections.client(repository).list_tags()
+            client = connections.client(repository)
+            listed = client.list_tags(on_unusable=client.warn_of_name)
         except NotFound:
             if params["missing"] == "fail":
                 raise

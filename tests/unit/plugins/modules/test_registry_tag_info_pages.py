@@ -161,14 +161,51 @@ def test_digests_among_the_tags_are_left_out(make_registry: MakeRegistry, run_mo
     assert list_tags(run_module, registry, ignore_digest_tags=False).ok()["tags"] == ["a"]
 
 
-@pytest.mark.parametrize("tag", ["../../etc", "a b", "x" * 129, "a\r\nb", "", "-a", "a/b", "a?b", "\u0131", "sha256:%2e"])
-def test_tags_that_no_tag_can_be_are_refused(make_registry: MakeRegistry, run_module: RunModule, tag: str) -> None:
+@pytest.mark.parametrize("tag", ["1.0+1", "../../etc", "a b", "x" * 129, "a\r\nb", "", "-a", "a/b", "a?b", "\u0131", "sha256:%2e"])
+def test_a_tag_that_no_tag_can_be_does_not_hide_the_others(make_registry: MakeRegistry, run_module: RunModule, tag: str) -> None:
     registry = make_registry()
     fill(registry, "a")
     registry.on("list_tags").body(json.dumps({"tags": ["a", tag]}).encode())
-    failure = list_tags(run_module, registry, details="digest").failure("invalid_response")
-    assert failure.msg.isprintable()
-    assert len(registry.log()) == 1
+    result = list_tags(run_module, registry, details="digest").ok()
+    assert (result["tags"], len(result["images"])) == (["a"], 1)
+    assert registry.log() == ["GET /v2/app/tags/list", "HEAD /v2/app/manifests/a"]
+    (warning,) = result.warnings
+    assert "breaks the rules for names" in warning
+    assert tag[:100].replace("\r\n", "\\r\\n").replace("\u0131", "\\u0131") in warning
+    assert warning.isprintable()
+
+
+@pytest.mark.parametrize("link", ["{list}; rel=next", "{url}{list}; rel=next", "<{list}>; rel='next'", '"{list}"; rel="next"'])
+def test_t18_a_link_in_another_form_is_not_the_end(make_registry: MakeRegistry, run_module: RunModule, link: str) -> None:
+    registry = make_registry()
+    fill(registry, "a", "b", "c")
+    registry.on("list_tags").body(b'{"tags":["a"]}').headers({"Link": link.format(url=registry.url, list="/v2/app/tags/list?n=50&last=a")})
+    result = list_tags(run_module, registry).ok()
+    assert (result["tags"], result["truncated"]) == (["a", "b", "c"], False)
+
+
+@pytest.mark.parametrize("link", ["</v2/app/tags/list?last=a> rel=next", "</v2/app/tags/list?last=a>", '</x>; rel="next', "x" * 20000])
+def test_t18_a_link_that_cannot_be_read_is_not_the_end(make_registry: MakeRegistry, run_module: RunModule, link: str) -> None:
+    registry = make_registry()
+    fill(registry, "a", "b")
+    registry.on("list_tags").body(b'{"tags":["a"]}').headers({"Link": link})
+    assert "Link" in list_tags(run_module, registry).failure("invalid_response").msg
+
+
+def test_t18_a_link_to_another_scheme_says_so(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(tls=True)
+    fill(registry, "a")
+    registry.on("list_tags").headers({"Link": f"<http://{registry.host}/v2/app/tags/list?last=a>; rel=next"})
+    assert "over http, not https" in list_tags(run_module, registry).failure("untrusted_target").msg
+
+
+def test_a_full_part_without_a_link_is_not_the_end(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(link="off", page_size=1000)
+    tags = [f"{number:04}" for number in range(2500)]
+    fill(registry, *tags)
+    registry.on("list_tags").body(b'{"tags":[' + b" " * (8 * 1024 * 1024) + b"]}")
+    assert list_tags(run_module, registry).ok()["tags"] == tags
+    assert [line.partition("?")[2] for line in registry.log(query=True)] == ["", "n=1000", "n=1000&last=0999", "n=1000&last=1999"]
 
 
 @pytest.mark.parametrize(

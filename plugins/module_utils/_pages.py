@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Single pages of the lists of the distribution specification: the names on them, and where the next one is."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ._api import RepositoryApi
+from ._auth import Scopes
+from ._errors import RegistryError
+from ._headers import parse_next_link
+from ._json import load_object
+from ._origin import Target
+from ._reference import check_repository, check_tag
+from ._scrub import clean
+from ._transport import Answer
+
+MAX_PAGE = 8 * 1024 * 1024
+MAX_NAMES = 1_000_000  # on a page
+_DIGEST = re.compile(r"sha[0-9]{3}:[0-9a-f]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list, and where the next one is; ``unusable`` names break the grammar and stand in no address."""
+
+    names: tuple[str, ...]
+    following: Target | None
+    unusable: tuple[str, ...] = ()
+
+
+def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | None = None) -> Page:
+    """Return one page of tags or repositories; null is an empty list.
+
+    Some registries list digests among the tags: those are left out.
+    """
+    what = f"A page of the {key} of {api.name}"
+    answer = api.exchange.send("GET", target, scopes or api.scopes, api.repository, reference=api.name, whole=(MAX_PAGE, what))
+    if answer.status != 200:
+        raise api.failure(answer, f"Listing the {key} of {api.name}")
+    document = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what, values=MAX_NAMES)
+    if key == "tags" and not {"name", "tags"} & document.keys():
+        raise RegistryError(f"{what} is no list of tags: check that {api.exchange.registry} is a registry.", "invalid_response")
+    names = document.get(key)
+    names = [] if names is None else names
+    if not isinstance(names, list):
+        raise RegistryError(f"{what} is no list.", "invalid_response")
+    usable, unusable = _sort_names(names, check_tag if key == "tags" else check_repository)
+    return Page(usable, next_page(api, answer), unusable)
+
+
+def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
+    """Return where a list goes on, as its last page says; another host is not asked."""
+    header = answer.headers.get("Link")
+    try:
+        link = parse_next_link(header)
+    except ValueError as error:
+        raise RegistryError(
+            f"{api.exchange.registry} says that a list of {api.name} goes on, but its Link header cannot be read, since {error}: "
+            f"{clean(header or '', 100)}",
+            "invalid_response",
+            answer.status,
+            None,
+            api.exchange.registry,
+            api.name,
+        ) from None
+    if link is None:
+        return None
+    target = answer.target.join(link, f"The next page that {api.exchange.registry} names")
+    if target.origin != answer.target.origin:
+        ours, theirs = answer.target.origin, target.origin
+        other = (
+            f"over {theirs.scheme}, not {ours.scheme}: another scheme is refused. If a proxy stands before the registry, it has to send "
+            f"X-Forwarded-Proto: {ours.scheme}"
+            if theirs.host == ours.host and theirs.scheme != ours.scheme
+            else f"on {theirs.authority}: another host is refused"
+        )
+        raise RegistryError(
+            f"{ours.authority}, which gave a page of a list, names a next one {other}.",
+            "untrusted_target",
+            None,
+            None,
+            api.exchange.registry,
+            api.name,
+        )
+    return target
+
+
+def _sort_names(names: t.Sequence[t.Any], check: t.Callable[[str], str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names on a page that pass ``check``, and those that do not, made fit to be shown; digests and null are passed over."""
+    usable: list[str] = []
+    unusable: list[str] = []
+    for name in names:
+        if name is None or (isinstance(name, str) and _DIGEST.fullmatch(name)):
+            continue
+        try:
+            usable.append(check(name if isinstance(name, str) else ""))
+        except RegistryError:
+            unusable.append(clean(ascii(name), 150))
+    return tuple(usable), tuple(unusable)
