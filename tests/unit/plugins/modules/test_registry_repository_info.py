@@ -129,9 +129,11 @@ def test_a_web_page_is_no_registry_without_a_catalog(registry: FakeRegistry, run
 
 
 @pytest.mark.parametrize("name", ["../x", "App", "a//b", "a b", "x" * 300])
-def test_names_that_no_repository_can_have_are_refused(registry: FakeRegistry, run_module: RunModule, name: str) -> None:
+def test_a_name_that_no_repository_can_have_does_not_hide_the_others(registry: FakeRegistry, run_module: RunModule, name: str) -> None:
     registry.on("catalog").body(json.dumps({"repositories": ["app", name]}).encode())
-    _list(run_module, registry).failure("invalid_response")
+    result = _list(run_module, registry).ok()
+    assert result["relative_names"] == ["app"]
+    assert [name[:100] in warning for warning in result.warnings] == [True]
 
 
 def test_a_next_page_elsewhere_is_refused(token_registry: FakeRegistry, run_module: RunModule, evil: Evil) -> None:
