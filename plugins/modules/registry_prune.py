@@ -38,6 +38,8 @@ options:
       - Regular expressions, matched anywhere in the tag. Only tags that one of them matches are judged and may be deleted. Without any, all are.
       - A list, or a single one as text. Something that is no regular expression, or an empty one, fails before any request, here and in the options
         below.
+      - One that the tags keep busy for more than 10 seconds fails with the error kind V(limit), here and in the options below, and nothing is deleted. That
+        takes a repetition within a repetition, such as V((\\d+\\.?\)+).
     type: raw
     default: []
   exclude:

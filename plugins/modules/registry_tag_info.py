@@ -31,6 +31,8 @@ options:
     description:
       - Regular expressions; only tags in which one of them is found are listed. They may match anywhere in a tag, so anchor them with V(^) and V($).
       - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+      - One that the names of the registry keep busy for more than 10 seconds, here and in O(exclude), fails with the error kind V(limit). That takes a
+        repetition within a repetition, such as V((\\d+\\.?\)+).
     type: raw
     default: []
   exclude:

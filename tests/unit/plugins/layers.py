@@ -8,14 +8,14 @@ from __future__ import annotations
 # A file imports from the layers below its own and, in its own, from what stands before it.
 LAYERS = {
     "Words and values, without a file or a socket": (
-        "_errors _scrub _secrets _json _reference _versions _digest_tags _platform _manifest _challenge _headers _fanout _patterns _certificate"
+        "_errors _scrub _secrets _json _reference _versions _digest_tags _platform _manifest _challenge _headers _fanout _backtracking _patterns _certificate"
     ),
     "Files, archives, credentials of this host": (
         "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
         "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _keychain"
     ),
     "Requests: trusted, authorized, redirected, retried": "_origin _tls _connections _transport _retry _auth _exchange",
-    "Endpoints of the distribution specification": "_api _listing _referrers",
+    "Endpoints of the distribution specification": "_api _pages _listing _referrers",
     "Blobs, tags, deletions, results": (
         "_download _upload_body _ways _sending _upload _tagging _transfer _deletion_refusal _deletion _results _retention _needs"
     ),
