@@ -152,9 +152,11 @@ class RegistryClient:
     def get_child(self, child: Descriptor, shown: str) -> Manifest:
         """Return the manifest of a ``child`` of the index that is ``shown`` so; that it lacks does not mean that the index is absent."""
         try:
-            return self.api.get_manifest(str(child.digest))
+            manifest = self.api.get_manifest(str(child.digest))
         except NotFound as error:
             raise damaged(error, f"{shown} is an index and lacks {child.digest}, which it lists") from None
+        manifest.check(child, f"The manifest {child.digest} in {shown}")
+        return manifest
 
     def get_image_config(self, tag: str, platform: Platform | None = None) -> dict[str, t.Any]:
         """Return the config of an image; an index needs a ``platform``."""

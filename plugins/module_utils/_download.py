@@ -130,7 +130,7 @@ class RegistryImage:
         return self._root
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
-        """Return the manifest of a child; it is read once."""
+        """Return the manifest of a child, which must be what ``descriptor`` says; it is read once."""
         with self._lock:
             known = self._known.get(descriptor.digest)
         if known is None:
@@ -139,6 +139,7 @@ class RegistryImage:
                 self._known[descriptor.digest] = known
                 self._size += len(known.raw)
             _check_size(self._size)
+        known.check(descriptor, f"The manifest {descriptor.digest} in {self.api.name}")
         return known
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
@@ -156,7 +157,7 @@ def _check_size(size: int) -> None:
 
 def walk(source: t.Any, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest]]:
     """Yield the children of ``root`` at every depth, each once, a child before the index that names it."""
-    seen: set[Digest] = set()
+    seen: set[tuple[Digest, int, str]] = set()  # one that is listed anew, but otherwise, is held against that too
     size = len(root.raw)
 
     def visit(index: Manifest, depth: int) -> t.Iterator[tuple[Descriptor, Manifest]]:
@@ -164,9 +165,10 @@ def walk(source: t.Any, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest
         if depth > 8:
             raise RegistryError("The index is nested deeper than 8 levels.", "limit")
         for child in index.children:
-            if child.digest in seen or not child.is_manifest:
+            stated = (child.digest, child.size, child.media_type)
+            if stated in seen or not child.is_manifest:
                 continue
-            seen.add(child.digest)
+            seen.add(stated)
             manifest = source.manifest(child)
             size += len(manifest.raw)
             _check_size(size)

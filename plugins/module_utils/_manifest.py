@@ -190,6 +190,17 @@ class Manifest:
         """Return the descriptor of this manifest itself."""
         return Descriptor(self.media_type, self.digest, len(self.raw), None, self.artifact_type, self.annotations)
 
+    def check(self, descriptor: Descriptor, what: str) -> None:
+        """Raise ``digest_mismatch`` or ``invalid_response`` where size or media type are not what ``descriptor`` states; ``what`` names this."""
+        if len(self.raw) != descriptor.size:
+            raise RegistryError(
+                f"{what} has {len(self.raw)} bytes, not {descriptor.size} as the index that lists it states: it is corrupt.", "digest_mismatch"
+            )
+        if self.media_type != descriptor.media_type:
+            raise _invalid(
+                f"{what} is of the type {self.media_type}, but the index that lists it calls it {clean(descriptor.media_type, 100)}: it is refused."
+            )
+
     def has_digest(self, digest: Digest) -> bool:
         """Tell whether these bytes have ``digest``, which may be of another algorithm than this manifest's own."""
         return digest == self.digest or (digest.algorithm != self.digest.algorithm and digest == Digest.of(self.raw, digest.algorithm))
