@@ -16,7 +16,18 @@ from ._fanout import Cancellation, fan_out
 from ._files import SAVED_IMAGES, MemoryFile, Store, read_file
 from ._image_source import BlobStream, VerifiedBlob
 from ._json import load_object, load_value
-from ._manifest import MAX_CONFIG, MAX_DESCRIPTORS, MAX_MANIFEST, OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
+from ._manifest import (
+    CONFIG_TYPES,
+    LAYER_TYPES,
+    MAX_CONFIG,
+    MAX_DESCRIPTORS,
+    MAX_MANIFEST,
+    OCI_CONFIG,
+    OCI_MANIFEST,
+    UNCOMPRESSED_TYPES,
+    Descriptor,
+    Manifest,
+)
 from ._reference import Digest
 from ._saved_layers import Layer, LayerPacker
 from ._selection import Candidate, choose
@@ -71,6 +82,24 @@ class DockerArchive:
     def config_digest(self) -> Digest:
         """The digest of the image's config: whatever compresses the layers, it stays the same."""
         return Digest.of(self._config)
+
+    def is_image_of(self, manifest: Manifest) -> bool:
+        """Tell whether ``manifest`` is this image, as far as that shows without its layers: the config, and a layer for each that it states.
+
+        A layer that is not compressed must have the digest that the config states, and one layer cannot stand for two of them.
+        """
+        config, layers = manifest.config, manifest.layers
+        if config is None or config.digest != Digest.of(self._config, config.digest.algorithm) or config.size != len(self._config):
+            return False
+        if config.media_type not in CONFIG_TYPES or len(layers) != len(self._diff_ids):
+            return False
+        stated: dict[Digest, Digest] = {}
+        return all(
+            layer.media_type in LAYER_TYPES
+            and (layer.media_type not in UNCOMPRESSED_TYPES or layer.digest.algorithm != diff_id.algorithm or layer.digest == diff_id)
+            and stated.setdefault(layer.digest, diff_id) == diff_id
+            for layer, diff_id in zip(layers, self._diff_ids)
+        )
 
     def _entries(self) -> list[_Saved]:
         what = f"{SAVED_IMAGES} in {self._store.path}"

@@ -23,6 +23,15 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+LAYER_TYPES = frozenset(
+    f"application/vnd.{layer}{compression}"
+    for layer, compressions in (
+        ("oci.image.layer.v1.tar", ("", "+gzip", "+zstd")),
+        ("docker.image.rootfs.diff.tar", ("", ".gzip", ".zstd")),
+    )
+    for compression in compressions
+)
+UNCOMPRESSED_TYPES = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
 ATTESTATION = "vnd.docker.reference.type"
 
@@ -194,7 +203,8 @@ class Manifest:
         """Raise ``digest_mismatch`` or ``invalid_response`` where size or media type are not what ``descriptor`` states; ``what`` names this."""
         if len(self.raw) != descriptor.size:
             raise RegistryError(
-                f"{what} has {len(self.raw)} bytes, not {descriptor.size} as the index that lists it states: it is corrupt.", "digest_mismatch"
+                f"{what} has {len(self.raw)} bytes, not {descriptor.size} as the index that lists it states: it is corrupt.",
+                "digest_mismatch",
             )
         if self.media_type != descriptor.media_type:
             raise _invalid(

@@ -12,7 +12,7 @@ from ._errors import RegistryError
 from ._files import FileState, Store, StoredFile, read_all, read_file
 from ._image_source import BlobStream, VerifiedBlob
 from ._json import load_object
-from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
+from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
 from ._reference import Digest
 from ._selection import Candidate, choose
 
@@ -20,7 +20,6 @@ MARKER = "oci-layout"
 INDEX = "index.json"
 _NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 _MAX_MARKER = 64 * 1024
-_UNCOMPRESSED = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
 
 
 @contextlib.contextmanager
@@ -163,7 +162,7 @@ class LayoutImage:
     @property
     def is_uncompressed(self) -> bool:
         """Whether this is a single image with layers that are not compressed."""
-        return any(layer.media_type in _UNCOMPRESSED for layer in self._root.layers)
+        return any(layer.media_type in UNCOMPRESSED_TYPES for layer in self._root.layers)
 
     @property
     def is_complete(self) -> bool:

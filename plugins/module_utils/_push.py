@@ -14,12 +14,15 @@ from ._manifest import Manifest
 from ._module import RegistryModule
 from ._oci_layout import LayoutImage
 from ._platform import Platform
-from ._reference import Digest, Reference, is_digest
+from ._reference import Reference, is_digest
 from ._results import total_size, transfer_result
 from ._source import Opened, open_source
 from ._subset import choose_platforms
 from ._tagging import TagMap
 from ._transfer import PushPlan, Transferred
+
+if t.TYPE_CHECKING:
+    from ._docker_archive import DockerArchive
 
 
 def push(
@@ -77,14 +80,14 @@ def _log(module: RegistryModule, transferred: Transferred) -> None:
     module.log(", ".join(f"{len(blobs)} blobs of {total_size(blobs)} bytes {how}" for how, blobs in counts.items()))
 
 
-# Archives of docker save hold uncompressed layers: the config's digest, not the manifest's, says whether it is the same image.
+# Archives of docker save hold uncompressed layers: the config and its layers, not the manifest's digest, say whether it is the same image.
 
 
 def _image(module: RegistryModule, client: RegistryClient, opened: Opened, identifiers: t.Sequence[str]) -> tuple[ImageSource, TagMap]:
     """Return the image to push, and what was learnt of the tags on the way."""
     if isinstance(opened, LayoutImage):
         return opened, {}
-    pushed, known = _find_pushed(client, opened.config_digest, identifiers)
+    pushed, known = _find_pushed(client, opened, identifiers)
     if pushed is not None:
         return client.image_of(pushed), known
     tmpdir = None if module.check_mode else module.tmpdir
@@ -95,7 +98,7 @@ def _image(module: RegistryModule, client: RegistryClient, opened: Opened, ident
 _OTHER = frozenset({"unsupported", "invalid_response", "digest_mismatch", "limit"})
 
 
-def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence[str]) -> tuple[Manifest | None, TagMap]:
+def _find_pushed(client: RegistryClient, saved: DockerArchive, identifiers: t.Sequence[str]) -> tuple[Manifest | None, TagMap]:
     """Return the manifest, on one of the tags, that an earlier push made of the same image, and what the tags were seen on."""
     known: TagMap = {}
     for tag in identifiers:
@@ -111,6 +114,6 @@ def _find_pushed(client: RegistryClient, config: Digest, identifiers: t.Sequence
                 raise
             continue
         known[tag] = manifest.digest
-        if manifest.config is not None and manifest.config.digest == config:
+        if saved.is_image_of(manifest):
             return manifest, known
     return None, known

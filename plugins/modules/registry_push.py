@@ -16,6 +16,10 @@ description:
   - Each blob is checked against its digest before it is sent; children go before the index and tags come last, so that no tag ever points to something
     incomplete.
   - An interrupted push can simply be run again; what arrived is not sent a second time.
+  - A layout or OCI archive is unchanged where the tag is on the digest of its manifest, which covers every byte. A C(docker save) archive has no
+    manifest, and compression differs from tool to tool, so it is unchanged where the tag is on an image with the same config and a layer for each
+    digest that the config states. The digests of layers that are not compressed are compared with it; what a compressed layer holds is
+    not looked at again.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
