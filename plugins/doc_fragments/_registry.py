@@ -13,11 +13,15 @@ class ModuleDocFragment:
 options:
   registry:
     description:
-      - The base of image names, C(host[:port][/prefix]). With it, names are relative to it and nothing is guessed. A name
-        that begins with this registry, or with any C(host:port), fails then; leave out one of the two.
+      - The base of image names, C(host[:port][/prefix]). With it, names are relative to it and nothing is guessed.
+      - A name that begins with this registry, or with any C(host:port), fails then; leave out one of the two. With a prefix,
+        so does a name that begins with anything that looks like a host, such as C(quay.io/org/db).
+      - C(https://) and a trailing slash are dropped, and so is the path C(/v2/) or C(/v1/) of an address that you paste from
+        C(docker login). C(host/v2) with neither stays a prefix.
       - Credentials and a client certificate that the task gives are for this host. Without this option they are for the one
         host that all names of the task share; a task whose names reach several fails before any request.
-      - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message.
+      - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message. So does an
+        empty value.
     type: str
     aliases: [registry_url, url]
   username:
@@ -66,7 +70,8 @@ options:
     default: true
   auth_hosts:
     description:
-      - Further token servers, C(host[:port]), that may be sent the credentials of the registry.
+      - Further token servers, C(host[:port]), also with C(https://) before it, that may be sent the credentials of the
+        registry.
       - The registry's own host, hosts of its own domain, and the token servers of Docker Hub, GitLab and DigitalOcean need no entry. Any
         other token server that a registry names fails with the error kind V(untrusted_target) and the line to add here.
     type: list
@@ -74,8 +79,8 @@ options:
     default: []
   allowed_hosts:
     description:
-      - Further hosts, C(host[:port]), that blobs may be redirected to or uploaded to although their address is private. They never
-        get credentials.
+      - Further hosts, C(host[:port]), also with C(https://) before it, that blobs may be redirected to or uploaded to although their
+        address is private. They never get credentials.
       - Without an entry such a target fails with the error kind V(untrusted_target) and the line to add here.
     type: list
     elements: str

@@ -13,8 +13,9 @@ class ModuleDocFragment:
 options:
   registry:
     description:
-      - The registry, C(host[:port]), that O(username), O(password), O(identity_token), O(registry_token), O(client_cert), O(client_key) and O(plain_http)
-        are for. It is no base of image names here; O(src_registry) and O(dest_registry) are.
+      - The base, C(host[:port][/prefix]), of the names of sources without O(src_registry) and of destinations without O(dest_registry).
+        Names that begin with a host stand for themselves.
+      - O(username), O(password), O(identity_token), O(registry_token), O(client_cert), O(client_key) and O(plain_http) are for its host.
       - Without it they are for the only host that all images are in. Where the images are in several, a task that gives one of them fails before
         any request, unless the forms for both sides are given as well.
       - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message.
@@ -30,11 +31,13 @@ options:
     default: false
   src_registry:
     description:
-      - The base of the names of sources, C(host[:port][/prefix]). With it they are relative to it and nothing is guessed.
+      - The base of the names of sources, C(host[:port][/prefix]). With it they are relative to it and nothing is guessed; a path may begin with
+        the name of a host, as in a mirror of several registries. Without it, O(registry) is the base.
     type: str
   dest_registry:
     description:
-      - The base of the names of destinations, C(host[:port][/prefix]). With it they are relative to it and nothing is guessed.
+      - The base of the names of destinations, C(host[:port][/prefix]). With it they are relative to it and nothing is guessed; a path may begin with
+        the name of a host, as in a mirror of several registries. Without it, O(registry) is the base.
     type: str
   src_username:
     description:

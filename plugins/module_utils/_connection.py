@@ -15,9 +15,10 @@ from ._client import Connection, RegistryClient
 from ._credentials import Credentials, explicit, from_environment
 from ._errors import RegistryError
 from ._exchange import Exchange
+from ._host import parse_host
 from ._keychain import Keychain
 from ._origin import Origin, Trust
-from ._reference import Reference, check_host, split_base
+from ._reference import Reference, split_base
 from ._tls import TlsOptions
 from ._transfer import TransferOptions
 from ._transport import Transport
@@ -112,7 +113,7 @@ class Connections:
             self._listeners.on_secret(secret)
 
     def _own_host(self, hosts: set[str]) -> str | None:
-        if self._options.registry:
+        if self._options.registry is not None:
             return split_base(self._options.registry)[0]
         if len(hosts) > 1 and (self._explicit or self._options.client_cert):
             what = "one set of credentials" if self._explicit else "one client certificate"
@@ -174,6 +175,6 @@ class Connections:
 def _check_hosts(hosts: t.Sequence[str], option: str) -> t.Iterator[str]:
     for host in hosts:
         try:
-            yield check_host(host)
+            yield parse_host(host)
         except RegistryError as error:
-            raise RegistryError(f"The option {option} holds an entry that is no host[:port]: {error.message}", "invalid_option") from None
+            raise RegistryError(f"The option {option} has an entry that is not host[:port]: {error.message}", "invalid_option") from None

@@ -11,12 +11,13 @@ import typing as t
 from ._copy import Copied, Copy, CopyOptions, CopyTask, destination_tags
 from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
+from ._host import UNSET
 from ._module import RegistryModule
 from ._platform import Platform
-from ._reference import Reference, check_tags, parse_expected
+from ._reference import check_tags, parse_expected
 from ._results import Result
 from ._tagging import TagMap
-from ._two_registries import TwoRegistries
+from ._two_registries import SIDES, TwoRegistries, parse_sided
 
 _MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
 
@@ -73,9 +74,8 @@ def _note_changes(module: RegistryModule, outcomes: t.Iterable[Outcome]) -> None
 def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any], where: str) -> Copy:
     for option in ("src", "dest"):
         if not entry[option]:
-            raise RegistryError(f"The option {option}{where} has no value: name an image.", "invalid_option")
-    source = Reference.parse(entry["src"], params["src_registry"], "src_registry")
-    destination = Reference.parse(entry["dest"], params["dest_registry"], "dest_registry")
+            raise RegistryError(f"The option {option}{where} has no value{UNSET}: give the name of an image.", "invalid_option")
+    source, destination = (parse_sided(params, side, entry[side]) for side in SIDES)
     chosen = {name: (params if entry.get(name) is None else entry)[name] or () for name in ("tags", "platforms")}
     tags = destination_tags(source, destination, check_tags(chosen["tags"]))
     platforms = tuple(Platform.parse(text) for text in chosen["platforms"])

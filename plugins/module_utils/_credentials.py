@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ._errors import RegistryError
-from ._reference import check_host, normalize_registry
+from ._host import normalize_registry, parse_host
 
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _ENVIRONMENT = {
@@ -86,7 +86,7 @@ def from_environment(environ: t.Mapping[str, str], host: str) -> Credentials | N
             "The environment gives registry credentials without OCITOOLS_REGISTRY: set it to the host that they are for.", "credentials"
         )
     try:
-        own = normalize_registry(check_host(own))
+        own = normalize_registry(parse_host(own))
     except RegistryError as error:
-        raise RegistryError(f"OCITOOLS_REGISTRY is no registry host: {error.message}", "credentials") from None
+        raise RegistryError(f"The environment variable OCITOOLS_REGISTRY is not a registry host: {error.message}", "credentials") from None
     return _choose(values, _ENVIRONMENT, "The environment", "credentials") if own == host else None

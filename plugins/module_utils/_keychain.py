@@ -15,8 +15,8 @@ from pathlib import Path
 from ._credential_helper import RunHelper, ask_helper, run_helper
 from ._credentials import Credentials, checked
 from ._errors import RegistryError
+from ._host import DOCKER_HUB, is_api_path, normalize_registry
 from ._json import load_object
-from ._reference import DOCKER_HUB, normalize_registry
 from ._scrub import clean
 
 MAX_AUTH_FILE = 1024 * 1024
@@ -31,8 +31,8 @@ def _normalize_key(key: str) -> str:
     _scheme, separator, text = key.rpartition("://")
     host, slash, path = text.rstrip("/").partition("/")
     host = normalize_registry(host.lower())
-    if path in ("v1", "v2") and (separator or host == DOCKER_HUB):
-        return host  # an old address of the whole registry, no namespace
+    if is_api_path(host, path, bool(separator) or key.endswith("/")):
+        return host
     return f"{host}{slash}{path}"
 
 

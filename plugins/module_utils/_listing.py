@@ -11,9 +11,9 @@ from urllib.parse import quote
 from ._api import RepositoryApi
 from ._errors import NotFound, RegistryError
 from ._exchange import Exchange
+from ._host import DOCKER_HUB
 from ._origin import Target
 from ._pages import Page, read_page
-from ._reference import DOCKER_HUB
 
 MOST_BARREN = 1000  # pages in a row without a new name
 MOST_NAMES = 1_000_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from ._errors import RegistryError
-from ._reference import DOCKER_HUB, check_host
+from ._host import DOCKER_HUB, check_host
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # One spelling, no room for two readings: no user info, no backslash, no blank, no control character, no fragment.

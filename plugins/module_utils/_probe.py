@@ -13,8 +13,8 @@ from ._certificate import Certificate
 from ._challenge import Challenge, parse_challenges
 from ._errors import RegistryError
 from ._exchange import Exchange
+from ._host import DOCKER_HUB
 from ._manifest import ACCEPT
-from ._reference import DOCKER_HUB
 from ._results import Result
 from ._scrub import clean
 from ._transport import Answer

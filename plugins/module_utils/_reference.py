@@ -6,27 +6,29 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 import typing as t
 from dataclasses import dataclass, replace
 
 from ._errors import RegistryError
+from ._host import (
+    DOCKER_HUB,
+    UNSET,
+    check_characters,
+    check_host,
+    has_host,
+    invalid,
+    is_api_path,
+    is_pasted,
+    normalize_registry,
+    strip_scheme,
+)
 
-DOCKER_HUB = "docker.io"
-_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
-_UNSAFE = re.compile(r"[^\x21-\x7e]|[\\%?#]")
-
-
-def _invalid(message: str) -> RegistryError:
-    return RegistryError(message, "invalid_reference")
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,11 @@ class Digest:
         algorithm, colon, digits = text[text.startswith("@") :].partition(":")
         length = _DIGEST_LENGTHS.get(algorithm)
         if not colon or length is None:
-            raise _invalid(f"The digest {text!a:.120} does not begin with sha256: or sha512:.")
+            raise invalid(f"The digest {text!a:.120} does not begin with sha256: or sha512:.")
+        if not digits:
+            raise invalid(f"The digest {text!a:.120} has no digits{UNSET}: write {length} of them after {algorithm}:.")
         if len(digits) != length or not _HEX.fullmatch(digits):
-            raise _invalid(f"The digest {text!a:.160} needs {length} lower-case hexadecimal digits after {algorithm}:.")
+            raise invalid(f"The digest {text!a:.160} needs {length} lower-case hexadecimal digits after {algorithm}:.")
         return cls(algorithm, digits)
 
     @classmethod
@@ -63,7 +67,8 @@ class Digest:
 def parse_expected(text: str | None) -> Digest | None:
     """Return the digest of the option ``expected_digest``, None where it is not given; an empty one would check nothing and is refused."""
     if text == "":
-        raise RegistryError("The option expected_digest is empty: give the digest, or leave the option out.", "invalid_option")
+        message = f"The option expected_digest is empty{UNSET}: give the digest, or leave the option out."
+        raise RegistryError(message, "invalid_option")
     return None if text is None else Digest.parse(text)
 
 
@@ -74,8 +79,10 @@ def is_digest(text: str) -> bool:
 
 def check_tag(tag: str) -> str:
     """Return ``tag`` if the specification allows it, else raise ``invalid_reference``."""
+    if not tag:
+        raise invalid(f"An empty tag is not valid{UNSET}: give a tag.")
     if not _TAG.fullmatch(tag):
-        raise _invalid(
+        raise invalid(
             f"The tag {tag!a:.160} is not valid: a tag has 1 to 128 letters, digits, '_', '.' or '-', "
             "and begins with a letter, a digit or '_'."
         )
@@ -86,116 +93,66 @@ def check_repository(repository: str, host: str = "") -> str:
     """Return ``repository`` if the specification allows it on ``host``, else raise ``invalid_reference``."""
     for part in repository.split("/"):
         if not part:
-            raise _invalid(f"The repository {repository!a:.300} has an empty part: write its parts with one '/' between them.")
+            raise invalid(f"The repository {repository!a:.300} has an empty part{UNSET}: write its parts with one '/' between them.")
         if part in (".", ".."):
-            raise _invalid(f"The repository {repository!a:.300} holds {part!a}, which is not allowed in an image name.")
+            raise invalid(f"The repository {repository!a:.300} holds {part!a}, which is not allowed in an image name.")
         if part != part.lower():
-            raise _invalid(f"The repository {repository!a:.300} holds upper-case letters: repositories are written in lower case.")
+            raise invalid(f"The repository {repository!a:.300} holds upper-case letters: repositories are written in lower case.")
         if not _COMPONENT.fullmatch(part):
-            raise _invalid(
+            raise invalid(
                 f"The part {part!a:.120} of the repository {repository!a:.300} is not valid: it has lower-case letters and "
                 "digits, with '.', '_', '__' or '-' between them."
             )
     if len(host) + 1 + len(repository) > _MAX_NAME:
-        raise _invalid(f"The name {host}/{repository:.60}... is longer than {_MAX_NAME} characters.")
+        raise invalid(f"The name {host}/{repository:.60}... is longer than {_MAX_NAME} characters.")
     return repository
-
-
-def check_host(text: str) -> str:
-    """Return ``text`` (``host[:port]``) in lower case if it is a host name or address, else raise ``invalid_reference``."""
-    if "://" in text:
-        raise _invalid(f"The registry {_without_user_info(text)!a:.300} is an address: give its host alone, with the port if there is one.")
-    bracket = text.rfind("]") + 1 if text.startswith("[") else 0
-    host, colon, port = text[bracket:].partition(":")
-    host = (text[:bracket] + host).lower()
-    if not (text.isascii() and _is_host(host)):
-        raise _invalid(f"The registry {_without_user_info(text)!a:.300} is not a host name or address, with a port or without.")
-    if colon and not (_PORT.fullmatch(port) and 1 <= int(port) <= 65535):
-        raise _invalid(f"The registry {_without_user_info(text)!a:.300} has no valid port: it is a number from 1 to 65535.")
-    return f"{host}:{int(port)}" if colon else host
-
-
-def _is_host(host: str) -> bool:
-    if host.startswith("["):
-        try:
-            return host.endswith("]") and "%" not in host and bool(ipaddress.IPv6Address(host[1:-1]))
-        except ValueError:
-            return False
-    labels = host.split(".")
-    if len(host) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        return False
-    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1], re.ASCII):
-        # Systems read 127.1, 0177.0.0.1 and 2130706433 as addresses too: only the plain spelling is one here.
-        try:
-            return str(ipaddress.IPv4Address(host)) == host
-        except ValueError:
-            return False
-    return True
-
-
-def normalize_registry(host: str) -> str:
-    """Return the one name of a registry: Docker Hub has three."""
-    return DOCKER_HUB if host in _HUB_NAMES else host
-
-
-def _strip_scheme(text: str, what: str) -> str:
-    lower = text.lower()
-    if lower.startswith("http://"):
-        raise _invalid(f"{what} {_without_user_info(text)!a:.300} begins with http://: leave that out and set plain_http: true.")
-    for scheme in ("https://", "docker://"):
-        if lower.startswith(scheme):
-            text = text[len(scheme) :]
-            break
-    return text[:-1] if text.endswith("/") else text
-
-
-def _without_user_info(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else text.rpartition("@")[2]
-
-
-def _check_characters(text: str, what: str) -> None:
-    unsafe = _UNSAFE.search(text)
-    if unsafe:
-        char = unsafe.group()
-        found = repr(char) if char.isprintable() and char != " " else "a blank" if char.isspace() else "a control character"
-        raise _invalid(
-            f"{what} {_without_user_info(text)!a:.300} holds {found}: names are of ASCII letters and digits, and the marks . _ - / : @ between them."
-        )
 
 
 def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     """Return the host and the prefix ("" without one) of the option ``registry``: ``host[:port][/prefix]``."""
     if not base:
-        raise _invalid(f"The option {option} is empty: name a host, host[:port][/prefix], or leave the option out.")
+        raise invalid(f"The option {option} is empty{UNSET}: give host[:port][/prefix], or leave the option out.")
     what = f"The option {option}, which is"
-    _check_characters(base, what)
-    text = _strip_scheme(base, what)
+    check_characters(base, what)
+    text = strip_scheme(base, what)
     if "@" in text:
-        raise _invalid(f"The option {option} holds '@': give user name and password in their own options.")
+        raise invalid(f"The option {option} holds '@': give user name and password in their own options.")
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
-    if host == DOCKER_HUB and prefix == "v1":
-        return host, ""  # docker login's own spelling of Docker Hub is https://index.docker.io/v1/
+    if is_api_path(host, prefix, is_pasted(base)):
+        return host, ""
     if slash:
         try:
             check_repository(prefix, host)
         except RegistryError as error:
-            raise _invalid(f"The option {option} is not host[:port][/prefix]: {error.message}") from None
+            raise invalid(f"The option {option} is not host[:port][/prefix]: {error.message}") from None
     return host, prefix
 
 
-def _has_host(first: str) -> bool:
-    return "." in first or ":" in first or first == "localhost" or first.startswith("[")
-
-
-def _check_relative(path: str, name: str, host: str, option: str) -> None:
-    """Refuse a ``name`` in full beside the option ``registry``: it would become ``host/host/repository``, and be pushed to there."""
+def _names_host(path: str) -> bool:
     first, slash, _rest = path.partition("/")
-    if slash and (":" in first or (_has_host(first) and normalize_registry(first.lower()) == host)):
-        raise _invalid(
-            f"The name {name!a:.300} begins with a registry, but the option {option} names {host} already, and names are relative to it: "
-            "leave out one of the two."
+    return bool(slash) and has_host(first)
+
+
+def _check_not_alone(name: str, text: str, last: str, tag: str) -> None:
+    """Refuse a registry alone: it would be read as an image of Docker Hub."""
+    shortened = text != name  # a scheme or a last '/' was dropped
+    if (shortened and has_host(last)) or (last == "localhost" and tag.isdecimal()) or (tag and name.endswith("/")):
+        why = UNSET if name.endswith("/") else ": write the repository behind it"
+        raise invalid(f"The name {name!a:.300} names a registry but no repository{why}.")
+
+
+def _check_relative(path: str, name: str, base: tuple[str, str], option: str) -> None:
+    """Refuse a ``name`` in full beside the option that names the ``base``: it would become ``host/host/repository``, and be pushed to there.
+
+    Mirrors have paths that begin with the host of the source; those are written below ``dest_registry``, or below a host alone.
+    """
+    first, (host, prefix) = path.partition("/")[0], base
+    if _names_host(path) and (":" in first or normalize_registry(first.lower()) == host or (prefix and option == "registry")):
+        named = f"{host}/{prefix}" if prefix else host
+        raise invalid(
+            f"The name {name!a:.300} names a registry itself; leave out one of the two: {first!a:.300} in the name, "
+            f"or the option {option}, which is {named:.300}."
         )
 
 
@@ -212,38 +169,47 @@ class Reference:
     def parse(cls, name: str, registry: str | None = None, option: str = "registry") -> Reference:
         """Return the image that ``name`` says: ``[registry/]repository[:tag][@digest]``, relative to ``registry`` (of ``option``) if given."""
         if not name:
-            raise _invalid("The image name is empty.")
-        _check_characters(name, "The name")
-        text = _strip_scheme(name, "The name")
+            raise invalid(f"The image name is empty{UNSET}: write [registry/]repository[:tag][@digest].")
+        check_characters(name, "The name")
+        text = strip_scheme(name, "The name")
         path, at, digest_text = text.partition("@")
         if (at and "/" in digest_text) or "@" in digest_text:
-            raise _invalid("The image name holds user information before '@': give user name and password in their own options.")
+            raise invalid("The image name holds user information before '@': give user name and password in their own options.")
         if at and not digest_text:
-            raise _invalid("The image name ends with '@': write the digest after it, sha256:..., or leave it out.")
+            raise invalid(f"The image name ends with '@'{UNSET}: write the digest after it, sha256:..., or remove the '@'.")
         digest = Digest.parse(digest_text) if at else None
         head, slash, last = path.rpartition("/")
         last, colon, tag = last.partition(":")
-        alone = not slash and registry is None and _has_host(last)
-        if alone and (text != name or (last == "localhost" and _PORT.fullmatch(tag))):  # a scheme or a last '/' was dropped
-            raise _invalid(f"The name {last!a:.300} names a registry but no repository.")
+        if not slash and registry is None:
+            _check_not_alone(name, text, last, tag)
+        if (not last and not head.strip("/")) or (slash and not head):
+            what = "an empty part before its first '/'" if last else "no repository"
+            raise invalid(f"The name {name!a:.300} has {what}{UNSET}: write [registry/]repository[:tag][@digest].")
+        if colon and not tag:
+            raise invalid(f"The name {name!a:.300} is not valid without a tag after ':'{UNSET}: write the tag, or remove the ':'.")
         path = f"{head}{slash}{last}"
         host, repository = cls._locate(path, name, registry, option)
         return cls(host, check_repository(repository, host), check_tag(tag) if colon else None, digest)
+
+    @classmethod
+    def parse_beside(cls, name: str, registry: str | None) -> Reference:
+        """Return the image that ``name`` says: a name that begins with a host stands for itself, others are relative to ``registry``."""
+        return cls.parse(name, None if _names_host(strip_scheme(name, "The name")) else registry)
 
     @staticmethod
     def _locate(path: str, name: str, registry: str | None, option: str) -> tuple[str, str]:
         if registry is not None:
             host, prefix = split_base(registry, option)
-            _check_relative(path, name, host, option)
+            _check_relative(path, name, (host, prefix), option)
             repository = f"{prefix}/{path}" if prefix else path
         else:
-            first, slash, rest = path.partition("/")
-            if slash and _has_host(first):
+            first, _slash, rest = path.partition("/")
+            if _names_host(path):
                 host, repository = normalize_registry(check_host(first)), rest
             else:
                 host, repository = DOCKER_HUB, path
         if not repository:
-            raise _invalid(f"The name {name!a:.300} names no repository.")
+            raise invalid(f"The name {name!a:.300} names a registry but no repository{UNSET}.")
         if host == DOCKER_HUB and "/" not in repository:
             repository = f"library/{check_repository(repository)}"
         return host, repository
@@ -273,6 +239,6 @@ def check_tags(tags: t.Iterable[t.Any]) -> tuple[str, ...]:
     for tag in tags:
         if not isinstance(tag, str):
             hint = " Quote the tag: YAML reads 1.10 as 1.1." if isinstance(tag, (int, float)) else ""
-            raise _invalid(f"The tag {tag!r:.60} is not a string.{hint}")
+            raise invalid(f"The tag {tag!r:.60} is not a string.{hint}")
         unique[check_tag(tag)] = None
     return tuple(unique)

@@ -22,6 +22,17 @@ _DEFAULTED = ("validate_certs", "ca_path")
 SIDED = ("registry", *_CREDENTIALS, *_CERTIFICATE, "plain_http", *_DEFAULTED)
 
 
+def parse_sided(options: t.Mapping[str, t.Any], side: str, name: str) -> Reference:
+    """Return the image that ``name`` says on one side: relative to ``src_registry`` or ``dest_registry``, else to ``registry``.
+
+    Beside ``registry``, which both sides share, a name that begins with a host stands for itself.
+    """
+    option = f"{side}_registry"
+    if options[option] is not None:
+        return Reference.parse(name, options[option], option)
+    return Reference.parse_beside(name, options["registry"])
+
+
 class TwoRegistries:
     """The registries of a task's ``sources`` and ``destinations``, one connection for each that is used in one way.
 
@@ -48,7 +59,7 @@ class TwoRegistries:
         self._connections = {(side, host): self._connect(side, host, listeners, environ) for side in SIDES for host in hosts[side]}
 
     def _find_owner(self, hosts: set[str]) -> str | None:
-        if self._options.get("registry"):
+        if self._options.get("registry") is not None:
             return split_base(self._options["registry"])[0]
         return next(iter(hosts)) if len(hosts) == 1 else None
 

@@ -101,6 +101,14 @@ def test_the_environment_gives_credentials_for_one_host(environ: dict[str, str],
     assert from_environment(environ, "reg.example.com") == expected
 
 
+@pytest.mark.parametrize(
+    "address", ["https://reg.example.com", "HTTPS://Reg.Example.com/", "reg.example.com/v2/", "https://reg.example.com/v1"]
+)
+def test_the_environment_takes_a_registry_as_it_is_pasted_from_a_login(address: str) -> None:
+    environ = {"OCITOOLS_REGISTRY": address, "OCITOOLS_REGISTRY_TOKEN": TOKEN}
+    assert from_environment(environ, "reg.example.com") == Credentials(registry_token=TOKEN)
+
+
 def test_the_environment_knows_docker_hub_by_each_of_its_names() -> None:
     for name in ("docker.io", "index.docker.io", "registry-1.docker.io"):
         assert from_environment({"OCITOOLS_REGISTRY": name, "OCITOOLS_REGISTRY_TOKEN": TOKEN}, "docker.io") is not None
@@ -110,11 +118,13 @@ def test_the_environment_knows_docker_hub_by_each_of_its_names() -> None:
     ("environ", "said"),
     [
         ({"OCITOOLS_REGISTRY_PASSWORD": SECRET}, "without OCITOOLS_REGISTRY"),
-        ({"OCITOOLS_REGISTRY": "reg.example.com/", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "no registry host"),
-        ({"OCITOOLS_REGISTRY": f"me:{SECRET}@reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "no registry host"),
+        ({"OCITOOLS_REGISTRY": "reg.example.com/team", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "not a registry host"),
+        ({"OCITOOLS_REGISTRY": "reg.example.com/v2", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "not a registry host"),
+        ({"OCITOOLS_REGISTRY": "http://reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "not a registry host"),
+        ({"OCITOOLS_REGISTRY": f"me:{SECRET}@reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "not a registry host"),
         (
             {"OCITOOLS_REGISTRY": f"https://me:{SECRET}@reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET},
-            "is an address: give its host alone",
+            "in their own options",
         ),
         ({"OCITOOLS_REGISTRY": "reg.example.com", "OCITOOLS_REGISTRY_PASSWORD": SECRET}, "OCITOOLS_REGISTRY_USERNAME"),
         ({"OCITOOLS_REGISTRY": "reg.example.com", "OCITOOLS_REGISTRY_TOKEN": f"{TOKEN}\n"}, "OCITOOLS_REGISTRY_TOKEN that holds"),

@@ -8,12 +8,8 @@ from __future__ import annotations
 import pytest
 import requests
 import urllib3
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import (
-    Digest,
-    Reference,
-    check_host,
-    split_base,
-)
+from ansible_collections.ocitools.registry.plugins.module_utils._host import check_host
+from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest, Reference, split_base
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import example, given
@@ -98,6 +94,13 @@ def test_a_name_means(name: str, registry: str, repository: str, tag: str | None
         ("app", "index.docker.io/org", "docker.io/org/app"),
         ("org/app", "https://index.docker.io/v1/", "docker.io/org/app"),
         ("app", "reg.example.com/v1", "reg.example.com/v1/app"),
+        ("app", "reg.example.com/v2", "reg.example.com/v2/app"),
+        ("app", "reg.example.com/v2/", "reg.example.com/app"),
+        ("app", "reg.example.com:5000/v1/", "reg.example.com:5000/app"),
+        ("app", "https://reg.example.com/v2/", "reg.example.com/app"),
+        ("app", "HTTPS://reg.example.com/v2", "reg.example.com/app"),
+        ("app", "https://reg.example.com/v2/team/", "reg.example.com/v2/team/app"),
+        ("app", "https://reg.example.com/team/v2/", "reg.example.com/team/v2/app"),
         ("app@" + SHA256, "[::1]:5000", "[::1]:5000/app@" + SHA256),
     ],
 )
@@ -115,6 +118,8 @@ def test_with_the_option_registry_nothing_is_guessed(name: str, base: str, expec
         ("localhost:5000/app:1", "localhost:5000"),
         ("other.example.com:5000/app", "reg.example.com"),
         ("[::1]/app", "[::1]"),
+        ("quay.io/org/db:16", "reg.example.com/team"),
+        ("localhost/app", "reg.example.com/team"),
     ],
 )
 def test_a_name_in_full_beside_the_option_registry_is_refused(name: str, base: str) -> None:
@@ -186,6 +191,27 @@ def test_t08_a_name_is_refused_with_the_rule_that_it_breaks(name: str, said: str
 def test_the_longest_names_and_tags_are_taken() -> None:
     assert Reference.parse("quay.io/" + "a" * 247 + ":" + "t" * 128).tag == "t" * 128
     refusal(Reference.parse, "quay.io/" + "a" * 248, kind="invalid_reference")
+
+
+_UNSET_PARTS = ("", ":1.2", ":", "/", "@" + SHA256, "app:", "app:@" + SHA256, "app@", "app@sha256:", "/app", "/app:1", "//app", "https://")
+
+
+@pytest.mark.parametrize("base", [None, "reg.example.com", "reg.example.com/team"])
+@pytest.mark.parametrize("name", [*_UNSET_PARTS, "org/:1", "org//app", "https:///app"])
+def test_a_variable_without_a_value_in_a_name_is_recognised(name: str, base: str | None) -> None:
+    assert "a variable seems to be empty" in refusal(Reference.parse, name, base, kind="invalid_reference").message
+
+
+@pytest.mark.parametrize(
+    "name", ["quay.io/", "quay.io/:1", "quay.io//app", "quay.io:/app", "registry:5000/", ":5000/app", "docker://quay.io/"]
+)
+def test_a_variable_without_a_value_beside_a_registry_is_recognised(name: str) -> None:
+    assert "a variable seems to be empty" in refusal(Reference.parse, name, kind="invalid_reference").message
+
+
+@pytest.mark.parametrize("base", ["", "/", "/team", ":5000", "reg.example.com:", "reg.example.com:/team", "https://", "https:///v2/"])
+def test_a_variable_without_a_value_in_a_registry_is_recognised(base: str) -> None:
+    assert "a variable seems to be empty" in refusal(split_base, base, kind="invalid_reference").message
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,14 @@ import typing as t
 import pytest
 import requests
 import urllib3
+from ansible_collections.ocitools.registry.plugins.module_utils._host import check_host, normalize_registry
 from ansible_collections.ocitools.registry.plugins.module_utils._reference import (
     Digest,
     Reference,
-    check_host,
     check_repository,
     check_tag,
     check_tags,
     is_digest,
-    normalize_registry,
 )
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, parsed, quick, refusal
 from hypothesis import given
