@@ -46,7 +46,7 @@ def test_t52_a_tag_does_not_keep_an_expression_busy(
     for tag in ("1.0", "1.1", ONES):
         registry.add_image("app", tag)
     start = time.monotonic()
-    result = run_module(module, registry.args(name="app", **{option: [EVIL]}, **more)).failure("limit")
+    result = run_module(module, {**registry.args(name="app", **more), option: [EVIL]}).failure("limit")
     assert time.monotonic() - start < 30
     assert f"The option {option} holds {EVIL!a}" in result.msg
     assert ONES in result.msg
@@ -58,7 +58,7 @@ def test_t52_a_tag_does_not_keep_an_expression_busy(
 @pytest.mark.parametrize("option", ["include", "exclude"])
 def test_t52_a_repository_does_not_keep_an_expression_busy(registry: FakeRegistry, run_module: RunModule, option: str) -> None:
     registry.add_image("1" * 40 + "-x", "1")
-    result = run_module("registry_repository_info", registry.args(registry=registry.host, **{option: [EVIL]})).failure("limit")
+    result = run_module("registry_repository_info", {**registry.args(), option: [EVIL]}).failure("limit")
     assert f"The option {option} holds" in result.msg
 
 
