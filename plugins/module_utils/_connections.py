@@ -11,16 +11,16 @@ import socket
 import ssl
 import time
 import typing as t
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-from ._errors import RegistryError
+from ._errors import RegistryError, missing_library
 
 try:
     import requests
     import urllib3
     from requests.adapters import HTTPAdapter
-    from requests.utils import get_environ_proxies
     from urllib3 import disable_warnings
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -34,11 +34,24 @@ LEAST_BYTES_PER_SECOND = 1024
 MAX_HEAD = 1024 * 1024
 _BUFFER = 64 * 1024
 _TLS_RECORD = 16 * 1024
+_LINES_FOR_CONTENT = 8  # bytes of chunk sizes for each byte of content: chunks may be of one byte, but hold no long extensions then
 # Where the system can: it holds little that is not sent yet, or what a slow peer takes of it would not show for a long time.
 _UNSENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
-Addresses = t.Callable[[str, int], t.Sequence[str]]
 Certificates = dict[tuple[str, int], bytes]
+
+
+@dataclass(frozen=True)
+class Route:
+    """How hosts are connected to.
+
+    ``addresses(host, port)`` are tried in their order; ``connected(host, address)`` hears which one answered, and may refuse it by
+    raising an error; ``failed(error, host, port)``, where it is given, returns the error to raise for a host that is not reached.
+    """
+
+    addresses: t.Callable[[str, int], t.Sequence[str]]
+    connected: t.Callable[[str, str], None] = lambda host, address: None
+    failed: t.Callable[[Exception, str, int], Exception] | None = None
 
 
 class _Pace:
@@ -49,6 +62,7 @@ class _Pace:
         self._timeout = sock.gettimeout() or 0.0
         self._waited = 0.0
         self._count = 0
+        self.held = False  # while what passes may turn out to be no progress
 
     def step(self, move: t.Callable[[], int | None]) -> int | None:
         """Return how many bytes ``move`` (a read or write of the socket) has moved."""
@@ -59,10 +73,14 @@ class _Pace:
         start = time.monotonic()
         count = move()
         self._waited += time.monotonic() - start
-        self._count += count or 0
-        if self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
-            self._waited, self._count = 0.0, 0
+        self.add(count or 0)
         return count
+
+    def add(self, count: int) -> None:
+        """Count progress; a negative one was none after all."""
+        self._count += count
+        if not self.held and self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
+            self._waited, self._count = 0.0, 0
 
     def end(self) -> None:
         """Give the socket its timeout back: the connection may serve the next request."""
@@ -73,10 +91,10 @@ class _Pace:
 class _PacedReader(io.RawIOBase):
     """Reads a socket at a pace."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
         super().__init__()
         self._raw = t.cast(io.RawIOBase, sock.makefile("rb", buffering=0))
-        self._pace = _Pace(sock)
+        self._pace = pace
 
     def readable(self) -> bool:
         return True
@@ -91,24 +109,36 @@ class _PacedReader(io.RawIOBase):
 
 
 class _Bounded(io.BufferedReader):
-    """Reads lines (of heads, interim answers, chunk sizes, trailers) only so far without content between them."""
+    """Reads lines (of heads, interim answers, chunk sizes, trailers) only as far as content comes with them; lines are no progress."""
 
-    _lines = 0
+    def __init__(self, sock: socket.socket) -> None:
+        self._pace = _Pace(sock)
+        self._lines_left = MAX_HEAD
+        super().__init__(_PacedReader(sock, self._pace), _BUFFER)
 
     def readline(self, size: int | None = -1) -> bytes:
-        line = super().readline(size)
-        self._lines += len(line)
-        if self._lines > MAX_HEAD:
-            raise RegistryError(f"An answer came with more than {MAX_HEAD} bytes of headers: it is refused.", "invalid_response")
+        most = self._lines_left + 1
+        self._pace.held = True
+        line = super().readline(most if size is None or size < 0 else min(size, most))
+        self._lines_left -= len(line)
+        if self._lines_left < 0:
+            raise RegistryError(
+                f"An answer came with more than {MAX_HEAD} bytes of headers, or with more of chunk sizes than of content: it is refused.",
+                "invalid_response",
+            )
+        self._pace.held = False
+        self._pace.add(-len(line))
         return line
 
     def read(self, size: int | None = -1) -> bytes:
-        self._lines = 0
-        return super().read(size)
+        content = super().read(size)
+        self._lines_left += _LINES_FOR_CONTENT * len(content)
+        return content
 
     def readinto(self, buffer: t.Any) -> int:
-        self._lines = 0
-        return super().readinto(buffer)
+        count = super().readinto(buffer)
+        self._lines_left += _LINES_FOR_CONTENT * count
+        return count
 
 
 class PacedResponse(http.client.HTTPResponse):
@@ -117,7 +147,7 @@ class PacedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: t.Any, **options: t.Any) -> None:
         super().__init__(sock, *args, **options)
         self.fp.close()
-        self.fp = _Bounded(_PacedReader(sock), _BUFFER)
+        self.fp = _Bounded(sock)
 
     def begin(self) -> None:
         """Read the head of the answer; interim ones (103, say) are passed over: Python itself knows only 100."""
@@ -127,21 +157,26 @@ class PacedResponse(http.client.HTTPResponse):
             super().begin()
 
 
-def _connect(addresses: t.Iterable[str], port: int, timeout: float) -> socket.socket:
-    """Open a connection to the first of ``addresses`` that answers; ``timeout`` seconds are for all of them."""
+def _connect(route: Route, host: str, port: int, timeout: float) -> socket.socket:
+    """Open a connection to the first address of ``host`` that answers; ``timeout`` seconds are for all of them."""
     deadline = time.monotonic() + timeout
     failure = OSError("the name has no address")
-    for address in addresses:
+    for address in route.addresses(host, port):
         try:
             sock = socket.create_connection((address, port), max(deadline - time.monotonic(), 0.001))
         except OSError as error:
             failure = error
-        else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if _UNSENT is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, 2 * _BUFFER)
-            sock.settimeout(timeout)
-            return sock
+            continue
+        try:
+            route.connected(host, address)
+        except RegistryError:
+            sock.close()
+            raise
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if _UNSENT is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, 2 * _BUFFER)
+        sock.settimeout(timeout)
+        return sock
     raise failure
 
 
@@ -158,11 +193,20 @@ def _send_paced(sock: socket.socket, block: t.Any) -> None:
         pace.end()
 
 
-def _pool_classes(addresses: Addresses, certificates: Certificates) -> dict[str, t.Any]:
+def _pool_classes(route: Route, certificates: Certificates) -> dict[str, t.Any]:
+    def guarded(connection: t.Any, step: t.Callable[[], t.Any]) -> t.Any:
+        if route.failed is None:
+            return step()
+        try:
+            return step()
+        except (OSError, HTTPError, ValueError) as error:
+            raise route.failed(error, connection.host, connection.port) from None
+
     def connect(connection: t.Any) -> socket.socket:
         # The proxy, where there is one, is what the connection's own host and port name.
         host = getattr(connection, "_dns_host", connection.host)
-        return _connect(addresses(host, connection.port), connection.port, connection.timeout)
+        sock: socket.socket = guarded(connection, lambda: _connect(route, host, connection.port, connection.timeout))
+        return sock
 
     def send(connection: t.Any, data: t.Any) -> None:
         if connection.sock is not None and isinstance(data, bytes) and len(data) > _BUFFER:
@@ -171,13 +215,22 @@ def _pool_classes(addresses: Addresses, certificates: Certificates) -> dict[str,
             super(type(connection), connection).send(data)
 
     def connect_securely(connection: t.Any) -> None:
-        super(type(connection), connection).connect()
-        host, port = (connection._tunnel_host, connection._tunnel_port) if connection._tunnel_host else (connection.host, connection.port)
+        own = super(type(connection), connection).connect
+        if connection._tunnel_host:
+            own()
+            host, port = connection._tunnel_host, connection._tunnel_port
+        else:
+            guarded(connection, own)  # to the host itself, or to a proxy that speaks TLS
+            host, port = connection.host, connection.port
         certificates[host.strip("[]"), port] = connection.sock.getpeercert(binary_form=True)
 
+    def connect_to_secure_proxy(connection: t.Any, hostname: str, sock: t.Any) -> t.Any:
+        return guarded(connection, lambda: super(type(connection), connection)._connect_tls_proxy(hostname, sock))
+
     members = {"response_class": PacedResponse, "_new_conn": connect, "send": send}
+    secure_members = {**members, "connect": connect_securely, "_connect_tls_proxy": connect_to_secure_proxy}
     plain = type("PlainConnection", (HTTPConnection,), members)
-    secure = type("SecureConnection", (HTTPSConnection,), {**members, "connect": connect_securely})
+    secure = type("SecureConnection", (HTTPSConnection,), secure_members)
     return {
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
@@ -187,15 +240,15 @@ def _pool_classes(addresses: Addresses, certificates: Certificates) -> dict[str,
 if HAS_REQUESTS:
 
     class Adapter(HTTPAdapter):
-        """Connects only to what ``addresses(host, port)`` returns, or to a proxy, with one TLS context for good."""
+        """Connects only as ``route`` says, or to a proxy as ``proxy_route`` says, with one TLS context for good."""
 
-        def __init__(self, context: ssl.SSLContext, addresses: Addresses, proxies: Addresses, connections: int) -> None:
+        def __init__(self, context: ssl.SSLContext, route: Route, proxy_route: Route, connections: int) -> None:
             if context.check_hostname and str(getattr(urllib3, "__version__", "")).startswith("1."):
                 context.check_hostname = False  # urllib3 1 compares the names itself, and tells the context none for addresses
             self._tls: dict[str, t.Any] = {"ssl_context": context, "cert_reqs": context.verify_mode}
             self.certificates: Certificates = {}  # of each host and port, in DER
-            self._classes = _pool_classes(addresses, self.certificates)
-            self._proxy_classes = _pool_classes(proxies, self.certificates)
+            self._classes = _pool_classes(route, self.certificates)
+            self._proxy_classes = _pool_classes(proxy_route, self.certificates)
             super().__init__(pool_connections=64, pool_maxsize=connections, max_retries=0)
 
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: t.Any) -> None:
@@ -220,16 +273,13 @@ if HAS_REQUESTS:
             return {"scheme": parts.scheme, "host": parts.hostname, "port": parts.port}, {}
 
 
-def make_adapter(context: ssl.SSLContext, addresses: Addresses, proxies: Addresses, connections: int) -> Adapter:
+def make_adapter(context: ssl.SSLContext, route: Route, proxy_route: Route, connections: int) -> Adapter:
     """Return an adapter, or say that requests is missing."""
     if not HAS_REQUESTS:
-        raise RegistryError(
-            "The Python library requests is missing on the host that runs this task: install requests 2.25.1 or newer there.",
-            "missing_library",
-        )
+        raise missing_library("requests (2.25.1 or newer)")
     if context.verify_mode == ssl.CERT_NONE:
         disable_warnings(InsecureRequestWarning)
-    return Adapter(context, addresses, proxies, connections)
+    return Adapter(context, route, proxy_route, connections)
 
 
 def send(
@@ -239,23 +289,6 @@ def send(
     prepared = requests.Request(method, url, headers=headers, data=body).prepare()
     prepared.url = url
     return adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies={"all": proxy} if proxy else {})
-
-
-def environ_proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for ``url``, None where it names none; raises ``invalid_option`` for one of no use."""
-    try:
-        proxy: str | None = requests.utils.select_proxy(url, get_environ_proxies(url))
-        parts = urlsplit(proxy if not proxy or "://" in proxy else f"http://{proxy}")
-        usable = not proxy or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise RegistryError(
-            "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
-            "of the password percent-encoded.",
-            "invalid_option",
-        )
-    return proxy
 
 
 def transport_errors(reading: bool = False) -> tuple[type[Exception], ...]:

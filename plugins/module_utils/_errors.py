@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 import typing as t
 
 KINDS = (
@@ -88,3 +90,12 @@ def damaged(error: NotFound, fault: str) -> RegistryError:
     """Return the error of content that is there but for a part, which ``error`` is about: nobody may take it for absent."""
     message = f"{fault}: the image is damaged, or is deleted at this moment."
     return RegistryError(message, "invalid_response", error.status, error.code, error.registry, error.reference)
+
+
+def missing_library(library: str, why: str = "") -> RegistryError:
+    """Return the error of a Python library that is not there: which host and which Python lack it, and ``why`` it is needed."""
+    return RegistryError(
+        f"{why}The Python library {library} is missing on {platform.node()}'s Python {sys.executable}: install it there. If it is installed "
+        "for another Python of that host, set ansible_python_interpreter to that one.",
+        "missing_library",
+    )

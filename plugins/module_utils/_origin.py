@@ -28,11 +28,13 @@ _TOKEN_SERVERS = {
 }
 # Where strangers may register names beside each other: example.co.uk is no kin of other.co.uk.
 _SHARED_PARENT = re.compile(r"(?:ac|co|com|edu|gov|net|org)\.[a-z]{2}", re.ASCII)
-_METADATA = frozenset(
-    ipaddress.ip_address(text)
-    for text in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+# Where clouds tell their machines credentials, besides 169.254.0.0/16.
+_METADATA = tuple(
+    ipaddress.ip_network(text)
+    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::/32", "fd20:ce::/32", "fd00:c1::/32", "fd00:42::42")
 )
-_TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48"))  # IPv4 in disguise
+# IPv4 in disguise.
+_TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("2001::/32", "2002::/16", "64:ff9b::/96", "64:ff9b:1::/48"))
 # Not all versions of Python know that these are not public.
 _PRIVATE = tuple(ipaddress.ip_network(text) for text in ("100.64.0.0/10", "fec0::/10", "3fff::/20", "5f00::/16"))
 
@@ -127,7 +129,7 @@ def classify(text: str) -> str:
     mapped = getattr(address, "ipv4_mapped", None)
     if mapped is not None:
         address = mapped
-    if address in _METADATA or address.is_loopback or address.is_link_local or address.is_unspecified:
+    if any(address in network for network in _METADATA) or address.is_loopback or address.is_link_local or address.is_unspecified:
         return "forbidden"
     if address.is_multicast or address.is_reserved or any(address in network for network in _TRANSLATED):
         return "forbidden"
@@ -200,7 +202,7 @@ class Trust:
             addresses = lookup(self.registry.host, self.registry.port)
         except OSError:
             return False  # only a proxy knows the registry's name
-        return any(classify(address) == "private" for address in addresses)
+        return bool(addresses) and all(classify(address) == "private" for address in addresses)
 
     @staticmethod
     def _names(hosts: frozenset[str], origin: Origin) -> bool:

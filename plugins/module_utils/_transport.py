@@ -16,6 +16,8 @@ from . import _connections
 from ._errors import RegistryError
 from ._headers import parse_count
 from ._origin import Origin, Target, Trust, resolve
+from ._proxies import describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
+from ._reach import Reach
 from ._scrub import clean
 from ._tls import TlsOptions
 
@@ -26,8 +28,9 @@ USER_AGENT = "ocitools.registry (Ansible collection)"
 class Answer:
     """A status, headers, and a body that is read once, counted against its Content-Length."""
 
-    def __init__(self, response: t.Any, method: str, target: Target) -> None:
+    def __init__(self, response: t.Any, method: str, target: Target, proxy: str = "") -> None:
         self._response = response
+        self.proxy = proxy  # host:port of the proxy that it came by
         self.method = method
         self.target = target
         self.status: int = response.status_code
@@ -52,7 +55,7 @@ class Answer:
         try:
             block: bytes = self._response.raw.read(amount, decode_content=False)
         except _connections.transport_errors(reading=True) as error:
-            raise describe_failure(error, self.target.origin) from None
+            raise describe_failure(error, self.target.origin, self.proxy) from None
         self._count += len(block)
         if not block and self.length is not None and self._count < self.length and self.method != "HEAD":
             raise RegistryError(
@@ -118,6 +121,7 @@ class Transport:
         self.trust = trust
         self.timeout = timeout
         self._on_secret = on_secret
+        self._reach = Reach(trust)
         self._tls = tls
         # A stream between two repositories of one registry holds two connections for each worker.
         self._connections = 2 * connections
@@ -129,38 +133,38 @@ class Transport:
         self._reads = threading.BoundedSemaphore(connections)
         self._writes = threading.BoundedSemaphore(connections)
 
-    def _checked(self, host: str, port: int) -> t.Sequence[str]:
-        bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        return self.trust.usable_addresses(Origin("https", bracketed, port), resolve)
-
     def attempt(self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False) -> Answer:
         """Send one request, once, and return the answer whatever its status.
 
         Only the registry and the token servers that are as good as it see the client certificate. A host that the registry
-        and not the task has named is reached at safe addresses alone (where no proxy stands between).
+        and not the task has named is reached at safe addresses alone; behind a proxy its spelling is judged.
         Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``, ``invalid_option``.
         """
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+        proxy = environ_proxy(target.origin)
+        self._learn_proxy_secret(proxy or "")
+        encrypted = "https" in (target.origin.scheme, (proxy or "").partition(":")[0].lower())
+        standing = self.trust.standing(target.origin, token_server)
+        if proxy and standing == "stranger":
+            self._reach.check_spelling(target.origin)
+        adapter = self._adapter(standing, encrypted)
         try:
-            proxy = _connections.environ_proxy(target.url)
-            self._learn_proxy_secret(proxy or "")
-            encrypted = "https" in (target.origin.scheme, (proxy or "").partition(":")[0].lower())
-            adapter = self._adapter(self.trust.standing(target.origin, token_server), encrypted)
             with self._reads if token_server or method in ("GET", "HEAD") else self._writes:
                 response = _connections.send(adapter, method, target.url, sent, body, self.timeout, proxy)
         except RegistryError:
             raise
         except _connections.transport_errors() as error:
-            raise describe_failure(error, target.origin) from None
-        return Answer(response, method, target)
+            raise describe_failure(error, target.origin, proxy_name(proxy)) from None
+        return Answer(response, method, target, proxy_name(proxy))
 
     def _adapter(self, standing: str, encrypted: bool) -> t.Any:
         with self._lock:
             if (standing, encrypted) not in self._adapters:
                 host = None if standing == "stranger" else self.trust.registry.authority
                 context = self._tls.context(host, os.environ, client=standing == "own", needed=encrypted)
-                addresses = self._checked if standing == "stranger" else resolve
-                self._adapters[standing, encrypted] = _connections.make_adapter(context, addresses, resolve, self._connections)
+                addresses = self._reach.strange if standing == "stranger" else self._reach.named
+                route = _connections.Route(addresses, self._reach.connected)
+                self._adapters[standing, encrypted] = _connections.make_adapter(context, route, _PROXIES, self._connections)
             return self._adapters[standing, encrypted]
 
     def _learn_proxy_secret(self, proxy: str) -> None:
@@ -194,37 +198,40 @@ def _causes(error: BaseException) -> t.Iterator[BaseException]:
             pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
 
 
-def proxy_failure(where: str, passing: bool) -> RegistryError:
-    """Return the error that says that a proxy keeps us from ``where``."""
-    return RegistryError(
-        f"The proxy on the way to {where} did not let the request through: check the proxy that the environment names, "
-        "and its user name and password.",
-        "network",
-        passing=passing,
-    )
-
-
-def describe_failure(error: BaseException, origin: Origin) -> RegistryError:
-    """Return the error that says in one sentence why ``origin`` gave no answer."""
+def describe_failure(error: BaseException, origin: Origin, proxy: str = "") -> RegistryError:
+    """Return the error that says in one sentence why ``origin``, asked through ``proxy`` (``host:port``), gave no answer."""
     where = origin.authority
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, RegistryError):
             return cause
-    failure = _describe_tls(causes, where) or _describe_lookup(causes, where)
+    refused = tunnel_status(causes) if proxy else None
+    if refused is not None:
+        return proxy_refusal(proxy, where, refused)
+    failure = _describe_certificate(causes, where) or _describe_tls(causes, where) or _describe_lookup(causes, where)
     if failure is not None:
         return failure
+    by = f", asked through the proxy {proxy}," if proxy else ""
     text = " ".join(str(cause) for cause in causes).lower()
     if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
-        return RegistryError(f"{where} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True)
+        return RegistryError(
+            f"{where}{by} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True
+        )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
-    if any("proxy" in type(cause).__name__.lower() for cause in causes):
-        return proxy_failure(where, passing="407" not in text)
-    return RegistryError(f"The connection to {where} broke before the answer was complete.", "network", passing=True)
+    return RegistryError(f"The connection to {where}{by} broke before the answer was complete.", "network", passing=True)
 
 
-def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
+def _describe_proxy(error: Exception, host: str, port: int) -> RegistryError:
+    proxy = f"{host}:{port}"
+    causes = list(_causes(error))
+    return _describe_certificate(causes, proxy) or describe_proxy(causes, proxy)
+
+
+_PROXIES = _connections.Route(resolve, failed=_describe_proxy)
+
+
+def _describe_certificate(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
     for cause in causes:
         # urllib3 1 compares host names itself, and says so in an error of its own.
         if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
@@ -232,6 +239,10 @@ def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryErro
             named = "match" in reason
             advice = "Use a name that is in it" if named else "ca_path must name the authority that issued it"
             return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
+    return None
+
+
+def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):

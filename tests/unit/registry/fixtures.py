@@ -52,15 +52,20 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Host names with their addresses: ``names["registry.test"] = "127.0.0.1"``. Any other name is unknown: no test looks one up."""
+    """Host names with their addresses: ``names["registry.test"] = "127.0.0.1"``, several with blanks between them.
+
+    Any other name is unknown: no test looks one up.
+    """
     known = {"localhost": "127.0.0.1"}
     real = socket.getaddrinfo
 
     def look_up(host: t.Any, port: t.Any, *args: t.Any, **options: t.Any) -> t.Any:
-        address = known.get(host, host)
-        if address is not None and not str(address).replace(".", "").isdigit() and ":" not in str(address):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return real(address, port, *args, **options)
+        found: list[t.Any] = []
+        for address in [None] if host is None else known.get(host, host).split():
+            if address is not None and not address.replace(".", "").isdigit() and ":" not in address:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            found += real(address, port, *args, **options)
+        return found
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return known

@@ -24,12 +24,13 @@ class Proxy:
     """A proxy for the environment variables ``http_proxy`` and ``https_proxy``.
 
     ``routes`` leads names elsewhere: ``proxy.routes["registry.example.com:443"] = registry.host``; other names are refused (502)
-    unless they are on the loopback interface.
+    unless they are on the loopback interface. With ``refusal``, a status, everything is refused.
     """
 
     def __init__(self, user: str = "", password: str = "") -> None:
         self.journal = Journal()
         self.routes: dict[str, str] = {}
+        self.refusal = 0
         self.user = user
         self.password = password
         self.server = Server("proxy", self._handle, self.journal)
@@ -61,6 +62,8 @@ class Proxy:
             answer = page(407, "407 Proxy Authentication Required")
             answer.headers.add("Proxy-Authenticate", 'Basic realm="proxy"')
             return answer
+        if self.refusal:
+            return page(self.refusal, f"{self.refusal} of the proxy")
         parts = urlsplit(request.target)
         asked = request.target if request.method == "CONNECT" else f"{parts.hostname}:{parts.port or 80}"
         host, _colon, port = self.routes.get(asked, asked).rpartition(":")

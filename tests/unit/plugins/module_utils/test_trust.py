@@ -147,6 +147,10 @@ def test_t03_nothing_leads_from_https_to_http() -> None:
         ("168.63.129.16", "forbidden"),
         ("192.0.0.192", "forbidden"),
         ("fd00:ec2::254", "forbidden"),
+        ("fd00:ec2::23", "forbidden"),
+        ("fd00:c1::a9fe:a9fe", "forbidden"),
+        ("fd00:42::42", "forbidden"),
+        ("2001:0:5db8:d822::1", "forbidden"),
         ("fd20:ce::254", "forbidden"),
         ("fe80::1", "forbidden"),
         ("fe80::1%eth0", "forbidden"),
@@ -169,6 +173,7 @@ def test_t06_addresses_are_told_apart(address: str, expected: str) -> None:
 
 
 PUBLIC, OTHER, PRIVATE, LOOPBACK, METADATA = "93.184.216.34", "2606:2800:220:1::1", "10.0.0.7", "127.0.0.1", "169.254.169.254"
+OTHER_PRIVATE = "fd00::7"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +186,11 @@ PUBLIC, OTHER, PRIVATE, LOOPBACK, METADATA = "93.184.216.34", "2606:2800:220:1::
         ([PUBLIC], [METADATA], False),
         ([PUBLIC], [], False),
         ([PRIVATE], [PRIVATE], True),
-        ([PRIVATE, PUBLIC], [PUBLIC, PRIVATE], True),
+        ([PRIVATE, OTHER_PRIVATE], [PUBLIC, PRIVATE], True),
+        ([PRIVATE, PUBLIC], [PRIVATE], False),
+        ([PUBLIC, PRIVATE], [PUBLIC, PRIVATE], False),
+        ([PRIVATE, LOOPBACK], [PRIVATE], False),
+        ([PRIVATE, METADATA], [PRIVATE], False),
         ([PRIVATE], [PUBLIC], True),
         ([PRIVATE], [LOOPBACK], False),
         ([PRIVATE], [METADATA], False),

@@ -203,10 +203,14 @@ def test_t06_private_storage_serves_a_private_registry_or_is_allowed_by_name(
     assert run_module("registry_image_info", options).ok()["images"][0]["labels"] == {"team": "blue"}
 
 
-def test_t06_behind_a_proxy_the_proxy_decides(make_registry: MakeRegistry, proxy: Proxy, run_module: RunModule) -> None:
-    registry = make_registry(blob_redirect=True)
+def test_t06_behind_a_proxy_the_proxy_decides_on_names(make_registry: MakeRegistry, proxy: Proxy, run_module: RunModule) -> None:
+    registry = make_registry()
     registry.add_image("library/app", "1", config={"config": {"Labels": {"team": "blue"}}})
     proxy.routes["registry-1.docker.io:80"] = registry.host
+    proxy.routes["storage.example:80"] = registry.storage.host
+    registry.on("get_blob", where=lambda request: request.server == "registry").call(
+        lambda request: Answer(307, Headers([("Location", f"http://storage.example{request.target}")]))
+    )
     result = run_module("registry_image_info", {"name": ["app:1"], "details": "config", "plain_http": True})
     assert result.ok()["images"][0]["labels"] == {"team": "blue"}
-    assert f"GET {registry.storage.url}" in " ".join(proxy.log())
+    assert "GET http://storage.example/v2/library/app/blobs/" in " ".join(proxy.log())

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,15 @@ from ansible_collections.ocitools.registry.plugins.module_utils._tls import TlsO
 from ansible_collections.ocitools.registry.plugins.module_utils._transport import Answer, Transport
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
-from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import Serve, full_house, listener, sending, shaking, taking
+from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import (
+    Serve,
+    full_house,
+    listener,
+    read_head,
+    sending,
+    shaking,
+    taking,
+)
 from ansible_collections.ocitools.registry.tests.unit.plugins.strangers import tokens
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -67,6 +77,9 @@ SLOW: dict[str, Serve] = {
     "dripping chunks": sending(OK, b"Transfer-Encoding: chunked\r\n\r\n", endless=b"1\r\na\r\n", pause=0.2),
     "dripping trailer": sending(OK, b"Transfer-Encoding: chunked\r\n\r\n0\r\n", endless=b"X: y\r\n", pause=0.2),
     "dripping interim answers": sending(endless=b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.2),
+    "padded headers": sending(OK, endless=b"X: " + b"y" * 400 + b"\r\n", pause=0.2),
+    "padded interim answers": sending(endless=b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"x" * 400 + b">\r\n\r\n", pause=0.2),
+    "padded chunks": sending(OK, b"Transfer-Encoding: chunked\r\n\r\n", endless=b"1;" + b"x" * 400 + b"\r\na\r\n", pause=0.2),
     "upload that is not taken": taking(1, 60.0),
     "upload that is taken in drips": taking(100, 0.2),
     "silent handshake": shaking(),
@@ -101,6 +114,38 @@ ENDLESS: dict[str, Serve] = {
 def test_t23_what_never_ends_is_given_up_too(serve: Serve) -> None:
     with listener(serve) as port:
         assert _kind(f"http://127.0.0.1:{port}/v2/") in ("network", "limit", "invalid_response")
+
+
+@pytest.mark.parametrize(
+    ("head", "repeated"),
+    [
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 60000 + b"\r\na\r\n"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 100 + b"\r\na\r\n"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"x" * 60000 + b">\r\n\r\n"),
+    ],
+    ids=["chunks with long extensions", "chunks with short ones", "interim answers", "long interim answers"],
+)
+def test_t54_little_is_read_that_brings_no_content(head: bytes, repeated: bytes) -> None:
+    sent = []
+
+    def serve(connection: socket.socket, over: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(head)
+        block = repeated * (1 + 60000 // len(repeated))
+        while not over.is_set():
+            connection.sendall(block)
+            sent.append(len(block))
+
+    with listener(serve) as port:
+        assert _kind(f"http://127.0.0.1:{port}/v2/") == "invalid_response"
+    assert sum(sent) < 16 * 2**20  # what the system holds between the two included
+
+
+def test_t54_chunks_may_be_small() -> None:
+    body = b"".join(b"1\r\n%c\r\n" % (97 + number % 26) for number in range(2**18)) + b"0\r\n\r\n"
+    with listener(sending(OK, b"Transfer-Encoding: chunked\r\n\r\n", body)) as port:
+        assert len(_ask(f"http://127.0.0.1:{port}/v2/").read_all(2**20, "The body")) == 2**18
 
 
 def test_t23_a_connection_has_its_time() -> None:

@@ -233,7 +233,8 @@ def test_t11_the_proxy_of_each_hop_is_its_own(
     registry.add_image("app", "1")
     host = place(names, "reg.example", registry.server.port, "127.0.0.1")
     monkeypatch.setenv("no_proxy", f"other.example,{host}")
-    run_module("registry_image_info", registry.args(registry=host, name=["app:1"], details="config")).ok()
+    options = registry.args(registry=host, name=["app:1"], details="config", allowed_hosts=[registry.storage.host])
+    run_module("registry_image_info", options).ok()
     (line,) = proxy.log()
     assert line.startswith(f"GET {registry.storage.url}/v2/app/blobs/")
 

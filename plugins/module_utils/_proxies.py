@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forward proxies: which one the environment names for a host, and what is said when it does not let us through."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import typing as t
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
+
+from ._errors import RegistryError
+from ._origin import IPAddress, Origin
+from ._scrub import clean
+
+_TUNNEL = re.compile(r"tunnel connection failed: ([0-9]{3})", re.IGNORECASE)
+_FORWARDED = ("Via", "X-Squid-Error", "Proxy-Status", "Proxy-Agent")  # headers that proxies put into answers of their own
+
+
+def environ_proxy(origin: Origin) -> str | None:
+    """Return the URL of the proxy that the environment names for ``origin``, None where it names none.
+
+    Errors: ``invalid_option`` for one of no use.
+    """
+    if _is_excepted(origin, os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""):
+        return None
+    proxies = getproxies_environment()
+    proxy = proxies.get(origin.scheme) or proxies.get("all")
+    try:
+        parts = urlsplit(proxy if not proxy or "://" in proxy else f"http://{proxy}")
+        usable = not proxy or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise RegistryError(
+            "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
+            "of the password percent-encoded.",
+            "invalid_option",
+        )
+    return proxy or None
+
+
+def _is_excepted(origin: Origin, no_proxy: str) -> bool:
+    """Tell whether ``no_proxy`` names the host, in the forms that Go knows: a name stands for all below it, .name for those alone."""
+    host, address = origin.host, _address(origin.host)
+    for entry in (part.strip() for part in no_proxy.lower().split(",")):
+        if entry == "*":
+            return True
+        if "/" in entry:
+            if address is not None and _is_within(address, entry):
+                return True
+            continue
+        name, port = _split(entry)
+        if not name or port not in ("", str(origin.port)):
+            continue
+        if address is not None:
+            if _address(name) == address:
+                return True
+        elif host.endswith(name) if name.startswith(".") else f".{host}".endswith(f".{name}"):
+            return True
+    return False
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """Return host and port ("" for any) of an entry."""
+    name, colon, port = entry.rpartition(":")
+    if not colon or _address(entry) is not None:
+        name, port = entry, ""
+    name = name[1:] if name.startswith("*.") else name
+    return name.rstrip("."), port
+
+
+def _address(text: str) -> IPAddress | None:
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_within(address: IPAddress, network: str) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def proxy_name(proxy: str | None) -> str:
+    """Return ``host:port`` of a proxy's URL, without its user and password; "" for none."""
+    return clean((proxy or "").rpartition("@")[2].rpartition("//")[2].partition("/")[0], 300)
+
+
+def describe_proxy(causes: t.Sequence[BaseException], proxy: str) -> RegistryError:
+    """Return the error that says why the proxy itself was not reached; ``causes`` are an exception and all that it carries."""
+    kind, passing = "network", True
+    unresolved = [cause for cause in causes if isinstance(cause, socket.gaierror)]
+    if unresolved:
+        passing = unresolved[0].errno == socket.EAI_AGAIN
+        fault = "cannot be resolved: check how it is spelled there"
+    elif any(isinstance(cause, ssl.SSLError) for cause in causes):
+        fault = "does not speak TLS: check the scheme of its URL there"
+    elif any(isinstance(cause, socket.timeout) for cause in causes):
+        kind = "timeout"
+        fault = "gives no answer in time: check its address there"
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        fault = "refuses connections: check its address there, and that it is running"
+    else:
+        fault = "cannot be reached: check its address there"
+    return RegistryError(f"The proxy {proxy}, which the environment names, {fault}.", kind, passing=passing)
+
+
+def proxy_refusal(proxy: str, where: str, status: int | None) -> RegistryError:
+    """Return the error that says that ``proxy`` keeps us from ``where``; ``status`` is what it answered, where that is known."""
+    told = f" ({status})" if status else ""
+    if status == 407:
+        fault, passing = "wants a user name and password, or others than it was given: put them into its URL in the environment", False
+    elif status == 403:
+        fault, passing = f"does not allow connections to it{told}: have it allowed, or put it into NO_PROXY", False
+    elif status in (502, 503, 504):
+        fault, passing = f"does not reach it{told}: check the name, or put it into NO_PROXY where it is reached without a proxy", True
+    else:
+        fault, passing = f"did not let the request through{told}: check the proxy that the environment names", True
+    named = f"The proxy {proxy}" if proxy else "A proxy"
+    return RegistryError(f"{named} on the way to {where} {fault}.", "network", status, passing=passing)
+
+
+def tunnel_status(causes: t.Sequence[BaseException]) -> int | None:
+    """Return the status with which a proxy refused a connection to a host, None where it did not."""
+    for cause in causes:
+        found = _TUNNEL.search(str(cause))
+        if found:
+            return int(found.group(1))
+    return None
+
+
+def is_of_proxy(headers: t.Mapping[str, str], page: bool) -> bool:
+    """Tell whether an error that came by way of a proxy, in clear, looks like the proxy's own."""
+    if "Docker-Distribution-Api-Version" in headers:
+        return False
+    return page or any(name in headers for name in _FORWARDED)
