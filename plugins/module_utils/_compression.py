@@ -11,7 +11,7 @@ import threading
 import typing as t
 import zlib
 
-from ._errors import RegistryError
+from ._errors import RegistryError, missing_library
 from ._image_source import BLOCK, BlobStream
 
 MAGIC_LENGTH = 6
@@ -196,9 +196,7 @@ def _start(codec: str, memory: int, what: str, stream: BlobStream) -> tuple[t.Ca
     try:
         import zstandard
     except ImportError:
-        raise RegistryError(
-            f"{what} is compressed by zstd, which needs Python 3.14 or the Python package zstandard on this host.", "missing_library"
-        ) from None
+        raise missing_library("zstandard", f"{what} is compressed by zstd, which needs Python 3.14 or a library. ") from None
     reader = zstandard.ZstdDecompressor(max_window_size=1 << window).stream_reader(
         t.cast(t.Any, stream), read_across_frames=True, closefd=False
     )

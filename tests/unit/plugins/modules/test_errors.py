@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import platform
 import socket
+import sys
 import typing as t
 from pathlib import Path
 
@@ -170,7 +172,7 @@ def test_requests_is_missing(registry: FakeRegistry, run_module_process: t.Calla
         "registry_tag_delete": {"name": "app:1"},
     }
     result = run_module_process(module, registry.args(**options[module]), hide=["requests"])
-    _facts(result, "missing_library", "requests", "install")
+    _facts(result, "missing_library", "requests", "install", platform.node(), sys.executable, "ansible_python_interpreter")
 
 
 @pytest.mark.parametrize(

@@ -140,4 +140,5 @@ def test_zstd_needs_a_library(registry: FakeRegistry, run_module_process: t.Call
     arguments = registry.args(name="app:1.0", path=str(tmp_path / "app.tar"), format="docker-archive")
     failed = run_module_process("registry_pull", arguments, hide=["zstandard", "compression"]).failure("missing_library")
     assert "zstandard" in failed.msg
+    assert "ansible_python_interpreter" in failed.msg
     assert tree(tmp_path) == {}
