@@ -53,6 +53,15 @@ class Route:
     connected: t.Callable[[str, str], None] = lambda host, address: None
     failed: t.Callable[[Exception, str, int], Exception] | None = None
 
+    def guard(self, connection: t.Any, step: t.Callable[[], t.Any]) -> t.Any:
+        """Return what ``step``, which connects, returns; its failure is put into the words of ``failed``."""
+        if self.failed is None:
+            return step()
+        try:
+            return step()
+        except (OSError, HTTPError, ValueError) as error:
+            raise self.failed(error, connection.host, connection.port) from None
+
 
 class _Pace:
     """Measures one direction of a socket: its whole timeout may be waited for each ``timeout`` KiB that pass, no longer."""
@@ -194,18 +203,10 @@ def _send_paced(sock: socket.socket, block: t.Any) -> None:
 
 
 def _pool_classes(route: Route, certificates: Certificates) -> dict[str, t.Any]:
-    def guarded(connection: t.Any, step: t.Callable[[], t.Any]) -> t.Any:
-        if route.failed is None:
-            return step()
-        try:
-            return step()
-        except (OSError, HTTPError, ValueError) as error:
-            raise route.failed(error, connection.host, connection.port) from None
-
     def connect(connection: t.Any) -> socket.socket:
         # The proxy, where there is one, is what the connection's own host and port name.
         host = getattr(connection, "_dns_host", connection.host)
-        sock: socket.socket = guarded(connection, lambda: _connect(route, host, connection.port, connection.timeout))
+        sock: socket.socket = route.guard(connection, lambda: _connect(route, host, connection.port, connection.timeout))
         return sock
 
     def send(connection: t.Any, data: t.Any) -> None:
@@ -220,12 +221,12 @@ def _pool_classes(route: Route, certificates: Certificates) -> dict[str, t.Any]:
             own()
             host, port = connection._tunnel_host, connection._tunnel_port
         else:
-            guarded(connection, own)  # to the host itself, or to a proxy that speaks TLS
+            route.guard(connection, own)  # to the host itself, or to a proxy that speaks TLS
             host, port = connection.host, connection.port
         certificates[host.strip("[]"), port] = connection.sock.getpeercert(binary_form=True)
 
     def connect_to_secure_proxy(connection: t.Any, hostname: str, sock: t.Any) -> t.Any:
-        return guarded(connection, lambda: super(type(connection), connection)._connect_tls_proxy(hostname, sock))
+        return route.guard(connection, lambda: super(type(connection), connection)._connect_tls_proxy(hostname, sock))
 
     members = {"response_class": PacedResponse, "_new_conn": connect, "send": send}
     secure_members = {**members, "connect": connect_securely, "_connect_tls_proxy": connect_to_secure_proxy}

@@ -16,7 +16,7 @@ from ._errors import NotFound, RegistryError
 from ._headers import MAX_WARNING, parse_warnings
 from ._json import load_object
 from ._origin import Target
-from ._proxies import is_of_proxy, proxy_refusal
+from ._proxies import proxy_refusal, refusal_in_clear
 from ._retry import Retry
 from ._scrub import clean
 from ._transport import MAX_ERROR_BODY, Answer, Transport
@@ -26,7 +26,6 @@ _MOST_HOPS = 5
 _MOST_WARNINGS = 20
 _ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND", "TAG_EXPIRED"})  # the last one is Quay's
 _DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
-_OF_PROXIES = frozenset({403, 502, 503, 504})  # with which proxies refuse, or say that they do not reach a host
 
 Body = t.Union[bytes, t.Callable[[], t.Any], None]
 FindCredentials = t.Callable[[str], t.Optional[Credentials]]
@@ -206,15 +205,9 @@ class Exchange:
         told = f" ({status}{f' {code}' if code else ''}{f': {said}' if said else ''})"
         page = answer.content_type == "text/html" or raw.lstrip()[:1] == b"<"
         absent = code in _ABSENT and status < 500
-        if (
-            answer.proxy
-            and code is None
-            and status in _OF_PROXIES
-            and answer.target.origin.scheme == "http"
-            and is_of_proxy(answer.headers, page)
-        ):
-            error = proxy_refusal(answer.proxy, answer.target.origin.authority, status)
-            return RegistryError(f"{action} failed: {error.message}", error.kind, *facts, passing=error.passing)
+        by_proxy = refusal_in_clear(answer.proxy, answer.target.origin, status, answer.headers, page) if code is None else None
+        if by_proxy is not None:
+            return RegistryError(f"{action} failed: {by_proxy.message}", by_proxy.kind, *facts, passing=by_proxy.passing)
         if answer.target.origin != self.origin and not absent:
             # An address that was signed for a while may have run out: the registry gives another one.
             return RegistryError(

@@ -19,7 +19,9 @@ from ._origin import IPAddress, Origin
 from ._scrub import clean
 
 _TUNNEL = re.compile(r"tunnel connection failed: ([0-9]{3})", re.IGNORECASE)
-_FORWARDED = ("Via", "X-Squid-Error", "Proxy-Status", "Proxy-Agent")  # headers that proxies put into answers of their own
+_REFUSALS = frozenset({403, 502, 503, 504})  # with which proxies refuse, or say that they do not reach a host
+_STAMPS = ("X-Squid-Error", "Proxy-Status", "Proxy-Agent")  # headers that proxies put into answers of their own
+_API_VERSION = "Docker-Distribution-Api-Version"
 
 
 def environ_proxy(origin: Origin) -> str | None:
@@ -115,19 +117,18 @@ def describe_proxy(causes: t.Sequence[BaseException], proxy: str) -> RegistryErr
     return RegistryError(f"The proxy {proxy}, which the environment names, {fault}.", kind, passing=passing)
 
 
-def proxy_refusal(proxy: str, where: str, status: int | None) -> RegistryError:
-    """Return the error that says that ``proxy`` keeps us from ``where``; ``status`` is what it answered, where that is known."""
-    told = f" ({status})" if status else ""
+def proxy_refusal(proxy: str, where: str, status: int, doubt: str = "") -> RegistryError:
+    """Return the error that says that ``proxy`` keeps us from ``where`` with ``status``; ``doubt`` says who else may have done it."""
     if status == 407:
         fault, passing = "wants a user name and password, or others than it was given: put them into its URL in the environment", False
     elif status == 403:
-        fault, passing = f"does not allow connections to it{told}: have it allowed, or put it into NO_PROXY", False
+        fault, passing = f"does not allow connections to it ({status}): have it allowed, or put it into NO_PROXY", False
     elif status in (502, 503, 504):
-        fault, passing = f"does not reach it{told}: check the name, or put it into NO_PROXY where it is reached without a proxy", True
+        fault, passing = f"does not reach it ({status}): check the name, or put it into NO_PROXY where it is reached without a proxy", True
     else:
-        fault, passing = f"did not let the request through{told}: check the proxy that the environment names", True
+        fault, passing = f"did not let the request through ({status}): check the proxy that the environment names", True
     named = f"The proxy {proxy}" if proxy else "A proxy"
-    return RegistryError(f"{named} on the way to {where} {fault}.", "network", status, passing=passing)
+    return RegistryError(f"{named}{doubt} on the way to {where} {fault}.", "network", status, passing=passing)
 
 
 def tunnel_status(causes: t.Sequence[BaseException]) -> int | None:
@@ -139,8 +140,9 @@ def tunnel_status(causes: t.Sequence[BaseException]) -> int | None:
     return None
 
 
-def is_of_proxy(headers: t.Mapping[str, str], page: bool) -> bool:
-    """Tell whether an error that came by way of a proxy, in clear, looks like the proxy's own."""
-    if "Docker-Distribution-Api-Version" in headers:
-        return False
-    return page or any(name in headers for name in _FORWARDED)
+def refusal_in_clear(proxy: str, origin: Origin, status: int, headers: t.Mapping[str, str], page: bool) -> RegistryError | None:
+    """Return the error for an answer over plain http that looks like one of ``proxy`` itself, None for any other; ``page`` is a web page."""
+    stamped = any(name in headers for name in _STAMPS)
+    if not proxy or origin.scheme != "http" or status not in _REFUSALS or not (stamped or page) or _API_VERSION in headers:
+        return None
+    return proxy_refusal(proxy, origin.authority, status, "" if stamped else ", or something behind it,")
