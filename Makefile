@@ -1,9 +1,13 @@
 # SPDX-FileCopyrightText: 2026 the ocitools.registry authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-PYTHON ?= python3
+# The runner itself needs Python 3.9 or newer; it looks for those to test with by itself.
+FIND = for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2> /dev/null && echo $$name && break; done
+PYTHON ?= $(or $(shell $(FIND)),$(error There is no Python 3.9 or newer on PATH: install one, or name it, as in "make PYTHON=/opt/python/bin/python3 test"))
 OPTIONS ?=
-RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(OPTIONS)
+TARGETS ?=
+RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(if $(TARGETS),--targets "$(TARGETS)") $(OPTIONS)
 
 .PHONY: help test test-all lint galaxy sanity units integration demo docs release clean
 
@@ -13,6 +17,7 @@ help:
 	@echo "                  with OPTIONS=--ends the newest ansible-core with the highest Python, and the oldest with the lowest"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | integration"
+	@echo "                  with TARGETS=\"registry_push role_mirror\" these integration targets alone; units take files of tests, sanity names of its tests"
 	@echo "make docs         build the documentation as HTML, in .cache/docs/html"
 	@echo "make release      write the changelog of the version in galaxy.yml, commit it, build the collection; publish nothing"
 	@echo "make clean        remove what the runs installed (.cache)"

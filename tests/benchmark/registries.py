@@ -9,8 +9,8 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from ..servers.debian import unpack
 from ..servers.distribution import Distribution, Settings
+from ..servers.programs import find_registry
 from .proxy import Proxy
 
 _CACHE = Path.home() / ".cache" / "ocitools-servers"
@@ -22,7 +22,7 @@ class Registry:
     def __init__(self, folder: Path, cleanup: contextlib.ExitStack) -> None:
         self._storage = folder / "storage" / "docker"
         self._kept = folder / "kept"
-        self._server = Distribution(unpack("docker-registry", _CACHE) / "usr" / "bin" / "docker-registry", folder, Settings())
+        self._server = Distribution(find_registry(_CACHE), folder, Settings())
         cleanup.callback(self._server.stop)
         self._server.start()
         self._cleanup = cleanup

@@ -7,31 +7,20 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
-import shutil
+import sys
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from environment import (
-    REQUIREMENTS,
-    Failed,
-    Job,
-    collection_tree,
-    environment,
-    find_controller,
-    find_pythons,
-    locked,
-    make_venv,
-    private_home,
-    run,
-)
+from environment import REQUIREMENTS, Job, LeftOut, cache_dir, collection_tree, environment, locked, make_venv, private_home, run
+from pythons import Failed, find_controller, find_pythons
 
 OLDEST, NEWEST = "2.16", "2.21"
 CORES = {OLDEST: "3.12", "2.18": "3.13", "2.19": "3.13", "2.20": "3.14", NEWEST: "3.14"}
 """The highest Python that each ansible-core knows as one for modules; all of them know 3.9."""
 
-_TOOLS = ("skopeo", "umoci")
 # Of the integration tests: the kinds of registries, see the target setup_registry, and the arguments that name targets.
 _ALL = (("open", "tls", "token"), (".*",))
 _OF_HIGHEST = (("tls",), (".*",))
@@ -62,6 +51,19 @@ from pip._internal.cli.main import main
 if __name__ == "__main__":
     sys.exit(main(["install", "--upgrade", "--force-reinstall"] + [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]))
 '''
+# By the library that ansible-core brings along.
+_MAKE_KEY = """\
+import sys
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+key = rsa.generate_private_key(65537, 2048)
+pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+for path, content in (sys.argv[1], pem), (sys.argv[1] + ".pub", public + b"\\n"):
+    with open(path, "wb") as file:
+        file.write(content)
+"""
 
 
 class Wanted(t.NamedTuple):
@@ -73,6 +75,8 @@ class Wanted(t.NamedTuple):
     """The newest ansible-core with the highest Python, and the oldest with the lowest."""
     pythons: tuple[str, ...]
     """These Pythons only, such as "3.9"."""
+    targets: tuple[str, ...] = ()
+    """Of the integration tests these targets only, of the unit tests these files, of the sanity tests these."""
 
 
 def choose_cores(wanted: Wanted) -> list[str]:
@@ -84,29 +88,33 @@ def choose_cores(wanted: Wanted) -> list[str]:
 
 @dataclass(frozen=True)
 class AnsibleTest:
-    """ansible-test of one ansible-core, on its copy of the checkout."""
+    """ansible-test of one ansible-core, on its copy of the checkout, with further programs from a folder."""
 
     core: str
     venv: Path
     tree: Path
     home: Path
     out: t.TextIO
+    programs: Path | None = None
 
     @classmethod
-    def prepare(cls, core: str, stage: str, out: t.TextIO) -> AnsibleTest:
+    def prepare(cls, core: str, stage: str, out: t.TextIO, programs: Path | None = None) -> AnsibleTest:
         """Install ansible-core, copy the checkout, and put the bootstrap of pip where ansible-test looks for it."""
         venv = _core(core, out)
         # The sanity tests of two versions must not make one venv at the same time: ansible-test keeps them in the home.
         home = private_home(f"home-{core}" if stage == "sanity" else "home")
         _provide_pip(venv, home, out)
-        _provide_key(home, out)
-        return cls(core, venv, collection_tree(f"{stage}-{core}"), home, out)
+        _provide_key(venv, home, out)
+        return cls(core, venv, collection_tree(f"{stage}-{core}"), home, out, programs)
 
     def run(self, *arguments: str) -> None:
         """Run ansible-test. Tests that it leaves out with a mere warning are a failure."""
         command: list[str | Path] = [self.venv / "bin" / "ansible-test", *arguments, "--color", "no"]
         try:
-            output = run(command, cwd=self.tree, env=environment(self.venv, HOME=str(self.home)), out=self.out, hide=_INSTALLING)
+            env = environment(self.venv, HOME=str(self.home))
+            if self.programs:
+                env["PATH"] = os.pathsep.join([str(self.programs), env["PATH"]])
+            output = run(command, cwd=self.tree, env=env, out=self.out, hide=_INSTALLING)
         except Failed as failure:
             raise Failed(f"With ansible-core {self.core}: {failure}") from failure
         for warning in ("Required program", "All targets skipped"):
@@ -155,13 +163,13 @@ def _provide_pip(venv: Path, home: Path, out: t.TextIO) -> None:
             program.write_text(_GET_PIP, encoding="utf-8")
 
 
-def _provide_key(home: Path, out: t.TextIO) -> None:
-    """Make the key that ansible-test makes for itself, before two runs of it do so at the same moment."""
+def _provide_key(venv: Path, home: Path, out: t.TextIO) -> None:
+    """Make the key that ansible-test wants and does not use here: it would need ssh-keygen, and two runs of it would make one at the same moment."""
     key = home / ".ansible" / "test" / "id_rsa"
     with locked("ssh-key"):
-        if not key.is_file() and shutil.which("ssh-keygen"):
+        if not key.is_file() or not key.with_suffix(".pub").is_file():
             key.parent.mkdir(parents=True, exist_ok=True)
-            run(["ssh-keygen", "-m", "PEM", "-q", "-t", "rsa", "-N", "", "-f", key], out=out)
+            run([venv / "bin" / "python", "-c", _MAKE_KEY, key], out=out)
 
 
 def _label(core: str, python: str = "") -> str:
@@ -177,16 +185,17 @@ def _is_other_end(core: str, wanted: Wanted) -> bool:
 
 def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the run of all sanity tests, or of those of plugins."""
-    tests = _PLUGIN_SANITY if _is_other_end(core, wanted) else ()
+    tests = wanted.targets or (_PLUGIN_SANITY if _is_other_end(core, wanted) else ())
     chosen = [word for test in tests for word in ("--test", test)]
-    name = "sanity of plugins" if tests else "sanity"
+    name = "sanity of plugins" if tests == _PLUGIN_SANITY else "sanity"
     yield Job(f"{name}{_label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local", *chosen))
 
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the unit tests, or of the core of them; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
-    paths = [_CORE_UNITS] if _is_other_end(core, wanted) else []
-    name = "core units" if paths else "units"
+    is_core = _is_other_end(core, wanted) and not wanted.targets
+    paths = [_CORE_UNITS] if is_core else wanted.targets
+    name = "core units" if is_core else "units"
     for python in _pythons(core, wanted):
         yield Job(f"{name}{_label(core, python)}", functools.partial(_units, core, python, paths))
 
@@ -197,9 +206,6 @@ def _units(core: str, python: str, paths: t.Sequence[str], out: t.TextIO) -> Non
 
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own."""
-    missing = [program for program in _TOOLS if not shutil.which(program)]
-    if missing:
-        raise Failed(f"The integration tests need {' and '.join(missing)}; on Debian and Ubuntu: apt-get install {' '.join(missing)}")
     for python in _pythons(core, wanted):
         yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, *_share(core, python, wanted)))
 
@@ -210,6 +216,8 @@ def _share(core: str, python: str, wanted: Wanted) -> tuple[t.Sequence[str], t.S
     Unless all that there is shall be run, the lowest and the highest divide the kinds (what a target needs of another kind is there in any case), and
     the roles, which are made of tasks, run on the highest; the two ends divide the targets as well.
     """
+    if wanted.targets:
+        return _ALL[0], wanted.targets
     usable = _usable(core)
     if wanted.every or wanted.pythons or len(usable) == 1:
         return _ALL
@@ -219,9 +227,25 @@ def _share(core: str, python: str, wanted: Wanted) -> tuple[t.Sequence[str], t.S
     return _OF_HIGHEST if highest else _OF_LOWEST
 
 
+def _provide_programs(out: t.TextIO) -> Path:
+    """Return the folder of the programs that this machine lacks; raise LeftOut when one cannot be had."""
+    folder = cache_dir() / "programs"
+    cache = private_home() / ".cache" / "ocitools-servers"
+    with locked("programs"):
+        missing = json.loads(run([sys.executable, "-m", "tests.servers.programs", folder, "--cache", cache], out=out))
+    if missing:
+        reasons = " ".join(f"{name}: {reason}" for name, reason in missing.items())
+        raise LeftOut(
+            f"The integration tests need {', '.join(missing)}. On Debian and Ubuntu they are downloaded; on other systems install them "
+            f"so that they are on PATH. {reasons}"
+        )
+    return folder
+
+
 def _integration(core: str, python: str, kinds: t.Sequence[str], targets: t.Sequence[str], out: t.TextIO) -> None:
+    programs = _provide_programs(out)
     controller, target = f"origin:python=venv/{find_controller()}", f"controller:python=venv/{python}"
-    test = AnsibleTest.prepare(core, f"integration-{python}", out)
+    test = AnsibleTest.prepare(core, f"integration-{python}", out, programs)
     variables = test.tree / "tests" / "integration" / "integration_config.yml"
     variables.write_text(f"setup_registry_kinds: {json.dumps(kinds)}\n", encoding="utf-8")
     test.run("integration", *targets, "--controller", controller, "--target", target)

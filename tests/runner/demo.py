@@ -22,19 +22,8 @@ import time
 import typing as t
 from pathlib import Path
 
-from environment import (
-    CHECKOUT,
-    Failed,
-    build_collection,
-    collection_tree,
-    environment,
-    find_pythons,
-    install_collection,
-    locked,
-    make_venv,
-    report,
-    run,
-)
+from environment import CHECKOUT, build_collection, collection_tree, environment, install_collection, locked, make_venv, report, run
+from pythons import Failed, find_python, find_pythons
 
 FOLDER = CHECKOUT / ".demo"
 _OLDEST = 10  # the minor version of Python 3 that ansible-core 2.16 needs
@@ -64,18 +53,6 @@ def say(text: str) -> None:
     """Print a heading."""
     sys.stdout.write(f"\n== {text}\n")
     sys.stdout.flush()
-
-
-def find_python() -> str:
-    """Return the newest Python that can run ansible-core."""
-    found = find_pythons()
-    minor = list(found)[-1] if found else "3.0"
-    if int(minor.split(".")[1]) < _OLDEST:
-        raise Failed(
-            f"Python 3.{_OLDEST} or newer with its venv module is needed: install it by the system's packages, which may have the module apart, "
-            "as python3-venv."
-        )
-    return found[minor]
 
 
 @contextlib.contextmanager
@@ -193,7 +170,7 @@ def demo() -> str:
     (FOLDER / "deploy.yml").unlink(missing_ok=True)
     with contextlib.ExitStack() as stack:
         say("Tools: ansible-core and requests in a virtual environment, and the collection, built and installed as a user would")
-        venv = make_venv("demo", find_python(), ["ansible-core >= 2.16", "requests >= 2.25.1"])
+        venv = make_venv("demo", find_pythons()[find_python(_OLDEST, -1)], ["ansible-core >= 2.16", "requests >= 2.25.1"])
         with locked("build"), tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
             install_collection(venv, build_collection(venv, collection_tree("build"), Path(scratch)), FOLDER / "collections")
         say("An image: an OCI archive, app.tar")

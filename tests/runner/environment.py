@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import hashlib
 import json
 import os
@@ -20,17 +19,15 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from pythons import Failed, find_controller, find_pythons
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
-OLDEST_CONTROLLER = 12
-"""The minor version of Python 3 that the newest ansible-core needs at least."""
-
-_PROBE = "import ensurepip, json, os, sys, venv; print(json.dumps([sys.version_info[:3], os.path.realpath(sys.executable)]))"
 _NOT_SOURCE = {".git", "__pycache__", "output"}
 
 
-class Failed(Exception):
-    """What went wrong, in one sentence for the person who typed make."""
+class LeftOut(Exception):
+    """Why something does not run on this machine, in one sentence."""
 
 
 def report(name: str, work: t.Callable[[], str]) -> int:
@@ -66,64 +63,27 @@ def locked(name: str) -> t.Iterator[None]:
         yield
 
 
-@functools.cache
-def find_pythons() -> dict[str, str]:
-    """Return the real interpreter, newest patch, of each Python 3.9 or later that can make virtual environments: {"3.9": path, ...}."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    folders = [
-        *sorted(root.glob("versions/3.*/bin")),
-        *(Path(entry) for entry in os.get_exec_path() if entry),
-        Path("/usr/local/bin"),
-        Path("/usr/bin"),
-    ]
-    found: dict[str, tuple[list[int], str]] = {}
-    for folder in dict.fromkeys(folders):
-        for candidate in folder.glob("python3.*"):
-            match = re.fullmatch(r"python3\.(\d+)", candidate.name)
-            if match is None or int(match.group(1)) < 9 or candidate.parent.name == "shims":
-                continue
-            probe = subprocess.run([str(candidate), "-I", "-c", _PROBE], capture_output=True, text=True, check=False)
-            if probe.returncode == 0:
-                version, path = json.loads(probe.stdout)
-                minor = f"{version[0]}.{version[1]}"
-                found[minor] = max(found.get(minor, ([0], "")), (version, path))
-    return {minor: path for minor, (version, path) in sorted(found.items(), key=lambda item: item[1][0])}
-
-
-def find_controller() -> str:
-    """Return the version, such as "3.12", of the Python for ansible-core and the linters."""
-    for minor in find_pythons():
-        if int(minor.split(".")[1]) >= OLDEST_CONTROLLER:
-            return minor
-    raise Failed(
-        f"Python 3.{OLDEST_CONTROLLER} or newer, with its venv module, is needed (found: {', '.join(find_pythons()) or 'none'}): "
-        "install it by pyenv or the system's packages, which may have the module apart, as python3-venv."
-    )
-
-
 def private_home(name: str = "home") -> Path:
     """Return a home folder for the tools, so that nobody's own settings or credentials reach a test; pip keeps its settings and cache."""
     home = cache_dir() / name
     for name in (".config/pip", ".pip", ".cache/pip"):
         own, link = Path.home() / name, home / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        if own.is_dir() and not link.exists():
+        if os.path.isdir(own) and not link.exists():
             with contextlib.suppress(FileExistsError):  # another job made it meanwhile
                 link.symlink_to(own)
     return home
 
 
 def environment(venv: Path | None = None, **more: str) -> dict[str, str]:
-    """Return the environment of a command: the venv's programs first, then real Pythons and no shims, a private home, no settings of Ansible."""
+    """Return the environment of a command: the venv's programs first, then real Pythons, and no shims, a private home, no settings of Ansible."""
     own = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV", "REGISTRY_", "DOCKER_"))
     }
     pythons = [str(Path(path).parent) for path in reversed(find_pythons().values())]
-    rest = [
-        entry for entry in os.get_exec_path() if not entry.endswith("/shims") and not Path(entry).parent.joinpath("pyvenv.cfg").exists()
-    ]
+    rest = [entry for entry in os.get_exec_path() if not entry.endswith("/shims") and not os.path.exists(f"{entry}/../pyvenv.cfg")]
     path = [str(venv / "bin")] if venv else []
     own["PATH"] = os.pathsep.join(dict.fromkeys([*path, *pythons, *rest, "/usr/sbin", "/sbin"]))
     return {**own, "HOME": str(private_home()), "LC_ALL": "C.UTF-8", **more}

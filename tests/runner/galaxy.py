@@ -17,18 +17,16 @@ from pathlib import Path
 import ansible_test
 from environment import (
     REQUIREMENTS,
-    Failed,
     build_collection,
     collection_tree,
     environment,
-    find_controller,
-    find_pythons,
     install_collection,
     make_tools,
     make_venv,
     run,
     source_files,
 )
+from pythons import Failed, find_controller, find_pythons
 
 _NAME = "ocitools.registry"
 

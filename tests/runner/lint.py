@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The linters: style, types, YAML, documentation, changelog, shell, and the rules of this code base."""
+"""The linters: style, types, YAML, documentation, changelog, shell, the rules of this code base, and the tests of the runner itself."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from pathlib import Path
 
 import overview
 import rules
-from environment import (
-    CHECKOUT,
-    Failed,
-    cache_dir,
-    collection_tree,
-    environment,
-    make_tools,
-    run,
-    source_files,
-)
+from environment import CHECKOUT, cache_dir, collection_tree, environment, make_tools, run, source_files
 from galaxy import write_changelog
+from pythons import Failed
 
 _PACKAGE = "ansible_collections.ocitools.registry"
 _RUNNER = Path("tests", "runner")
@@ -41,6 +33,7 @@ def _commands(tree: Path) -> t.Iterator[tuple[Path, list[str | Path]]]:
     yield CHECKOUT, ["zizmor", "--offline", "--quiet", ".github"]
     yield tree.parents[2], [*mypy, *(word for name in _packages(tree) for word in ("-p", name))]
     yield tree / _RUNNER, [*mypy, "."]
+    yield CHECKOUT / _RUNNER, ["python", "-m", "unittest", "--quiet"]
     yield tree, ["yamllint", "--strict", "."]
     yield tree, ["antsibull-changelog", "lint"]
     references = ["--validate-collection-refs=all", "--check-extra-docs-refs", "--disallow-unknown-collection-refs"]

@@ -13,7 +13,8 @@ import typing as t
 from pathlib import Path
 
 import galaxy
-from environment import CHECKOUT, Failed, build_collection, cache_dir, collection_tree, environment, make_tools, report, run
+from environment import CHECKOUT, build_collection, cache_dir, collection_tree, environment, make_tools, report, run
+from pythons import Failed
 
 Version = tuple[int, ...]
 

@@ -6,7 +6,8 @@
     python3 tests/runner/run.py lint integration+units+sanity
 
 Stages joined by "+" make a group, whose jobs run side by side, as many as there are processors; the output of each is shown in one piece
-when it ends. After a job that fails, those that run go on to their end, and no other begins.
+when it ends. After a job that fails, those that run go on to their end, and no other begins. What this machine has not got the means for is left out,
+which the last line says.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import ansible_test
-from environment import Failed, Job, cache_dir, locked
+from environment import Job, LeftOut, cache_dir, locked
 from galaxy import galaxy
 from lint import lint
+from pythons import Failed
 
 STAGES = ("lint", "galaxy", "sanity", "units", "integration")
 
@@ -50,10 +52,25 @@ def run_job(job: Job, log: bool) -> None:
             say(f"--- {job.name}, {time.monotonic() - begun:.0f} s, all of its output:\n{path.read_text(encoding='utf-8')}")
 
 
-def run_group(group: t.Sequence[Job]) -> list[str]:
-    """Run jobs side by side; return what passed, raise Failed when one did not."""
+class Outcome(t.NamedTuple):
+    """What became of jobs."""
+
+    passed: list[str]
+    left_out: dict[str, str]
+    """Why some did not run, by name."""
+
+    def words(self) -> str:
+        """Return a sentence for each reason why jobs were left out."""
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.left_out.items():
+            reasons.setdefault(reason, []).append(name)
+        return "".join(f" NOT RUN: {', '.join(names)}. {reason}" for reason, names in reasons.items())
+
+
+def run_group(group: t.Sequence[Job], outcome: Outcome) -> None:
+    """Run jobs side by side and note what became of them; raise Failed when one did not pass."""
     say(f"=== {', '.join(job.name for job in group)}")
-    passed, failed = [], []
+    failed = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = {pool.submit(run_job, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
@@ -61,42 +78,58 @@ def run_group(group: t.Sequence[Job]) -> list[str]:
                 continue
             try:
                 future.result()
-                passed.append(futures[future])
+                outcome.passed.append(futures[future])
+            except LeftOut as reason:
+                outcome.left_out[futures[future]] = str(reason)
             except Failed as failure:
                 failed.append(f"{futures[future]}: {failure}")
                 for other in futures:
                     other.cancel()
     if failed:
-        raise Failed(" ".join([*failed, *(f"{name} passed." for name in passed)]))
-    return passed
+        raise Failed(" ".join(failed))
 
 
-def main() -> int:
-    """Run what the command line names; the exit code is 1 when something failed."""
+def read_arguments() -> argparse.Namespace:
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description="Run the tests.")
     parser.add_argument("--all", action="store_true", help="every ansible-core, and every Python with the newest one")
     parser.add_argument("--ends", action="store_true", help="the newest ansible-core with the highest Python, the oldest with the lowest")
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
     parser.add_argument("--python", action="append", default=[], help="this Python (3.9) only, if it is found; may be repeated")
+    parser.add_argument(
+        "--targets",
+        type=str.split,
+        default=[],
+        help='of the integration tests these, such as "registry_push role_mirror", of the unit tests these files',
+    )
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
-    wanted = ansible_test.Wanted(arguments.all, arguments.ends, tuple(arguments.python))
-    cores = arguments.core or ansible_test.choose_cores(wanted)
-    stages = [group.split("+") for group in arguments.stages]
-    for name in (name for group in stages for name in group):
+    for name in (name for group in arguments.stages for name in group.split("+")):
         if name not in STAGES:
             parser.error(f"{name} is no stage; the stages are {', '.join(STAGES)}.")
+    return arguments
+
+
+def main() -> int:
+    """Run what the command line names; the exit code is 1 when something failed."""
+    arguments = read_arguments()
+    wanted = ansible_test.Wanted(arguments.all, arguments.ends, tuple(arguments.python), tuple(arguments.targets))
+    cores = arguments.core or ansible_test.choose_cores(wanted)
     begun = time.monotonic()
-    passed: list[str] = []
+    outcome = Outcome([], {})
     try:
-        groups = [[job for stage in names for job in jobs(stage, cores, wanted)] for names in stages]
+        groups = [[job for stage in names.split("+") for job in jobs(stage, cores, wanted)] for names in arguments.stages]
         for group in groups:
-            passed += run_group(group)
+            run_group(group, outcome)
     except Failed as failure:
-        say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {failure} Passed before: {', '.join(passed) or 'nothing'}.")
+        passed = f"Passed: {', '.join(outcome.passed) or 'nothing'}."
+        say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {failure} {passed}{outcome.words()}")
         return 1
-    say(f"{arguments.name}: {', '.join(passed)} passed in {time.monotonic() - begun:.0f} s")
+    if not outcome.passed:
+        say(f"{arguments.name}: FAILED, nothing could be run.{outcome.words()}")
+        return 1
+    say(f"{arguments.name}: {', '.join(outcome.passed)} passed in {time.monotonic() - begun:.0f} s.{outcome.words()}")
     return 0
 
 

@@ -12,19 +12,9 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from environment import (
-    CHECKOUT,
-    REQUIREMENTS,
-    cache_dir,
-    collection_tree,
-    environment,
-    find_controller,
-    find_pythons,
-    make_venv,
-    report,
-    run,
-)
+from environment import CHECKOUT, REQUIREMENTS, cache_dir, collection_tree, environment, make_venv, report, run
 from galaxy import write_changelog
+from pythons import find_controller, find_pythons
 
 _NAME = "ocitools.registry"
 _SOURCE = CHECKOUT / "docs" / "site"

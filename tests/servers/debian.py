@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -23,16 +24,33 @@ class Unavailable(Exception):
 
 def unpack(package: str, cache: Path, architecture: str = "") -> Path:
     """Return the folder with the files of ``package``, kept in ``cache``; ``architecture`` is Debian's word, this machine's without it."""
-    folder = cache / f"{package}-{architecture or 'native'}"
+    return _unpack(package, cache, f"{package}-{architecture or 'native'}", architecture, lambda options: [package])
+
+
+def unpack_with_libraries(package: str, cache: Path) -> Path:
+    """Return the folder with the files of ``package`` and of each package that it needs and this machine does not have."""
+
+    def missing(options: t.Sequence[str]) -> list[str]:
+        plan = _run(["apt-get", *_GENTLE, *options, "-s", "--no-install-recommends", "--reinstall", "install", package], cache)
+        names = re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
+        if package not in names:
+            raise Unavailable(f"apt-get has no package {package} to download.")
+        return names
+
+    return _unpack(package, cache, f"{package}-with-libraries", "", missing)
+
+
+def _unpack(package: str, cache: Path, name: str, architecture: str, choose: t.Callable[[t.Sequence[str]], list[str]]) -> Path:
+    folder = cache / name
     if not folder.is_dir():
         for tool in ("apt-get", "dpkg-deb"):
             if not shutil.which(tool):
                 raise Unavailable(f"There is no {tool} here: the package {package} cannot be downloaded.")
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            archive = _download(package, Path(scratch), architecture)
             content = Path(scratch, "content")
-            _run(["dpkg-deb", "-x", str(archive), str(content)], Path(scratch))
+            for archive in _download(package, Path(scratch), architecture, choose):
+                _run(["dpkg-deb", "-x", str(archive), str(content)], Path(scratch))
             _keep(content, folder)
     return folder
 
@@ -45,18 +63,20 @@ def _keep(content: Path, folder: Path) -> None:
             raise
 
 
-def _download(package: str, scratch: Path, architecture: str) -> Path:
-    ways = [lambda: _own_lists(scratch, architecture)]
+def _download(package: str, scratch: Path, architecture: str, choose: t.Callable[[t.Sequence[str]], list[str]]) -> list[Path]:
+    ways: list[t.Callable[[], list[str]]] = [lambda: _own_lists(scratch, architecture)]
     if not architecture:
         ways.insert(0, list)  # the lists that the machine has are enough in most cases
     failure = ""
     for way in ways:
         try:
-            _run(["apt-get", *_GENTLE, *way(), "download", package], scratch)
+            options = way()
+            names = choose(options)
+            _run(["apt-get", *_GENTLE, *options, "download", *names], scratch)
         except Unavailable as error:
             failure = str(error)
-        for archive in scratch.glob("*.deb"):
-            return archive
+            continue
+        return sorted(scratch.glob("*.deb"))
     raise Unavailable(f"The package {package} cannot be downloaded: {failure}")
 
 

@@ -16,8 +16,8 @@ import time
 import typing as t
 from pathlib import Path
 
-from .debian import unpack
 from .distribution import Distribution, NotStarted, Settings
+from .programs import find_registry
 
 KINDS = ("open", "tls", "token", "undeletable")
 _TICK = 0.5  # seconds between two looks at the parent
@@ -53,7 +53,7 @@ class Servers:
         return all(registry.is_alive() for registry in self._running)
 
     def _serve(self, kind: str, settings: Settings, **facts: t.Any) -> None:
-        program = unpack("docker-registry", self._cache) / "usr" / "bin" / "docker-registry"
+        program = find_registry(self._cache)
         registry = Distribution(program, self._folder / kind, settings)
         self._end.callback(registry.stop)
         registry.start()
