@@ -9,11 +9,12 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from ._answers import is_page
 from ._auth import Scopes
 from ._challenge import merge_scopes
 from ._errors import NotFound, RegistryError
 from ._exchange import Body, Exchange
-from ._manifest import ACCEPT, MAX_MANIFEST, Descriptor, Manifest
+from ._manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, Descriptor, Manifest
 from ._origin import Target
 from ._reference import Digest, check_tag, is_digest
 from ._transport import Answer
@@ -26,6 +27,18 @@ class Head:
     digest: Digest | None
     media_type: str
     size: int | None
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether it is called a manifest."""
+        return self.media_type in INDEX_TYPES or self.media_type in MANIFEST_TYPES
+
+    def shows(self, identifier: str) -> bool:
+        """Tell whether this is word of a manifest, and not of a page: by its type, or by its digest, which must be the one asked for."""
+        if self.digest is None or not is_digest(identifier):
+            return self.digest is not None or self.is_typed
+        wanted = Digest.parse(identifier)
+        return self.digest == wanted or (self.digest.algorithm != wanted.algorithm and self.is_typed)
 
 
 @dataclass(frozen=True)
@@ -68,14 +81,18 @@ class RepositoryApi:
         return self.url(f"manifests/{checked}")
 
     def head_manifest(self, identifier: str) -> Head | None:
-        """Return what HEAD tells of a manifest; None where a GET has to: HEAD is refused (405), or its 404 is not the registry's own."""
+        """Return what HEAD tells of a manifest; None where a GET has to.
+
+        That is where HEAD is refused, its 200 may be a page's, or its 404 that of something else than a registry.
+        """
         shown = self.display(identifier)
         answer = self.send("HEAD", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
         if answer.status == 200:
             answer.finish()
-            return _head(answer)
+            head = _head(answer)
+            return head if head.shows(identifier) else None
         foreign = answer.content_type == "text/html" or answer.target.origin != self.exchange.origin
-        if answer.status == 405 or (answer.status == 404 and foreign):
+        if answer.status in (405, 501) or (answer.status == 404 and (foreign or not self.exchange.shown)):
             answer.finish()
             return None
         raise self.failure(answer, f"Reading {shown}", shown)
@@ -88,6 +105,8 @@ class RepositoryApi:
         if answer.status != 200:
             raise self.failure(answer, f"Reading {shown}", shown)
         raw = answer.read_all(*whole)
+        if is_page(answer.content_type, raw):
+            raise self.exchange.page_failure(answer, f"Reading {shown}", shown)
         announced = _digest_header(answer)
         wanted = Digest.parse(identifier) if is_digest(identifier) else announced
         try:
@@ -97,6 +116,7 @@ class RepositoryApi:
         except RegistryError as error:
             error.status, error.registry, error.reference = answer.status, self.exchange.registry, shown
             raise
+        self.exchange.shown = True
         return manifest
 
     def put_manifest(self, identifier: str, manifest: Manifest) -> Stored:
@@ -129,7 +149,9 @@ class RepositoryApi:
         answer = self.send("HEAD", self.url(f"blobs/{descriptor.digest}"))
         if answer.status == 200:
             answer.finish()
-            return answer.length is None or answer.length == descriptor.size
+            if answer.length is None:
+                return _digest_header(answer) == descriptor.digest or not is_page(answer.content_type, b"")
+            return answer.length == descriptor.size
         failure = self.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}")
         if isinstance(failure, NotFound):
             return False
@@ -153,7 +175,9 @@ class RepositoryApi:
         query = f"?mount={quote(str(mount), safe=':')}" + (f"&from={quote(source, safe='/')}" if source else "") if mount else ""
         target = self.url(f"blobs/uploads/{query}")
         merged = merge_scopes(self.scopes, scopes)
-        return self.exchange.send("POST", target, merged, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
+        answer = self.exchange.send("POST", target, merged, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
+        self.exchange.shown = self.exchange.shown or (answer.status in (201, 202) and "Location" in answer.headers)
+        return answer
 
     def upload_target(self, answer: Answer) -> Target:
         """Return where an upload goes on, as its last answer says; foreign hosts must be as safe as the registry itself.

@@ -115,7 +115,7 @@ class RegistryClient:
             head = api.head_manifest(identifier)
         except NotFound:
             head = None
-        if head is not None and head.size is not None and head.media_type:
+        if head is not None and head.size is not None and head.is_typed:
             digest = Digest.parse(identifier) if is_digest(identifier) else head.digest
             if digest is not None:
                 return Descriptor(head.media_type, digest, head.size)

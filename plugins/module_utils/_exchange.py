@@ -9,23 +9,21 @@ import contextlib
 import threading
 import typing as t
 
+from ._answers import ABSENT, DENIED, describe_absence, explain, is_page, is_registry_root, read_told, shows_registry
 from ._auth import Authenticator, Scopes
 from ._challenge import Challenge
 from ._credentials import Credentials
 from ._errors import NotFound, RegistryError
 from ._headers import MAX_WARNING, parse_warnings
-from ._json import load_object
 from ._origin import Target
 from ._proxies import proxy_refusal, refusal_in_clear
 from ._retry import Retry
 from ._scrub import clean
-from ._transport import MAX_ERROR_BODY, Answer, Transport
+from ._transport import Answer, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_HOPS = 5
 _MOST_WARNINGS = 20
-_ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOUND", "TAG_EXPIRED"})  # the last one is Quay's
-_DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
 
 Body = t.Union[bytes, t.Callable[[], t.Any], None]
 FindCredentials = t.Callable[[str], t.Optional[Credentials]]
@@ -54,6 +52,9 @@ class Exchange:
         self._warned: set[str] = set()
         self._first_contact = threading.Lock()
         self._met = False
+        self._root = threading.Lock()
+        self._root_asked = False
+        self.shown = False  # whether this host has shown in any answer that it is a registry
 
     def send(
         self,
@@ -130,6 +131,14 @@ class Exchange:
         """Return what the registry's root answers to somebody unknown."""
         return self._run(lambda: self._follow("GET", self.base, {}, None, None), self._retries)
 
+    def is_registry(self) -> bool:
+        """Tell whether this host is a registry; one that has not shown it yet is asked for its root, once."""
+        with self._root:
+            if not self.shown and not self._root_asked:
+                self._root_asked = True
+                self.shown = is_registry_root(self.greet())
+        return self.shown
+
     def credentials(self, repository: str) -> Credentials | None:
         """Return what is known for a repository, or for all below a path; "" stands for the registry as a whole."""
         return self._find_credentials(repository)
@@ -155,6 +164,7 @@ class Exchange:
             content = body() if callable(body) else body
             answer = self.transport.attempt(method, target, sent, content)
             answer.abroad = abroad
+            self.shown = self.shown or (own and shows_registry(answer))
             if own:
                 self._pass_warnings(answer.headers.get("Warning", ""))
             if answer.status == 407:
@@ -199,16 +209,19 @@ class Exchange:
         The body is read.
         """
         raw = answer.read_error()
-        code, said = _read_error(raw)
-        status = answer.status
+        said = read_told(raw)
+        status, code = answer.status, said.code
         facts = (status, code, self.registry, reference)
-        told = f" ({status}{f' {code}' if code else ''}{f': {said}' if said else ''})"
-        page = answer.content_type == "text/html" or raw.lstrip()[:1] == b"<"
-        absent = code in _ABSENT and status < 500
+        content = "" if said.digest in action + said.text else f" {said.digest}"
+        told = f" ({status}{f' {code}' if code else ''}{f': {said.text}{content}' if said.text else content})"
+        page = is_page(answer.content_type, raw)
+        absent = code in ABSENT and status < 500
+        own = answer.target.origin == self.origin
+        self.shown = self.shown or (own and said.formed)
         by_proxy = refusal_in_clear(answer.proxy, answer.target.origin, status, answer.headers, page) if code is None else None
         if by_proxy is not None:
             return RegistryError(f"{action} failed: {by_proxy.message}", by_proxy.kind, *facts, passing=by_proxy.passing)
-        if answer.target.origin != self.origin and not absent:
+        if not own and not absent:
             # An address that was signed for a while may have run out: the registry gives another one.
             return RegistryError(
                 f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.",
@@ -216,19 +229,34 @@ class Exchange:
                 *facts,
                 passing=status in (400, 403),
             )
-        if code in _DENIED or status in (401, 403):
+        if code in DENIED or status in (401, 403):
             return self._refusal(action, told, self.credentials(repository) is not None, *facts)
-        if absent or (status == 404 and not page and code is None):
-            return NotFound(f"{action} failed: the registry has no such content{told}.", *facts)
-        if page and status < 500 and status not in (413, 429):
+        bare = status == 404 and not page and code is None
+        if absent or (bare and self.is_registry()):
+            return NotFound(f"{action} failed: {describe_absence(said, answer.target.url, repository)}{told}.", *facts)
+        if bare:
             return RegistryError(
-                f"{action} failed: {self.origin.authority} answered with a web page{told}: check that it is the registry, and what stands before it.",
+                f"{action} failed: {self.origin.authority} does not look like a registry{told}: check host, port and path prefix.",
                 "invalid_response",
                 *facts,
             )
-        kind, reason = _explain(status, code)
+        if page and status < 500 and status not in (413, 429):
+            return self.page_failure(answer, action, reference)
+        kind, reason = explain(status, code)
         hint = ": if it speaks TLS, leave out plain_http" if status == 400 and code is None and self.origin.scheme == "http" else ""
         return RegistryError(f"{action} failed: {reason}{told}{hint}.", kind, *facts)
+
+    def page_failure(self, answer: Answer, action: str, reference: str | None = None) -> RegistryError:
+        """Return the error of a web page, of whatever status, in place of what was asked for."""
+        return RegistryError(
+            f"{action} failed: {answer.target.origin.authority} answered with a web page ({answer.status}): check that it is the registry, and "
+            "what stands before it, such as a sign-in page.",
+            "invalid_response",
+            answer.status,
+            None,
+            self.registry,
+            reference,
+        )
 
     def _refusal(
         self, action: str, told: str, known: bool, status: int, code: str | None, registry: str, reference: str | None
@@ -242,37 +270,3 @@ class Exchange:
         return RegistryError(
             f"{action} failed: {reason}{told}.", "unauthorized" if status == 401 else "denied", status, code, registry, reference
         )
-
-
-def _read_error(raw: bytes) -> tuple[str | None, str]:
-    """Return code and text of an error body: of the first of its entries that says why, texts of up to five."""
-    if raw[:1] not in (b"{", b" ", b"\n", b"\t"):
-        return None, "" if raw.lstrip()[:1] == b"<" else clean(raw.decode("utf-8", "replace"), 200)
-    try:
-        entries = load_object(raw, MAX_ERROR_BODY, "The error").get("errors")
-    except RegistryError:
-        return None, ""
-    found = [entry for entry in entries[:5] if isinstance(entry, dict)] if isinstance(entries, list) else []
-    codes = [clean(entry["code"], 60) for entry in found if isinstance(entry.get("code"), str)]
-    texts = [clean(entry["message"], 200) for entry in found if isinstance(entry.get("message"), str)]
-    denied = [code for code in codes if code in _DENIED]
-    first = (denied + codes)[:1]
-    return first[0] if first else None, clean("; ".join(texts))
-
-
-def _explain(status: int, code: str | None) -> tuple[str, str]:
-    if status == 429 or code == "TOOMANYREQUESTS":
-        return "rate_limited", "the registry limits how often it is asked"
-    if status == 413:
-        return "limit", "the registry, or a proxy before it, refuses content of this size"
-    if status == 507:
-        return "server", "the registry's disk is full"
-    if status >= 500:
-        return "server", "the registry has a fault of its own"
-    if status == 405 or code == "UNSUPPORTED":
-        return "unsupported", "the registry does not allow this operation"
-    if status in (409, 412):
-        return "conflict", "the registry refuses to change what is there"
-    if status >= 400:
-        return "invalid_response", "the registry refuses the request"
-    return "invalid_response", "the registry answered unexpectedly"

@@ -9,6 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ._answers import is_page
 from ._api import RepositoryApi
 from ._auth import Scopes
 from ._errors import RegistryError
@@ -42,13 +43,17 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
     answer = api.exchange.send("GET", target, scopes or api.scopes, api.repository, reference=api.name, whole=(MAX_PAGE, what))
     if answer.status != 200:
         raise api.failure(answer, f"Listing the {key} of {api.name}")
-    document = load_object(answer.read_all(MAX_PAGE, what), MAX_PAGE, what, values=MAX_NAMES)
-    if key == "tags" and not {"name", "tags"} & document.keys():
-        raise RegistryError(f"{what} is no list of tags: check that {api.exchange.registry} is a registry.", "invalid_response")
+    raw = answer.read_all(MAX_PAGE, what)
+    if is_page(answer.content_type, raw):
+        raise api.exchange.page_failure(answer, f"Listing the {key} of {api.name}", api.name)
+    document = load_object(raw, MAX_PAGE, what, values=MAX_NAMES)
+    if not {key, "name" if key == "tags" else key} & document.keys():
+        raise RegistryError(f"{what} is no list of {key}: check that {api.exchange.registry} is a registry.", "invalid_response")
     names = document.get(key)
     names = [] if names is None else names
     if not isinstance(names, list):
         raise RegistryError(f"{what} is no list.", "invalid_response")
+    api.exchange.shown = True
     usable, unusable = _sort_names(names, check_tag if key == "tags" else check_repository)
     return Page(usable, next_page(api, answer), unusable)
 

@@ -13,8 +13,8 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Tells of images, indexes and artifacts whether they are there, their digests, manifests, platforms, layers and, when asked for, configs and
     referrers. Layers are never downloaded.
-  - An image is reported absent only where the registry itself says so. Denied access, a fault of the registry and a proxy's page are
-    failures.
+  - An image is reported absent only where the registry itself says so. Denied access, a fault of the registry, and the status 404 or the page of a
+    proxy are failures.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
