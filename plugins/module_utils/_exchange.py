@@ -231,20 +231,20 @@ class Exchange:
             )
         if code in DENIED or status in (401, 403):
             return self._refusal(action, told, self.credentials(repository) is not None, *facts)
-        bare = status == 404 and not page and code is None
-        if absent or (bare and self.is_registry()):
-            return NotFound(f"{action} failed: {describe_absence(said, answer.target.url, repository)}{told}.", *facts)
-        if bare:
-            return RegistryError(
-                f"{action} failed: {self.origin.authority} does not look like a registry{told}: check host, port and path prefix.",
-                "invalid_response",
-                *facts,
+        if absent or (status == 404 and not page and code is None):
+            lacks = f"{describe_absence(said, answer.target.url, repository)}{told}"
+            return (
+                NotFound(f"{action} failed: {lacks}.", *facts) if absent or self.is_registry() else self._no_registry(action, told, *facts)
             )
         if page and status < 500 and status not in (413, 429):
             return self.page_failure(answer, action, reference)
         kind, reason = explain(status, code)
         hint = ": if it speaks TLS, leave out plain_http" if status == 400 and code is None and self.origin.scheme == "http" else ""
         return RegistryError(f"{action} failed: {reason}{told}{hint}.", kind, *facts)
+
+    def _no_registry(self, action: str, told: str, *facts: t.Any) -> RegistryError:
+        message = f"{action} failed: {self.origin.authority} does not look like a registry{told}: check host, port and path prefix."
+        return RegistryError(message, "invalid_response", *facts)
 
     def page_failure(self, answer: Answer, action: str, reference: str | None = None) -> RegistryError:
         """Return the error of a web page, of whatever status, in place of what was asked for."""
