@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ._answers import is_page
 from ._api import RepositoryApi
 from ._digest_tags import digest_key
 from ._errors import NotFound, RegistryError
-from ._manifest import ACCEPT, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
+from ._json import load_object
+from ._manifest import ACCEPT, INDEX_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
 from ._origin import Target
 from ._pages import next_page
 from ._reference import Digest
@@ -25,41 +27,76 @@ def signature_tags(digest: Digest, tags: t.Iterable[str]) -> list[str]:
     return [tag for tag in tags if tag.startswith(beginning)]
 
 
-def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
-    try:
-        index = api.get_manifest(digest_key(digest))
-    except NotFound:
-        return None
-    return index if index.is_index else None
+class NoReferrersList(RegistryError):
+    """The registry answers the question for referrers with something that is no list, and no word that it has none."""
 
 
-def _get_referrers(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Target | None]:
-    """Return one page of referrers; None where the registry has no referrers API."""
+def _read_page(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Target | None]:
+    """Return one page of referrers, an index under whatever media type, and where the next one is; None where there is no referrers API."""
     what = f"The referrers in {api.name}"
-    answer = api.send("GET", target, api.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
-    if answer.status in (400, 404, 405, 406):
+    try:
+        answer = api.send("GET", target, api.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
+    except RegistryError as error:
+        if error.kind != "untrusted_target":
+            raise
+        raise _no_list(api, f"leads elsewhere ({error.message})", error) from None
+    if answer.status in (400, 404, 405, 406, 501):
         answer.finish()
         return None, None
     if answer.status != 200:
-        raise api.failure(answer, f"Listing the referrers in {api.name}")
-    page = Manifest.parse(answer.read_all(MAX_MANIFEST, what), answer.content_type, None, what)
-    return page, next_page(api, answer)
+        failure = api.failure(answer, f"Listing the referrers in {api.name}")
+        raise _no_list(api, "leads elsewhere", failure) if answer.abroad else failure
+    raw = answer.read_all(MAX_MANIFEST, what)
+    if is_page(answer.content_type, b"") or raw.lstrip()[:1] != b"{":
+        raise _no_list(api, "shows a web page")
+    if not any(key.casefold() == "manifests" for key in load_object(raw, MAX_MANIFEST, what)):
+        raise _no_list(api, "says something else")
+    carrier = answer.content_type if answer.content_type in INDEX_TYPES else ""
+    return Manifest.parse(raw, carrier, None, what), next_page(api, answer)
 
 
-def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
-    """Return the descriptors of what refers to ``digest``, by the API, else by the fallback tag."""
-    page, following = _get_referrers(api, api.url(f"referrers/{digest}"))
+def _no_list(api: RepositoryApi, instead: str, error: RegistryError | None = None) -> NoReferrersList:
+    message = f"{api.exchange.registry} gives no list of what refers to an image: where it should be, it {instead}."
+    status, code = (error.status, error.code) if error else (200, None)
+    return NoReferrersList(message, "invalid_response", status, code, api.exchange.registry, api.name)
+
+
+def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
+    """Return what is under the tag that stands in for the referrers API; some registries take that tag for ``digest`` itself."""
+    try:
+        found = api.get_manifest(digest_key(digest))
+    except NotFound:
+        return None
+    return None if found.has_digest(digest) else found
+
+
+def list_referrers(api: RepositoryApi, digest: Digest, strict: bool = False) -> list[Descriptor]:
+    """Return the descriptors of what refers to ``digest``, by the API, else by the fallback tag.
+
+    Where the API gives no list, a warning says that the tag was used; with ``strict`` that is an error, for those who must know all.
+    """
+    try:
+        page, following = _read_page(api, api.url(f"referrers/{digest}"))
+    except NoReferrersList as error:
+        if strict:
+            raise
+        api.exchange.warn(f"{error.message} The tags that stand in for such lists are read instead.")
+        page = following = None
     if page is None:
         index = _read_fallback(api, digest)
-        return list(index.children) if index else []
+        return list(index.children) if index and index.is_index else []
     found = {child.digest: child for child in page.children}
     seen: set[Target] = set()
     while following is not None:
         if following in seen or len(seen) >= MOST_PAGES:
             raise RegistryError(f"The list of referrers in {api.name} does not end: its pages repeat.", "invalid_response")
         seen.add(following)
-        page, following = _get_referrers(api, following)
-        found.update({child.digest: child for child in (page.children if page else ())})
+        page, following = _read_page(api, following)
+        if page is None:
+            raise RegistryError(
+                f"The list of referrers in {api.name} is not complete: it lacks a page.", "invalid_response", reference=api.name
+            )
+        found.update({child.digest: child for child in page.children})
     return list(found.values())
 
 
@@ -69,18 +106,14 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     if subject is None:
         return
     tag = digest_key(subject.digest)
-    try:
-        current = api.get_manifest(tag)
-    except NotFound:
-        entries: list[t.Any] = []
-    else:
-        if not current.is_index:
-            raise RegistryError(
-                f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.",
-                "conflict",
-                reference=api.display(tag),
-            )
-        entries = list(current.document["manifests"] or [])
+    current = _read_fallback(api, subject.digest)
+    if current is not None and not current.is_index:
+        raise RegistryError(
+            f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.",
+            "conflict",
+            reference=api.display(tag),
+        )
+    entries: list[t.Any] = list(current.document["manifests"] or []) if current else []
     if any(entry["digest"] == str(manifest.digest) for entry in entries):
         return
     entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": str(manifest.digest), "size": len(manifest.raw)}
@@ -94,10 +127,10 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
 def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     """Take ``manifest``, which was deleted, out of the fallback tag of its subject; registries with the referrers API do it themselves."""
     subject = manifest.subject
-    if subject is None or _get_referrers(api, api.url(f"referrers/{subject.digest}"))[0] is not None:
+    if subject is None or _read_page(api, api.url(f"referrers/{subject.digest}"))[0] is not None:
         return
     current = _read_fallback(api, subject.digest)
-    entries = (current.document["manifests"] or []) if current else []
+    entries = (current.document["manifests"] or []) if current and current.is_index else []
     left = [entry for entry in entries if entry["digest"] != str(manifest.digest)]
     if len(left) < len(entries):
         _write_fallback(api, digest_key(subject.digest), left)

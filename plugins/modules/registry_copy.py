@@ -89,6 +89,7 @@ options:
       - Also copy what refers to the image and its children (signatures, attestations, SBOMs), by the referrers API or the tag that stands in
         for it, the tags C(sha256-...) under which cosign keeps signatures, and what belongs to those.
       - Where the destination has no referrers API, that tag is kept up to date there; what others entered in it stays.
+      - Where the API answers with a web page or leads to a host that is refused, the tag is read, and a warning tells of it.
     type: bool
     default: false
   existing:

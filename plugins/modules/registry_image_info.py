@@ -44,6 +44,7 @@ options:
   referrers:
     description:
       - Also list what refers to the image (signatures, attestations, SBOMs), by the referrers API or the tag that stands in for it.
+      - Where the API answers with a web page or leads to a host that is refused, the tag is read, and a warning tells of it.
     type: bool
     default: false
   missing:
