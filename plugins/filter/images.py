@@ -12,6 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils._errors import RegistryError
 from ..module_utils._reference import Digest, Reference, check_repository, check_tag, split_base
+from ..module_utils._scrub import quoted
 from ..module_utils._versions import Key, sort_by_version
 
 
@@ -94,7 +95,7 @@ def image_sort(images: t.Any, reverse: t.Any = False) -> list[str]:
     try:
         backwards = boolean(reverse)
     except TypeError:
-        raise AnsibleFilterError(f"image_sort: reverse is {reverse!r:.60}: it must be true or false.") from None
+        raise AnsibleFilterError(f"image_sort: reverse is {quoted(reverse, 60)}: it must be true or false.") from None
     ordered = [sort_by_version(groups[group], lambda pair: pair[0], backwards) for group in sorted(groups)]
     return [image for group in ordered for _tag, image in group]
 

@@ -81,7 +81,7 @@ from ..module_utils._errors import NotFound, RegistryError
 from ..module_utils._fanout import fan_out
 from ..module_utils._platform import Platform
 from ..module_utils._reference import Reference
-from ..module_utils._scrub import Scrubber
+from ..module_utils._scrub import Scrubber, quoted
 from ..module_utils._secrets import register_secret
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
@@ -108,7 +108,7 @@ class _Scrubbed:
             text = f"Unexpected {type(error).__name__}: {error}. This is a fault of the collection; please report it."
         else:
             return
-        raise AnsibleLookupError(self._scrubber.text(text)) from None
+        raise AnsibleLookupError(self._scrubber.shown(text)) from None
 
 
 class LookupModule(LookupBase):
@@ -130,7 +130,7 @@ class LookupModule(LookupBase):
                     add_secret(secret)
             self._refuse_unknown(kwargs)
             self.set_options(var_options=own, direct=kwargs)
-            return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.text(text))))
+            return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.shown(text))))
 
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
         """Refuse an option that is misspelt: ansible-core would pass over it in silence."""
@@ -183,5 +183,5 @@ def _parse(term: t.Any, registry: str | None) -> Reference:
             "A term is a list, not the name of an image: put * before the list, which makes a term of each item.", "invalid_reference"
         )
     if not isinstance(term, str):
-        raise RegistryError(f"The term {term!a:.100} is not a string: a term is the name of an image.", "invalid_reference")
+        raise RegistryError(f"The term {quoted(term, 100)} is not a string: a term is the name of an image.", "invalid_reference")
     return Reference.parse(term, registry)

@@ -19,6 +19,7 @@ from ._errors import RegistryError
 from ._json import load_object
 from ._origin import Origin, Target
 from ._retry import Retry
+from ._scrub import is_secret
 from ._transport import Answer, Transport
 
 MAX_TOKEN_BODY = 64 * 1024
@@ -241,7 +242,8 @@ class Authenticator:
         token = document.get("token") or document.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token, re.ASCII):
             raise RegistryError(f"The answer of the token server {where} holds no token.", "invalid_response")
-        self._on_secret(token)
+        if is_secret(token):
+            self._on_secret(token)
         lifetime = document.get("expires_in")
         if isinstance(lifetime, bool) or not isinstance(lifetime, int):
             lifetime = _LEAST_LIFETIME

@@ -16,6 +16,7 @@ import typing as t
 
 from ._errors import RegistryError
 from ._json import load_object
+from ._scrub import quoted
 
 SECONDS = 10
 MAX_OUTPUT = 64 * 1024
@@ -86,7 +87,7 @@ def ask_helper(name: str, server: str, run: RunHelper = run_helper) -> tuple[str
 
     Errors: ``credentials``, which never show what the helper printed.
     """
-    what = f"The credential helper {name!a:.60} for {server}"
+    what = f"The credential helper {quoted(name, 60)} for {server}"
     if not _NAME.fullmatch(name) or name.startswith("."):
         raise RegistryError(f"{what} has a name that no helper can have: it is not run.", "credentials")
     try:

@@ -30,6 +30,7 @@ from ._manifest import (
 )
 from ._reference import Digest
 from ._saved_layers import Layer, LayerPacker
+from ._scrub import quoted
 from ._selection import Candidate, choose
 
 _NAMED_BY_DIGEST = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?", re.ASCII)
@@ -65,7 +66,7 @@ class DockerArchive:
         digests = {name: Digest.of(self._read_config(name)) for name in dict.fromkeys(saved.config for saved in entries)}
         self._saved: _Saved = choose([Candidate(saved.names, digests[saved.config], saved) for saved in entries], source_name, store.path)
         self._config = self._read_config(self._saved.config)
-        what = f"The config {self._saved.config!a:.300} in {store.path}"
+        what = f"The config {quoted(self._saved.config, 300)} in {store.path}"
         self._diff_ids = read_diff_ids(self._config, len(self._saved.layers), what)
 
     @property
@@ -113,7 +114,7 @@ class DockerArchive:
         named = _NAMED_BY_DIGEST.fullmatch(name)
         if named and named.group(1) != Digest.of(config).hex:
             raise RegistryError(
-                f"The config {name!a:.300} in {self._store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
+                f"The config {quoted(name, 300)} in {self._store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
             )
         return config
 

@@ -15,6 +15,7 @@ import typing as t
 
 from ._errors import RegistryError
 from ._image_source import BlobStream
+from ._scrub import quoted
 
 # A fifo must not block, a terminal must not become ours; what was opened is looked at before it is read.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -69,17 +70,17 @@ class MissingFile(RegistryError):
     """A file that should be in the layout or archive is not."""
 
     def __init__(self, name: str, path: str) -> None:
-        super().__init__(f"{name!a:.300} is missing in {path}: the image is incomplete, make it anew.", "invalid_source")
+        super().__init__(f"{quoted(name, 300)} is missing in {path}: the image is incomplete, make it anew.", "invalid_source")
 
 
 def read_file(store: Store, name: str, limit: int) -> bytes:
     """Return the whole file ``name``, which is there once and has at most ``limit`` bytes."""
     if store.repeats(name):
-        raise RegistryError(f"{name!a:.300} is in {store.path} more than once: make the archive anew.", "invalid_source")
+        raise RegistryError(f"{quoted(name, 300)} is in {store.path} more than once: make the archive anew.", "invalid_source")
     stream = store.open(name)
     try:
         if stream.length > limit:
-            raise RegistryError(f"{name!a:.300} in {store.path} is larger than the limit of {limit} bytes.", "limit")
+            raise RegistryError(f"{quoted(name, 300)} in {store.path} is larger than the limit of {limit} bytes.", "limit")
         return read_all(stream)
     finally:
         stream.close()
@@ -232,7 +233,7 @@ class Directory:
             return MissingFile(name, self.path)
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             return RegistryError(
-                f"{name!a:.300} in {self.path} is a symbolic link, or lies behind one or behind a file: links are not followed, "
+                f"{quoted(name, 300)} in {self.path} is a symbolic link, or lies behind one or behind a file: links are not followed, "
                 "copy the layout with its links resolved.",
                 "invalid_source",
             )

@@ -9,6 +9,7 @@ import ipaddress
 import re
 
 from ._errors import RegistryError
+from ._scrub import MASK, quoted
 
 DOCKER_HUB = "docker.io"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -26,7 +27,7 @@ def invalid(message: str) -> RegistryError:
 
 def check_host(text: str) -> str:
     """Return ``text`` (``host[:port]``) in lower case if it is a host name or address, else raise ``invalid_reference``."""
-    shown = f"The registry {without_user_info(text)!a:.300}"
+    shown = f"The registry {quoted(without_user_info(text), 300)}"
     if "://" in text:
         raise invalid(f"{shown} is an address: give its host alone, with the port if there is one.")
     if "@" in text:
@@ -87,7 +88,7 @@ def strip_scheme(text: str, what: str) -> str:
     """Return ``text`` without https:// or docker:// and without a '/' at its end; http:// is refused."""
     lower = text.lower()
     if lower.startswith("http://"):
-        raise invalid(f"{what} {without_user_info(text)!a:.300} begins with http://: remove http:// and set plain_http: true.")
+        raise invalid(f"{what} {quoted(without_user_info(text), 300)} begins with http://: remove http:// and set plain_http: true.")
     for scheme in ("https://", "docker://"):
         if lower.startswith(scheme):
             text = text[len(scheme) :]
@@ -101,14 +102,23 @@ def without_user_info(text: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else text.rpartition("@")[2]
 
 
+def check_unmasked(text: str, what: str) -> None:
+    """Refuse what ansible-core, or this collection, has masked a secret in."""
+    if MASK in text:
+        raise invalid(
+            f"{what} {quoted(without_user_info(text), 300)} holds {MASK}: a secret was masked in it, in the result that it was taken from."
+        )
+
+
 def check_characters(text: str, what: str) -> None:
     """Refuse what no name holds."""
+    check_unmasked(text, what)
     unsafe = _UNSAFE.search(text)
     if unsafe:
         char = unsafe.group()
         found = repr(char) if char.isprintable() and char != " " else "a blank" if char.isspace() else "a control character"
         raise invalid(
-            f"{what} {without_user_info(text)!a:.300} holds {found}: use only ASCII letters, digits and the characters . _ - / : @."
+            f"{what} {quoted(without_user_info(text), 300)} holds {found}: use only ASCII letters, digits and the characters . _ - / : @."
         )
 
 

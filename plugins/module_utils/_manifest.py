@@ -12,7 +12,7 @@ from ._errors import NotFound, RegistryError
 from ._json import load_object
 from ._platform import Platform
 from ._reference import Digest
-from ._scrub import clean
+from ._scrub import clean, quoted
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -54,7 +54,7 @@ def _check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: st
     known = {name.casefold(): name for name in names}
     for key in document:
         if known.get(key.casefold(), key) != key:
-            raise _invalid(f"{what} spells {known[key.casefold()]} as {key!a:.30}: readers would not agree on what it is.")
+            raise _invalid(f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: readers would not agree on what it is.")
 
 
 def _text(document: dict[str, t.Any], key: str, what: str) -> str:

@@ -16,7 +16,7 @@ from ._client import RegistryClient
 from ._connection import ConnectionOptions, Connections, Listeners
 from ._errors import RegistryError
 from ._reference import Digest, Reference
-from ._scrub import Scrubber
+from ._scrub import MASK, Scrubber
 from ._secrets import register_secret
 from ._two_registries import SIDED, SIDES, TwoRegistries
 
@@ -156,8 +156,23 @@ class RegistryModule(AnsibleModule):
 
     def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
         """Print a result, scrubbed: what the body gave, tracebacks of ansible-core, and the options of the task."""
-        known = {name: value for name, value in self.params.items() if name in self.argument_spec}  # a misspelt option may hold a secret
-        super()._return_formatted(self.scrubber.value({"invocation": {"module_args": known}, **kwargs}))
+        self._warn_of_masked_names(kwargs)
+        # A misspelt option may hold a secret.
+        known = {name: _shown(value, self.argument_spec[name]) for name, value in self.params.items() if name in self.argument_spec}
+        scrubbed = self.scrubber.result({"invocation": {"module_args": known}, **kwargs})
+        self.no_log_values = set()  # ansible-core would mask digests and numbers, in which they occur by chance
+        super()._return_formatted(scrubbed)
+
+    def _warn_of_masked_names(self, result: Map) -> None:
+        """Say that a secret occurs in the names that a task gives: results cannot be used as names then."""
+        refused = (result.get("error") or {}).get("kind") in ("invalid_option", "invalid_reference")
+        names = {name: self.params.get(name) for name in (*_NAMED, "tags", *_HOSTS)}
+        masked = [name for name, value in names.items() if not refused and any(self.scrubber.value(text) != text for text in _texts(value))]
+        if masked:
+            self.warn(
+                f"A secret of this task occurs in what the task gives for {', '.join(masked)}: results show {MASK} in its place, "
+                "and are no use as names. Choose another secret or another name."
+            )
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
         """End the task with an error; its ``error`` facts are always there."""
@@ -167,18 +182,18 @@ class RegistryModule(AnsibleModule):
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
         """Give a warning, scrubbed."""
-        super().warn(self.scrubber.text(warning), **kwargs)
+        super().warn(self.scrubber.shown(warning), **kwargs)
 
     def deprecate(
         self, msg: str, version: str | None = None, date: str | None = None, collection_name: str | None = None, **kwargs: t.Any
     ) -> None:
         """Announce that something ends, scrubbed."""
-        super().deprecate(self.scrubber.text(msg), version=version, date=date, collection_name=collection_name, **kwargs)
+        super().deprecate(self.scrubber.shown(msg), version=version, date=date, collection_name=collection_name, **kwargs)
 
     def log(self, msg: str, log_args: t.Any = None) -> None:
         """Write a line to the journal of the host, scrubbed."""
         self._learn_secrets()  # the first line, with the options, comes before __init__ has come to its end
-        super().log(self.scrubber.text(msg), self.scrubber.value(log_args))
+        super().log(self.scrubber.shown(msg), self.scrubber.value(log_args))
 
     # What a module's body uses
 
@@ -248,6 +263,10 @@ def _texts(value: t.Any) -> t.Iterator[str]:
     elif isinstance(value, (dict, list)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
+
+
+def _shown(value: t.Any, option: Map) -> t.Any:
+    return "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" if option.get("no_log") and value is not None else value
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -14,6 +14,7 @@ from ._image_source import BlobStream, VerifiedBlob
 from ._json import load_object
 from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
 from ._reference import Digest
+from ._scrub import quoted
 from ._selection import Candidate, choose
 
 MARKER = "oci-layout"
@@ -61,7 +62,7 @@ def check_version(store: Store) -> None:
         "imageLayoutVersion"
     )
     if not isinstance(version, str) or not version.startswith("1."):
-        raise RegistryError(f"{store.path} is an OCI layout of version {version!a:.30}: only version 1 is known.", "unsupported")
+        raise RegistryError(f"{store.path} is an OCI layout of version {quoted(version, 30)}: only version 1 is known.", "unsupported")
 
 
 def blob_path(digest: Digest) -> str:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from ._backtracking import count_ways
 from ._errors import RegistryError
+from ._scrub import quoted
 
 MOST_SECONDS = 10  # for all names of a task and one expression
 _MOST_WAYS = 16  # the logarithm of how many ways to match are tried in this process: some hundredths of a second
@@ -59,8 +60,8 @@ class NamePattern:
             self._spent += time.monotonic() - start
         if found is None or self._spent > MOST_SECONDS:
             raise RegistryError(
-                f"The option {self._option} holds {self.pattern!a:.200}, which takes more than {MOST_SECONDS} seconds to be matched with the "
-                f"names that the registry has (it was at {name!a:.130}): write it so that no repetition stands in another one.",
+                f"The option {self._option} holds {quoted(self.pattern, 200)}, which takes more than {MOST_SECONDS} seconds to be matched with the "
+                f"names that the registry has (it was at {quoted(name, 130)}): write it so that no repetition stands in another one.",
                 "limit",
             )
         return found
@@ -89,7 +90,7 @@ class _Apart:
                 self._process = self._start()
             answer = _exchange(self._process, name)
         except OSError as error:
-            raise RegistryError(f"No process to match the expression {self._text!a:.200} can be run: {error}.", "local_io") from None
+            raise RegistryError(f"No process to match the expression {quoted(self._text, 200)} can be run: {error}.", "local_io") from None
         if not answer:
             return None
         return answer.strip() == "1"
@@ -143,14 +144,14 @@ def compile_patterns(given: t.Any, option: str) -> Patterns:
     for text in given if isinstance(given, (list, tuple)) else [] if given is None else [given]:
         if not isinstance(text, str) or not text:
             raise RegistryError(
-                f"The option {option} holds {text!a:.200}, which is no regular expression: give a list of texts that are not empty.",
+                f"The option {option} holds {quoted(text, 200)}, which is no regular expression: give a list of texts that are not empty.",
                 "invalid_option",
             )
         try:
             patterns.append(NamePattern(text, option))
         except (re.error, OverflowError, RecursionError) as error:
             raise RegistryError(
-                f"The option {option} holds {text!a:.200}, which is no regular expression: {error}.", "invalid_option"
+                f"The option {option} holds {quoted(text, 200)}, which is no regular expression: {error}.", "invalid_option"
             ) from None
     return tuple(patterns)
 

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ._errors import RegistryError
+from ._scrub import quoted
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
@@ -30,7 +31,8 @@ class Platform:
         parts = text.strip().split("/")
         if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
             raise RegistryError(
-                f"The platform {text!a:.100} is not valid: write os/arch or os/arch/variant, for example linux/arm64.", "invalid_option"
+                f"The platform {quoted(text, 100)} is not valid: write os/arch or os/arch/variant, for example linux/arm64.",
+                "invalid_option",
             )
         return cls._make(*parts)
 

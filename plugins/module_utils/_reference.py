@@ -16,6 +16,7 @@ from ._host import (
     UNSET,
     check_characters,
     check_host,
+    check_unmasked,
     has_host,
     invalid,
     is_api_path,
@@ -23,6 +24,7 @@ from ._host import (
     normalize_registry,
     strip_scheme,
 )
+from ._scrub import quoted
 
 _MAX_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
@@ -44,11 +46,11 @@ class Digest:
         algorithm, colon, digits = text[text.startswith("@") :].partition(":")
         length = _DIGEST_LENGTHS.get(algorithm)
         if not colon or length is None:
-            raise invalid(f"The digest {text!a:.120} does not begin with sha256: or sha512:.")
+            raise invalid(f"The digest {quoted(text, 120)} does not begin with sha256: or sha512:.")
         if not digits:
-            raise invalid(f"The digest {text!a:.120} has no digits{UNSET}: write {length} of them after {algorithm}:.")
+            raise invalid(f"The digest {quoted(text, 120)} has no digits{UNSET}: write {length} of them after {algorithm}:.")
         if len(digits) != length or not _HEX.fullmatch(digits):
-            raise invalid(f"The digest {text!a:.160} needs {length} lower-case hexadecimal digits after {algorithm}:.")
+            raise invalid(f"The digest {quoted(text, 160)} needs {length} lower-case hexadecimal digits after {algorithm}:.")
         return cls(algorithm, digits)
 
     @classmethod
@@ -81,9 +83,10 @@ def check_tag(tag: str) -> str:
     """Return ``tag`` if the specification allows it, else raise ``invalid_reference``."""
     if not tag:
         raise invalid(f"An empty tag is not valid{UNSET}: give a tag.")
+    check_unmasked(tag, "The tag")
     if not _TAG.fullmatch(tag):
         raise invalid(
-            f"The tag {tag!a:.160} is not valid: a tag has 1 to 128 letters, digits, '_', '.' or '-', "
+            f"The tag {quoted(tag, 160)} is not valid: a tag has 1 to 128 letters, digits, '_', '.' or '-', "
             "and begins with a letter, a digit or '_'."
         )
     return tag
@@ -93,14 +96,14 @@ def check_repository(repository: str, host: str = "") -> str:
     """Return ``repository`` if the specification allows it on ``host``, else raise ``invalid_reference``."""
     for part in repository.split("/"):
         if not part:
-            raise invalid(f"The repository {repository!a:.300} has an empty part{UNSET}: write its parts with one '/' between them.")
+            raise invalid(f"The repository {quoted(repository, 300)} has an empty part{UNSET}: write its parts with one '/' between them.")
         if part in (".", ".."):
-            raise invalid(f"The repository {repository!a:.300} holds {part!a}, which is not allowed in an image name.")
+            raise invalid(f"The repository {quoted(repository, 300)} holds {part!a}, which is not allowed in an image name.")
         if part != part.lower():
-            raise invalid(f"The repository {repository!a:.300} holds upper-case letters: repositories are written in lower case.")
+            raise invalid(f"The repository {quoted(repository, 300)} holds upper-case letters: repositories are written in lower case.")
         if not _COMPONENT.fullmatch(part):
             raise invalid(
-                f"The part {part!a:.120} of the repository {repository!a:.300} is not valid: it has lower-case letters and "
+                f"The part {quoted(part, 120)} of the repository {quoted(repository, 300)} is not valid: it has lower-case letters and "
                 "digits, with '.', '_', '__' or '-' between them."
             )
     if len(host) + 1 + len(repository) > _MAX_NAME:
@@ -139,7 +142,7 @@ def _check_not_alone(name: str, text: str, last: str, tag: str) -> None:
     shortened = text != name  # a scheme or a last '/' was dropped
     if (shortened and has_host(last)) or (last == "localhost" and tag.isdecimal()) or (tag and name.endswith("/")):
         why = UNSET if name.endswith("/") else ": write the repository behind it"
-        raise invalid(f"The name {name!a:.300} names a registry but no repository{why}.")
+        raise invalid(f"The name {quoted(name, 300)} names a registry but no repository{why}.")
 
 
 def _check_relative(path: str, name: str, base: tuple[str, str], option: str) -> None:
@@ -151,7 +154,7 @@ def _check_relative(path: str, name: str, base: tuple[str, str], option: str) ->
     if _names_host(path) and (":" in first or normalize_registry(first.lower()) == host or (prefix and option == "registry")):
         named = f"{host}/{prefix}" if prefix else host
         raise invalid(
-            f"The name {name!a:.300} names a registry itself; leave out one of the two: {first!a:.300} in the name, "
+            f"The name {quoted(name, 300)} names a registry itself; leave out one of the two: {quoted(first, 300)} in the name, "
             f"or the option {option}, which is {named:.300}."
         )
 
@@ -184,9 +187,9 @@ class Reference:
             _check_not_alone(name, text, last, tag)
         if (not last and not head.strip("/")) or (slash and not head):
             what = "an empty part before its first '/'" if last else "no repository"
-            raise invalid(f"The name {name!a:.300} has {what}{UNSET}: write [registry/]repository[:tag][@digest].")
+            raise invalid(f"The name {quoted(name, 300)} has {what}{UNSET}: write [registry/]repository[:tag][@digest].")
         if colon and not tag:
-            raise invalid(f"The name {name!a:.300} is not valid without a tag after ':'{UNSET}: write the tag, or remove the ':'.")
+            raise invalid(f"The name {quoted(name, 300)} is not valid without a tag after ':'{UNSET}: write the tag, or remove the ':'.")
         path = f"{head}{slash}{last}"
         host, repository = cls._locate(path, name, registry, option)
         return cls(host, check_repository(repository, host), check_tag(tag) if colon else None, digest)
@@ -209,7 +212,7 @@ class Reference:
             else:
                 host, repository = DOCKER_HUB, path
         if not repository:
-            raise invalid(f"The name {name!a:.300} names a registry but no repository{UNSET}.")
+            raise invalid(f"The name {quoted(name, 300)} names a registry but no repository{UNSET}.")
         if host == DOCKER_HUB and "/" not in repository:
             repository = f"library/{check_repository(repository)}"
         return host, repository
@@ -239,6 +242,6 @@ def check_tags(tags: t.Iterable[t.Any]) -> tuple[str, ...]:
     for tag in tags:
         if not isinstance(tag, str):
             hint = " Quote the tag: YAML reads 1.10 as 1.1." if isinstance(tag, (int, float)) else ""
-            raise invalid(f"The tag {tag!r:.60} is not a string.{hint}")
+            raise invalid(f"The tag {quoted(tag, 60)} is not a string.{hint}")
         unique[check_tag(tag)] = None
     return tuple(unique)

@@ -9,7 +9,7 @@ import typing as t
 
 from ._manifest import Descriptor, Manifest
 from ._reference import Reference
-from ._scrub import CUT
+from ._scrub import cut, without_controls
 from ._tagging import TagMap
 from ._transfer import PushPlan, Transferred
 
@@ -21,8 +21,7 @@ Result = dict[str, t.Any]
 def printable(value: t.Any) -> t.Any:
     """Return text and structures from a registry without control characters but tab and newline, texts cut at 16 KiB."""
     if isinstance(value, str):
-        text = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - len(CUT)] + CUT
-        return text if text.isprintable() else "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
+        return without_controls(cut(value, _LONGEST_TEXT))
     if isinstance(value, dict):
         return {printable(key): printable(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -14,6 +14,7 @@ from ._digest_tags import owner_key
 from ._errors import RegistryError
 from ._patterns import Patterns, compile_patterns
 from ._reference import Digest
+from ._scrub import quoted
 from ._versions import version_key
 
 _FIRST_IMAGE = datetime(2013, 1, 1, tzinfo=timezone.utc)  # builds that are to be reproducible write dates before it
@@ -53,7 +54,9 @@ def parse_created(text: t.Any, now: datetime) -> datetime | None:
 def _parse_span(text: str) -> timedelta:
     match = _SPAN.fullmatch(text.strip())
     if match is None:
-        message = f"The option keep_within is {text!a:.60}: it must be a number of hours, days, weeks or years, such as 12h, 30d, 8w or 1y."
+        message = (
+            f"The option keep_within is {quoted(text, 60)}: it must be a number of hours, days, weeks or years, such as 12h, 30d, 8w or 1y."
+        )
         raise RegistryError(message, "invalid_option")
     return timedelta(hours=int(match.group(1)) * _HOURS[match.group(2)])
 

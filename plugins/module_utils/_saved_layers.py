@@ -18,6 +18,7 @@ from ._files import FileRange, LocalFile, Store
 from ._image_source import BLOCK, BlobStream
 from ._manifest import Descriptor
 from ._reference import Digest
+from ._scrub import quoted
 from ._tar import RECORD, is_header
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -121,7 +122,7 @@ class LayerPacker:
         return layer
 
     def _decoded(self, stream: BlobStream, name: str, codec: str) -> Decoder:
-        return Decoder(stream, codec, f"The layer {name!a:.300} in {self._store.path}", HEAVY, self._allowance)
+        return Decoder(stream, codec, f"The layer {quoted(name, 300)} in {self._store.path}", HEAVY, self._allowance)
 
     def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str) -> Layer:
         packed = _Counted(file)
@@ -164,7 +165,7 @@ class LayerPacker:
     def _check(self, tar: _Counted, name: str, diff_id: Digest) -> None:
         if tar.digest != diff_id:
             raise RegistryError(
-                f"The layer {name!a:.300} in {self._store.path} has the digest {tar.digest}, not {diff_id} as the config of its image states: "
+                f"The layer {quoted(name, 300)} in {self._store.path} has the digest {tar.digest}, not {diff_id} as the config of its image states: "
                 "it is corrupt.",
                 "invalid_source",
             )

@@ -5,71 +5,75 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
 import threading
 import typing as t
-from urllib.parse import quote, quote_plus
+import weakref
+
+from ._secret_index import CUT, SHORTEST, SecretIndex
+from ._spellings import Unescaped, encodings, escapes
+from ._vocabulary import is_ours
 
 MASK = "********"
-SHORTEST = 4  # shorter secrets would mask ordinary text such as "sha256" or "changed"
-_LONG = 8  # shorter ones in another case would mask names of images
-CUT = "..."  # what stands where text was cut
+_HEAD = 1020  # so much of a long token is looked for; what follows it up to the end of the token is masked with it
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)
+_DIGEST = re.compile(r"sha(?:256|512):(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])", re.ASCII)
+_ANSIBLE = "__ansible_"
+_RENAMED = "renamed"
+_live: weakref.WeakSet[Scrubber] = weakref.WeakSet()
+
+
+def scrubbed(text: str) -> str:
+    """Return ``text`` without the secrets of the tasks of this process: what is cut must be scrubbed before."""
+    for scrubber in list(_live):
+        text = scrubber.text(text)
+    return text
+
+
+def cut(text: str, limit: int) -> str:
+    """Return ``text``, scrubbed and then cut where it is longer than ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    text = scrubbed(text)
+    return text if len(text) <= limit else text[: limit - len(CUT)] + CUT
 
 
 def clean(text: str, limit: int = 500) -> str:
     """Return ``text`` from a registry as one printable line of at most ``limit`` characters."""
-    start = text[: limit * 4]
+    start = text if len(text) <= limit else scrubbed(text)
+    start, whole = start[: limit * 4], len(start) <= limit * 4
     line = " ".join("".join(char if char.isprintable() else " " for char in start).split())
-    return line if len(line) <= limit and start == text else line[: limit - len(CUT)] + CUT
+    return line if len(line) <= limit and whole else line[: limit - len(CUT)] + CUT
 
 
-def _base64_cores(raw: bytes) -> t.Iterator[str]:
-    """Yield what of ``raw`` shows in a longer base64 text, whatever bytes stand before and behind it."""
-    for shift in range(3):
-        text = base64.b64encode(b"\0" * shift + raw).decode("ascii")
-        core = text[(0, 2, 3)[shift] : (shift + len(raw)) * 8 // 6]  # the characters that hold bits of ``raw`` alone
-        yield core
-        yield core.translate({43: 45, 47: 95})
+def without_controls(text: str) -> str:
+    """Return ``text`` with a blank for each character that steers a terminal or turns text round; lines and tabs stay."""
+    return text if text.isprintable() else "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 
 
-def _json_texts(secret: str) -> t.Iterator[str]:
-    """Yield ``secret`` as writers of JSON put it: Python's, PHP's, Go's."""
-    whole = json.dumps(secret)[1:-1]
-    short = json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield whole
-    yield short
-    yield whole.replace("/", "\\/")
-    yield short.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def quoted(value: object, limit: int) -> str:
+    """Return ``value`` as Python writes it, in ASCII, with at most ``limit`` characters."""
+    return cut(ascii(scrubbed(value) if isinstance(value, str) and len(value) > limit // 4 else value), limit)
 
 
-def _html_in_decimal(secret: str) -> str:
-    """Return ``secret`` as Go writes it into HTML."""
-    return html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+def plain_data(value: t.Any) -> t.Any:
+    """Return a copy of a result that can be nothing but data, whoever wrote what is in it.
 
-
-def _forms(secret: str) -> t.Iterator[str]:
-    raw = secret.encode("utf-8", "surrogatepass")
-    for text in (secret, raw.decode("latin-1")):  # as it is, and as it comes back in a header
-        yield text
-        yield text.strip()
-        yield clean(text, len(text))
-    yield from (html.escape(secret), html.escape(secret, quote=False), _html_in_decimal(secret))
-    if len(secret) >= _LONG:
-        yield from (secret.lower(), secret.upper())
-    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw), quote(quote(raw, safe=""), safe="")):
-        yield quoted
-        yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), quoted)
-    for escaped in (*_json_texts(secret), repr(secret)[1:-1], ascii(secret)[1:-1]):
-        yield escaped
-        yield re.sub(r"(?<=\\[ux])[0-9a-f]{2,4}", lambda match: match.group().upper(), escaped)
-    yield raw.hex()
-    yield raw.hex().upper()
-    yield base64.b64encode(raw).decode("ascii")
-    yield base64.urlsafe_b64encode(raw).decode("ascii")
-    yield from _base64_cores(raw)
+    ansible-core makes types of its own of objects with keys that begin with ``__ansible_``: they get ``renamed`` put before them.
+    """
+    if isinstance(value, str):
+        return without_controls(value)
+    if isinstance(value, dict):
+        renamed: dict[t.Any, t.Any] = {}
+        for key, item in value.items():
+            name = without_controls(key) if isinstance(key, str) else key
+            while isinstance(name, str) and (name.startswith(_ANSIBLE) or (name != key and name in value)):
+                name = f"{_RENAMED}{name}"
+            renamed[name] = plain_data(item)
+        return renamed
+    if isinstance(value, (list, tuple)):
+        return [plain_data(item) for item in value]
+    return value
 
 
 class Scrubber:
@@ -77,70 +81,83 @@ class Scrubber:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        self._fresh: list[str] = []  # known, but not among the forms yet
-        self._forms: dict[str, tuple[str, ...]] = {}  # by their first characters, the longest first
-        self._pattern: re.Pattern[str] | None = None
-        self._lock = threading.Lock()
+        self._fresh: list[str] = []  # known, but not in the indexes yet
+        self._as_written = SecretIndex()
+        self._unescaped = SecretIndex()
+        self._lock = threading.RLock()
+        _live.add(self)
 
     def add(self, secret: str | None) -> None:
         """Mask ``secret`` and its encodings from now on; secrets under four characters cannot be told from text."""
-        if not secret or secret in self._known or len(secret.strip()) < SHORTEST:
+        if not secret or len(secret.strip()) < SHORTEST:
             return
+        is_open = len(secret) > _HEAD and bool(_TOKEN.fullmatch(secret))
+        head = secret[: _HEAD + 1] if is_open else secret
         with self._lock:
-            self._known.add(secret)
-            self._fresh.append(secret)
+            if head not in self._known:
+                self._known.add(head)
+                self._fresh.append(head)
 
     def _learn(self) -> None:
-        """Make the forms of new secrets, all at once when text has to be scrubbed: a task may learn hundreds of tokens."""
-        with self._lock:
-            if not self._fresh:
-                return
-            forms = {start: set(same) for start, same in self._forms.items()}
-            for secret in self._fresh:
-                for form in _forms(secret):
-                    if len(form) >= SHORTEST:
-                        forms.setdefault(form[:SHORTEST], set()).add(form)
-            self._forms = {start: tuple(sorted(same, key=len, reverse=True)) for start, same in forms.items()}
-            self._pattern = re.compile("|".join(map(re.escape, forms)))  # of the forms only their beginnings
-            self._fresh.clear()
+        """Put new secrets into the indexes, all at once when text has to be scrubbed: a task may learn hundreds of tokens."""
+        for head in self._fresh:
+            is_open = len(head) == _HEAD + 1 and bool(_TOKEN.fullmatch(head))
+            secret = head[:_HEAD] if is_open else head
+            for form in {*encodings(secret), *escapes(secret)}:
+                self._as_written.add(form, is_open)
+            for form in {Unescaped(encoding).text for encoding in encodings(secret)}:
+                self._unescaped.add(form, is_open)
+        self._fresh.clear()
 
     def text(self, value: str) -> str:
         """Return ``value`` with every known secret masked, also the beginning of one where ``value`` was cut."""
+        with self._lock:
+            self._learn()
+            found = list(self._as_written.find(value))
+            plain = Unescaped(value) if found or self._known else None
+            if plain is not None and (plain.changed or plain.text != value):
+                found += [plain.origin(start, end) for start, end in self._unescaped.find(plain.text)]
         shown: list[str] = []
         end = 0
-        for start, stop in self._find(value):
+        for start, stop in sorted(found):
+            if _within_digest(value, start, stop):
+                continue
             if start >= end:
                 shown += [value[end:start], MASK]
             end = max(end, stop)
         return "".join([*shown, value[end:]])
 
-    def _find(self, text: str) -> t.Iterator[tuple[int, int]]:
-        """Yield where secrets stand in ``text``, in order; they may overlap."""
-        self._learn()
-        match = self._pattern.search(text) if self._pattern else None
-        while match is not None:
-            length = self._length(text, match.start())
-            if length:
-                yield match.start(), match.start() + length
-            match = match.re.search(text, match.start() + 1)
-
-    def _length(self, text: str, start: int) -> int:
-        """Return how much of a secret stands in ``text`` from ``start`` on, 0 if none does."""
-        forms = self._forms[text[start : start + SHORTEST]]
-        for form in forms:
-            if text.startswith(form, start):
-                return len(form)
-        cut = text.find(CUT, start + SHORTEST, start + len(forms[0]) + len(CUT))
-        return cut - start if cut >= 0 and any(form.startswith(text[start:cut]) for form in forms) else 0
-
     def value(self, value: t.Any) -> t.Any:
-        """Return a copy of a JSON-like ``value`` with every known secret masked, in keys too."""
+        """Return a copy of a JSON-like ``value`` with every known secret masked, in keys too; words of our own stay."""
         if isinstance(value, str):
-            return self.text(value)
+            return value if is_ours(value) else self.text(value)
         if isinstance(value, bytes):
             return self.text(value.decode("utf-8", "replace"))
         if isinstance(value, dict):
-            return {self.text(key) if isinstance(key, str) else key: self.value(item) for key, item in value.items()}
+            return {self.value(key) if isinstance(key, str) else key: self.value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
+
+    def result(self, value: t.Any) -> t.Any:
+        """Return a result as it may leave a task: secrets masked, and nothing in it but data."""
+        return plain_data(self.value(value))
+
+    def shown(self, text: str) -> str:
+        """Return a message as it may leave a task."""
+        return without_controls(self.text(text))
+
+
+def _within_digest(text: str, start: int, end: int) -> bool:
+    """Tell whether a part of a digest stands there: by chance, or since somebody chose his token so."""
+    if end - start >= 64 or not text[start:end].isalnum():
+        return False
+    nearby = _DIGEST.finditer(text, max(0, start - 135), end + 135)
+    return any(match.start() <= start and end <= match.end() for match in nearby)
+
+
+def is_secret(token: str) -> bool:
+    """Tell whether a ``token`` that a server made protects anything: a short one or a word of our results does not, nor does a digest."""
+    return (
+        len(token) >= 8 and not is_ours(token) and not re.fullmatch(r"(?:sha(?:256|512):)?(?:[0-9a-f]{128}|[0-9a-f]{64})", token, re.ASCII)
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ._errors import RegistryError
 from ._reference import Digest, Reference
-from ._scrub import clean
+from ._scrub import clean, quoted
 
 _SHORT = re.compile(r"[0-9a-f]{7,128}", re.ASCII)
 _MAX_LISTED = 20
@@ -38,8 +38,8 @@ def choose(candidates: t.Sequence[Candidate], wanted: str | None, path: str) -> 
     for matches in (_exactly, _fully, _shortly):
         found = [candidate for candidate in candidates if matches(candidate, wanted)]
         if found:
-            return _only(found, f"Several images in {path} match the source_name {wanted!a:.300}, choose one by its digest")
-    raise RegistryError(f"{path} has no image {wanted!a:.300}; it has: {_list(candidates)}.", "invalid_source")
+            return _only(found, f"Several images in {path} match the source_name {quoted(wanted, 300)}, choose one by its digest")
+    raise RegistryError(f"{path} has no image {quoted(wanted, 300)}; it has: {_list(candidates)}.", "invalid_source")
 
 
 def _only(candidates: t.Sequence[Candidate], fault: str) -> t.Any:

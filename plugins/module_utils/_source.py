@@ -10,6 +10,7 @@ import typing as t
 from ._errors import RegistryError
 from ._files import SAVED_IMAGES, Directory, Store, open_path
 from ._oci_layout import INDEX, MARKER, LayoutImage, find_root
+from ._scrub import quoted
 
 if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads archives is imported where there is one
     from ._docker_archive import DockerArchive
@@ -65,9 +66,7 @@ def _no_image(store: Store) -> str:
         return f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}."
     inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
     if inner:
-        return (
-            f"holds an OCI layout in the directory {inner[0][: -len(MARKER) - 1]!a:.100}, not at its top: make the archive from within it."
-        )
+        return f"holds an OCI layout in the directory {quoted(inner[0][: -len(MARKER) - 1], 100)}, not at its top: make the archive from within it."
     if store.has("repositories"):
         return f"was saved by a Docker before 1.10 and has no {SAVED_IMAGES}: save it anew with a current one."
     return f"holds no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ._errors import RegistryError
+from ._scrub import quoted
 
 RECORD = 512
 MAX_MEMBERS = 200_000
@@ -147,7 +148,7 @@ class _Scan:
                 name, Member(0, 0, normalize(posixpath.join(posixpath.dirname(normalize(name)), link) if kind == b"2" else link) or "..")
             )
         elif kind != _DIRECTORY and kind not in _REGULAR:
-            raise self._damaged(f"the member {name!a:.100} is neither file, directory nor link (type {kind!r:.10})")
+            raise self._damaged(f"the member {quoted(name, 100)} is neither file, directory nor link (type {quoted(kind, 10)})")
 
     def _stated(self, header: bytes, size: int) -> tuple[str, str, int]:
         said, self._said = self._said, {}

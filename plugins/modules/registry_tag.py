@@ -122,6 +122,7 @@ from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
 from ..module_utils._reference import Digest, Reference, check_tags, parse_expected
 from ..module_utils._results import tagging_result
+from ..module_utils._scrub import quoted
 from ..module_utils._tagging import TagMap, align, apply_policy
 
 
@@ -129,7 +130,7 @@ def _check_tags(module: RegistryModule, repository: str) -> tuple[str, ...]:
     for tag in module.params["tags"]:
         if isinstance(tag, str) and ("/" in tag or ":" in tag):
             raise RegistryError(
-                f"{tag!a:.200} is no tag of {repository}: give tags alone; registry_copy copies to other repositories and registries.",
+                f"{quoted(tag, 200)} is no tag of {repository}: give tags alone; registry_copy copies to other repositories and registries.",
                 "invalid_reference",
             )
     return check_tags(module.params["tags"])
