@@ -14,8 +14,10 @@ from ._headers import parse_content_range
 from ._image_source import BLOCK, BlobStream, VerifiedBlob
 from ._manifest import MAX_MANIFESTS, Descriptor, Manifest
 from ._reference import Digest
-from ._retry import Retry
+from ._retry import Allowance, Retry
 from ._transport import Answer
+
+_MORE_TIMES = 4  # that a blob may be read again from its first byte, besides once for each of ``retries``
 
 Result = t.TypeVar("Result")
 
@@ -33,6 +35,7 @@ class RegistryBlob:
         self._retry = Retry(retries)
         self._position = 0
         self._progress = 0
+        self._to_skip = Allowance(descriptor.size, retries + _MORE_TIMES, self._endless)
         self._answer: Answer | None = None
         self._answer = self._persist(self._open)
 
@@ -102,7 +105,15 @@ class RegistryBlob:
             block = answer.read(min(left, BLOCK))
             if not block:
                 raise RegistryError(f"The blob {self._descriptor.digest} became shorter while it was read.", "invalid_response")
+            self._to_skip.take(len(block))
             left -= len(block)
+
+    def _endless(self) -> RegistryError:
+        return RegistryError(
+            f"The connection broke again and again while the blob {self._descriptor.digest} was read from {self._api.name}, and the registry "
+            "does not let it be read from the middle.",
+            "network",
+        )
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -93,3 +93,17 @@ class Retry:
                 raise
             if not self.after_answer(answer):
                 return answer
+
+
+class Allowance:
+    """Counts bytes that are moved for one blob, those that are moved again among them: ``times`` its ``size`` and no more."""
+
+    def __init__(self, size: int, times: int, spent: t.Callable[[], RegistryError]) -> None:
+        self._left = size * times
+        self._spent = spent
+
+    def take(self, count: int) -> None:
+        """Count ``count`` bytes; raises the error that ``spent`` returns when there are too many."""
+        self._left -= count
+        if self._left < 0:
+            raise self._spent()

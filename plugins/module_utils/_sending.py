@@ -15,7 +15,7 @@ from ._headers import parse_count, parse_received
 from ._image_source import BlobStream
 from ._manifest import Descriptor
 from ._origin import Target
-from ._retry import RETRIED, Retry
+from ._retry import RETRIED, Allowance, Retry
 from ._transport import Answer
 from ._upload_body import UploadBody, open_at
 from ._ways import Ways
@@ -23,6 +23,8 @@ from ._ways import Ways
 DEFAULT_CHUNK = 16 * 1024 * 1024
 SMALLEST_CHUNK = 1024 * 1024
 _BREAKS_BEFORE_CHUNKS = 2
+_MORE_TIMES = 4  # that a blob may be sent, besides once for each of ``retries``: for other ways of sending it
+_MOST_READS = 32  # of a whole blob, to go on within it
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _TAKEN = frozenset({200, 201, 202, 204})
 _SESSION_LOST = frozenset({404, 410, 416})
@@ -59,6 +61,8 @@ class Sender:
         self._spoilt = False
         self._target: Target  # where the upload goes on, as the registry's newest answer says
         self._action = f"Uploading the blob {descriptor.digest} to {api.name}"
+        self._to_send = Allowance(descriptor.size, retries + _MORE_TIMES, self._lost)
+        self._to_skip = Allowance(descriptor.size, _MOST_READS, self._lost)
 
     def start(self) -> Answer:
         """Open an upload session."""
@@ -96,7 +100,7 @@ class Sender:
             self._target = self._api.upload_target(current)
             try:
                 if self._in_chunks():
-                    self._send_chunks(_least_chunk(current))
+                    self._send_chunks(parse_count(current.headers.get("OCI-Chunk-Min-Length")) or 0)
                 else:
                     self._send_whole()
                 return
@@ -114,7 +118,7 @@ class Sender:
         return self._descriptor.size > 0 and (forced or 0 < self._chunk_size < self._descriptor.size)
 
     def _body(self, stream: BlobStream, length: int) -> t.Any:
-        return UploadBody(stream, length, self._cancellation) if length else b""
+        return UploadBody(stream, length, self._cancellation, self._to_send) if length else b""
 
     def _send_whole(self) -> None:
         streams: list[BlobStream] = []
@@ -167,17 +171,20 @@ class Sender:
         raise failure
 
     def _take_restart(self, answer: Answer) -> None:
-        lost = RegistryError(
-            f"{self._action} failed: the registry lost the upload session again and again.",
+        lost = self._lost(answer.status)
+        if not self._restarts.after_error(lost):
+            raise lost
+
+    def _lost(self, status: int | None = None) -> RegistryError:
+        return RegistryError(
+            f"{self._action} failed: the registry lost the upload session, or what was sent to it, again and again.",
             "server",
-            answer.status,
+            status,
             None,
             self._api.exchange.registry,
             self._api.name,
-            passing=True,
+            passing=status is not None,
         )
-        if not self._restarts.after_error(lost):
-            raise lost
 
     # Chunks
 
@@ -195,7 +202,7 @@ class Sender:
                     self._furthest = reached
                 if reached != offset + length:
                     stream.close()
-                    stream = open_at(self._open_blob, self._descriptor, reached)
+                    stream = open_at(self._open_blob, self._descriptor, reached, self._to_skip)
                 offset = reached
         finally:
             stream.close()
@@ -210,7 +217,7 @@ class Sender:
         def body() -> t.Any:
             # A second call is a repetition after a renewed token: the stream has moved on, so it is opened anew.
             if not first:
-                reopened.append(open_at(self._open_blob, self._descriptor, offset))
+                reopened.append(open_at(self._open_blob, self._descriptor, offset, self._to_skip))
             return self._body(first.pop() if first else reopened[-1], length)
 
         try:
@@ -251,15 +258,20 @@ class Sender:
         return self._resynchronize(offset)
 
     def _check_range(self, answer: Answer, offset: int, length: int) -> int:
-        """Return how much of the blob the registry has, which ``answer`` may misstate; one that was caught at it is not believed again."""
+        """Return how much of the blob the registry has, which ``answer`` may misstate; one that was caught at it is not believed again.
+
+        Of one that takes but a part of each chunk less is asked for, and hardly any is no progress.
+        """
         end = offset + length
         if self._ways.misstates_range or _reached(answer) in (None, end):
             return end
         reached = self._resynchronize(offset)
         if reached == end:
             self._ways.misstates_range = True
-        elif reached == offset:
+            return reached
+        if reached - offset < min(length, SMALLEST_CHUNK):
             self._take_restart(answer)
+        self._ways.largest_chunk = min(self._ways.largest_chunk, max(reached - offset, SMALLEST_CHUNK))
         return reached
 
     def _follow(self, answer: Answer) -> None:
@@ -286,7 +298,3 @@ class Sender:
 
 def _reached(answer: Answer) -> int | None:
     return parse_received(answer.headers.get("Range"))
-
-
-def _least_chunk(answer: Answer) -> int:
-    return parse_count(answer.headers.get("OCI-Chunk-Min-Length")) or 0

@@ -11,16 +11,18 @@ from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._image_source import BLOCK, BlobStream
 from ._manifest import Descriptor
+from ._retry import Allowance
 
 
 class UploadBody:
     """A body of exactly ``length`` bytes from a stream, in large blocks whatever amount is asked for."""
 
-    def __init__(self, stream: BlobStream, length: int, cancellation: Cancellation) -> None:
+    def __init__(self, stream: BlobStream, length: int, cancellation: Cancellation, allowance: Allowance) -> None:
         self._stream = stream
         self._length = length
         self._left = length
         self._cancellation = cancellation
+        self._allowance = allowance
 
     def __len__(self) -> int:
         return self._length
@@ -37,6 +39,7 @@ class UploadBody:
         block = self._stream.read(min(BLOCK, self._left))
         if not block:
             raise _shorter()
+        self._allowance.take(len(block))
         self._left -= len(block)
         return block
 
@@ -45,14 +48,15 @@ def _shorter() -> RegistryError:
     return RegistryError("The blob became shorter while it was sent.", "invalid_source")
 
 
-def open_at(open_blob: t.Callable[[Descriptor], BlobStream], descriptor: Descriptor, offset: int) -> BlobStream:
-    """Return the content of a blob from byte ``offset`` on; what stands before is read and dropped."""
+def open_at(open_blob: t.Callable[[Descriptor], BlobStream], descriptor: Descriptor, offset: int, allowance: Allowance) -> BlobStream:
+    """Return the content of a blob from byte ``offset`` on; what stands before is read and dropped, as far as ``allowance`` goes."""
     stream = open_blob(descriptor)
     try:
         while offset:
             block = stream.read(min(BLOCK, offset))
             if not block:
                 raise _shorter()
+            allowance.take(len(block))
             offset -= len(block)
     except BaseException:
         stream.close()

@@ -53,6 +53,7 @@ class Style:
     body_limit: int | None = None  # longer request bodies: 413, a web page
     chunks: str = "ok"  # ok; append (a wrong offset is appended silently); or a status for every PATCH
     chunk_limit: int | None = None  # longer PATCH bodies: 416
+    chunk_keeps: int | None = None  # so many bytes of each PATCH, and says so
     chunk_minimum: int = 0  # announced as OCI-Chunk-Min-Length
     chunk_range: str = "ok"  # Range after a PATCH: ok, stale (as before it), off, garbage, relative (of this chunk alone)
     patch_status: int = 202

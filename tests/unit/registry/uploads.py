@@ -106,11 +106,12 @@ def _too_large(backend: Backend, body: Body) -> Answer | None:
     return answer
 
 
-def _receive(backend: Backend, body: Body, session: Session) -> None:
-    """Append the body; what came before a connection broke stays, where uploads can be resumed."""
+def _receive(backend: Backend, body: Body, session: Session, room: int | None = None) -> None:
+    """Append the body, or what there is room for; what came before a connection broke stays, where uploads can be resumed."""
     try:
         for block in body.blocks():
-            session.blob.append(block)
+            session.blob.append(block[:room])
+            room = room and room - len(block[:room])
     except ClientLeft:
         session.lost = not backend.style.resumable
         raise
@@ -130,7 +131,7 @@ def patch_upload(backend: Backend, request: Recorded, body: Body) -> Answer:
     refusal = _too_large(backend, body) or _bad_chunk(backend, request, body, session)
     if refusal is not None:
         return refusal
-    _receive(backend, body, session)
+    _receive(backend, body, session, style.chunk_keeps)
     session.last_length = session.blob.size - before
     ranges = {
         "ok": _reached(session.blob.size),

@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils import _sending
 from ansible_collections.ocitools.registry.tests.unit.plugins.uploads import MIB, MakeRegistry, Push, is_large
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -87,3 +88,50 @@ def test_an_upload_whose_end_always_fails_is_given_up(
     registry.on("put_upload", times=None).answer(status)
     Push(registry, tmp_path, chunk_size=chunk_size).fail()
     assert len(waits) <= 2 * 4
+
+
+# T54: progress is what the registry has, and each blob is sent a few times at most
+
+
+def _sent(push: Push) -> float:
+    """How many times the bytes of the layer were sent."""
+    size = int(push.content.document["layers"][0]["size"])
+    return sum(request.length for request in push.registry.named("put_upload", "patch_upload")) / size
+
+
+@pytest.mark.parametrize(("keeps", "chunk_size"), [(2, MIB), (2, 8 * MIB), (1000, MIB), (MIB - 1, 4 * MIB), (0, MIB)])
+def test_t54_a_registry_that_takes_hardly_any_of_each_chunk_is_given_up(
+    make_registry: MakeRegistry, tmp_path: Path, keeps: int, chunk_size: int
+) -> None:
+    push = Push(make_registry(chunk_keeps=keeps), tmp_path, size=9 * MIB, chunk_size=chunk_size)
+    error = push.fail()
+    assert error.kind == "server"
+    assert "lost the upload session, or what was sent to it" in error.message
+    assert _sent(push) < 8
+    assert push.registry.counts()["patch_upload"] <= 6
+
+
+@pytest.mark.parametrize("keeps", [MIB, MIB + 1, 3 * MIB])
+def test_t54_of_one_that_takes_a_part_of_each_chunk_less_is_asked_for(make_registry: MakeRegistry, tmp_path: Path, keeps: int) -> None:
+    push = Push(make_registry(chunk_keeps=keeps), tmp_path, size=16 * MIB, chunk_size=8 * MIB)
+    push.run()
+    assert _sent(push) < 2
+
+
+@pytest.mark.parametrize(("retries", "most"), [(0, 5), (4, 9)])
+def test_t54_a_registry_that_always_has_a_little_more_is_not_sent_the_blob_for_ever(
+    make_registry: MakeRegistry, tmp_path: Path, retries: int, most: int
+) -> None:
+    registry = make_registry(chunk_keeps=MIB)
+    registry.on("mount", times=None).headers({"OCI-Chunk-Min-Length": str(64 * MIB)})
+    push = Push(registry, tmp_path, size=32 * MIB, chunk_size=MIB, retries=retries)
+    assert push.fail().kind == "server"
+    assert _sent(push) < most
+
+
+def test_t54_nor_is_the_source_read_for_ever(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sending, "_MOST_READS", 4)
+    registry.on("patch_upload", where=is_large, times=None).reset_in_body(MIB + 1)
+    push = Push(registry, tmp_path, size=24 * MIB, chunk_size=2 * MIB)
+    assert "lost the upload session, or what was sent to it" in push.fail().message
+    assert registry.counts()["patch_upload"] < 18

@@ -84,6 +84,20 @@ def test_a_registry_that_ignores_ranges_is_read_from_the_start(make_registry: Ma
     assert len(ranges(registry)) == 2
 
 
+def test_t54_a_registry_that_ignores_ranges_and_breaks_again_and_again_is_given_up(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    registry = make_registry(ranges="ignored")
+    content = put(registry, "app", "1.0", large_image(16 * MIB))
+    parts = iter(range(MIB + 1, 17 * MIB, MIB + 1))
+    layers = registry.on("get_blob", where=lambda request: request.reference == content.document["layers"][0]["digest"], times=None)
+    layers.change(lambda answer: setattr(answer.delivery, "truncate", next(parts)))
+    options = registry.args(name="app:1.0", path=str(tmp_path / "app"), retries=1)
+    assert "does not let it be read from the middle" in run_module("registry_pull", options).failure("network").msg
+    assert registry.counts()["get_blob"] < 16
+    assert temporary_files(tmp_path) == []
+
+
 def test_a_part_that_begins_too_early_is_used_from_the_right_byte(make_registry: MakeRegistry, pull: t.Any) -> None:
     registry = make_registry(ranges="wrong")
     layer(registry).truncate(3 * MIB)
