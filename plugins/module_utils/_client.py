@@ -265,12 +265,12 @@ class RegistryClient:
     def delete_tag(self, tag: str, method: str = "auto") -> str:
         """Delete that tag only and return the method that did it; raises ``NotFound`` where it is absent."""
         api = self._acting("push", "delete")
-        return delete_tag(api, check_tag(tag), api.get_manifest(tag), method, self.connection.options.retries)
+        return delete_tag(api, check_tag(tag), api.get_manifest(tag), method)
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest and with it every tag on it; raises ``NotFound`` where it is absent."""
         api = self._acting("push", "delete")
-        delete_digest(api, api.get_manifest(str(Digest.parse(digest))), self.connection.options.retries)
+        delete_digest(api, api.get_manifest(str(Digest.parse(digest))))
 
 
 def pair_clients(source: RegistryClient, destination: RegistryClient) -> tuple[RegistryClient, RegistryClient]:

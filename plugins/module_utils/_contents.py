@@ -13,7 +13,7 @@ from ._download import RegistryBlob
 from ._errors import NotFound, RegistryError
 from ._image_source import VerifiedBlob, read_config
 from ._manifest import CONFIG_TYPES, Descriptor
-from ._needs import NOTHING, Content
+from ._needs import NOTHING, Content, Contents
 from ._reference import Digest
 from ._retention import parse_created
 
@@ -21,11 +21,11 @@ _DEEPEST = 8
 
 
 class ContentReader:
-    """Reads manifests of one repository; ``found`` has what they name."""
+    """Reads manifests of one repository; ``found`` has what they name, and what was ``known`` before."""
 
-    def __init__(self, client: RegistryClient) -> None:
+    def __init__(self, client: RegistryClient, known: Contents | None = None) -> None:
         self._client = client
-        self.found: dict[Digest, Content] = {}
+        self.found: dict[Digest, Content] = dict(known or {})
 
     def read(self, digests: t.Iterable[Digest]) -> None:
         """Read these manifests, and of indexes those below that are indexes; a child may be absent, these must be there."""
@@ -57,37 +57,43 @@ class ContentReader:
         self.read(wanted)
         images = self._unread(image for digest in self._with_indexes(wanted) for image in self.found[digest].images)
         self.found.update(zip(images, self._client.fan_out(self._read_child, images)))
-        configs = {config.digest: config for digest in wanted for config in self._configs(digest)}
+        configs = {config.digest: config for config in self._configs(wanted)}
         texts = dict(zip(configs, self._client.fan_out(self._read_created, configs.values())))
 
-        def made(digest: Digest) -> datetime | None:
-            content = self.found[digest]
-            below = [made(image) for image in content.images]
-            if None in below:
-                return None
-            written = texts.get(content.config.digest) if content.config else None
-            dates = [parse_created(content.stated, now), parse_created(written, now), *below]
-            return max((date for date in dates if date), default=None)
+        made: dict[Digest, datetime | None] = {}
 
-        return {digest: made(digest) for digest in wanted}
+        def find(digest: Digest) -> datetime | None:
+            if digest not in made:
+                content = self.found[digest]
+                below = [find(image) for image in dict.fromkeys(content.images)]
+                written = texts.get(content.config.digest) if content.config else None
+                dates = [parse_created(content.stated, now), parse_created(written, now), *below]
+                made[digest] = None if None in below else max((date for date in dates if date), default=None)
+            return made[digest]
+
+        return {digest: find(digest) for digest in wanted}
 
     def _with_indexes(self, digests: t.Iterable[Digest]) -> t.Iterator[Digest]:
         """Yield these digests and the indexes below them, each once."""
+        return self._walk(digests, lambda content: content.indexes)
+
+    def _configs(self, digests: t.Iterable[Digest]) -> t.Iterator[Descriptor]:
+        """Yield the configs of images among these digests and below them."""
+        for digest in self._walk(digests, lambda content: content.images):
+            config = self.found[digest].config
+            if config and config.media_type in CONFIG_TYPES:
+                yield config
+
+    def _walk(self, digests: t.Iterable[Digest], following: t.Callable[[Content], t.Iterable[Digest]]) -> t.Iterator[Digest]:
+        """Yield these digests and what ``following`` names of each, each once."""
         pending = list(digests)
         seen = set(pending)
         while pending:
             digest = pending.pop()
             yield digest
-            fresh = [index for index in self.found[digest].indexes if index not in seen]
+            fresh = [index for index in dict.fromkeys(following(self.found[digest])) if index not in seen]
             seen.update(fresh)
             pending += fresh
-
-    def _configs(self, digest: Digest) -> t.Iterator[Descriptor]:
-        content = self.found[digest]
-        if content.config and content.config.media_type in CONFIG_TYPES:
-            yield content.config
-        for image in content.images:
-            yield from self._configs(image)
 
     def _read_created(self, config: Descriptor) -> t.Any:
         api = self._client.api

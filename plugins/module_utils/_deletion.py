@@ -13,35 +13,21 @@ from dataclasses import dataclass, field
 
 from ._api import RepositoryApi
 from ._deletion_refusal import no_deletion, no_tag_deletion
+from ._deletion_requests import UNCERTAIN, DeletionWays, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
 from ._errors import NotFound, RegistryError
 from ._listing import iter_tags
 from ._manifest import Manifest
 from ._reference import Digest
 from ._referrers import remove_referrer
-from ._retry import Retry
 from ._tagging import find_digest, write_tags
 
 _NONCE_BITS = 96
 _PADDING = re.compile(rb"\n[ \t]{96}\Z")
-_DELETED = frozenset({200, 202, 204})
 _TAG_REFUSED = frozenset({400, 404, 405})
-_UNCERTAIN = frozenset({"network", "timeout", "server", "not_found"})  # an answer before the last one may have been lost
 
 
 class TookMore(RegistryError):
     """The registry deleted more than it was asked to: nothing further must be asked of it."""
-
-
-class StillThere(RegistryError):
-    """The registry said that it deleted something, and it can be read all the same."""
-
-
-@dataclass
-class DeletionWays:
-    """What a registry has shown while tags were deleted, so that it is asked once: ``by_tag`` until it refuses that."""
-
-    by_tag: bool = True
-    enabled: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,16 +35,16 @@ class TagDeletion:
     """A tag that was just seen on ``manifest``, and is to be deleted.
 
     ``siblings`` are other tags on the same digest that must stay, as far as they are known. ``spare`` says that the manifest itself
-    may go along with its last tag, since nothing needs it.
+    may go along with its last tag, since nothing needs it. ``watched`` says that the caller finds out whether other tags went along.
     """
 
     api: RepositoryApi
     tag: str
     manifest: Manifest
     ways: DeletionWays = field(default_factory=DeletionWays)
-    retries: int = 4
     siblings: t.Sequence[str] = ()
     spare: bool = False
+    watched: bool = False
 
     @property
     def shown(self) -> str:
@@ -72,7 +58,7 @@ class TagDeletion:
             if refusal is None:
                 with gone_by("tag"):
                     self._wait_until_gone(self.manifest.digest)
-                    self._check_rest()
+                    self._check_rest(self.watched)
                 return "tag"
             if method == "tag" or refusal.status not in _TAG_REFUSED:
                 raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
@@ -82,54 +68,53 @@ class TagDeletion:
         return "substitute"
 
     def _delete(self, identifier: str) -> RegistryError | None:
-        """Ask to delete a tag or digest; return why it was not done, None where it was."""
-        try:
-            answer = self.api.delete_manifest(identifier)
-            if answer.status in _DELETED:
-                answer.finish()
-                return None
-            failure = self.api.failure(answer, f"Deleting {self.shown}", self.shown)
-        except RegistryError as error:
-            failure = error
-        if failure.kind not in _UNCERTAIN:
+        """Delete a tag or digest; return why it was not done, None where it was. Afterwards the state decides, not the answer."""
+        failure = ask_to_delete(self.api, identifier, self.shown)
+        if failure is None or failure.kind not in UNCERTAIN:
             return failure
         try:
-            return None if self._find_tag() is None else failure
+            if self._find_tag() is not None:
+                return failure
         except RegistryError:
             return failure
+        self.ways.doubtful = True
+        return None
 
     def _find_tag(self) -> Digest | None:
         """Return what the tag is on now; some registries deny what is not there, but do not list it either."""
         try:
             return find_digest(self.api, self.tag)
         except RegistryError as error:
-            if error.kind != "denied" or self.tag in iter_tags(self.api):
+            if error.kind != "denied" or self.tag in iter_tags(self.api, on_unusable=lambda name: None):
                 raise
             return None
 
     def _wait_until_gone(self, *ours: Digest) -> None:
         """Wait until the tag is absent for readers too; a tag on another digest than ``ours`` was set by somebody else."""
-        retry = Retry(self.retries)
-        while True:
+
+        def is_gone() -> bool:
             found = self._find_tag()
-            if found is None:
-                return
-            if found not in ours:
+            if found is not None and found not in ours:
                 message = (
                     f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else has put it on {found} meanwhile."
                 )
                 raise RegistryError(message, "conflict", reference=self.shown)
-            message = f"The registry said that it deleted {self.shown}, but the tag is still there."
-            still = StillThere(message, "conflict", reference=self.shown, passing=True)
-            if not retry.after_error(still):
-                raise still
+            return found is None
 
-    def _check_rest(self) -> None:
-        """Make sure that manifest and siblings are there; put back what the registry took along and raise ``TookMore``."""
+        wait_until(is_gone, self.api, f"the tag {self.shown}")
+
+    def _check_rest(self, may_collect: bool) -> None:
+        """Make sure that manifest and siblings are there; put back what the registry took along and raise ``TookMore``.
+
+        With ``may_collect`` the registry may have taken the manifest since no tag was left on it: that is noted.
+        """
         digest = self.manifest.digest
         kept = self.spare or find_readable(self.api, str(digest)) is not None
         lost = [tag for tag in self.siblings if find_readable(self.api, tag) is None]
         if kept and not lost:
+            return
+        if may_collect and not lost:
+            self.ways.collected[digest] = self.manifest
             return
         taken = [] if kept else [f"the manifest {digest}"]
         taken += [f"the tag {tag}" for tag in lost]
@@ -149,7 +134,7 @@ class TagDeletion:
     def _substitute(self) -> None:
         """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
         check_replaceable(self.shown, self.manifest)
-        self._check_enabled()
+        check_enabled(self.api, self.shown, self.ways)
         current = self._find_tag()
         if current is None:
             return
@@ -157,8 +142,9 @@ class TagDeletion:
         double = padded(self.manifest)
         deleted = False
         try:
-            write_tags(self.api, double, [self.tag], 1)
-            refusal = self._delete(str(double.digest))
+            with self.ways.writing:
+                write_tags(self.api, double, [self.tag], 1)
+                refusal = self._delete(str(double.digest))
             if refusal is not None:
                 # Some registries that delete nothing say of everything that it is not there.
                 raise no_deletion(refusal, self.api.exchange.registry) if isinstance(refusal, NotFound) else refusal
@@ -169,23 +155,7 @@ class TagDeletion:
                 error.gone_by = "substitute"
             raise
         with gone_by("substitute"):
-            self._check_rest()
-
-    def _check_enabled(self) -> None:
-        """Find out, without touching anything, whether the registry deletes by digest at all."""
-        if self.ways.enabled:
-            return
-        nothing = Digest("sha256", secrets.token_hex(32))
-        answer = self.api.delete_manifest(str(nothing))
-        if answer.status in _DELETED:
-            answer.finish()
-        else:
-            failure = self.api.failure(answer, f"Deleting {self.shown}", self.shown)
-            if not isinstance(failure, NotFound):
-                failure = no_deletion(failure, self.api.exchange.registry)
-                failure.message += " Nothing was changed."
-                raise failure
-        self.ways.enabled = True
+            self._check_rest(self.watched)
 
     def _put_back(self, double: Manifest, error: RegistryError) -> bool:
         """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended, and whether it is there."""
@@ -195,7 +165,8 @@ class TagDeletion:
                 error.message += " Nothing was changed."
                 return True
             if current == double.digest or (current is not None and error.kind == "digest_mismatch"):
-                write_tags(self.api, self.manifest, [self.tag], 1)
+                with self.ways.writing:
+                    write_tags(self.api, self.manifest, [self.tag], 1)
                 error.message += " The tag was put back as it was."
                 return True
         except RegistryError:
@@ -213,16 +184,6 @@ def gone_by(method: str) -> t.Iterator[None]:
     except RegistryError as error:
         error.gone_by = "" if isinstance(error, StillThere) else method
         raise
-
-
-def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:
-    """Return the digest of what could be read before a deletion, None where it is absent or, as some registries say then, denied."""
-    try:
-        return find_digest(api, identifier)
-    except RegistryError as error:
-        if error.kind != "denied":
-            raise
-        return None
 
 
 def check_replaceable(shown: str, manifest: Manifest) -> None:
@@ -258,24 +219,32 @@ def padded(manifest: Manifest) -> Manifest:
     return Manifest.parse(unpadded(manifest).raw + f"\n{blanks}".encode("ascii"), manifest.media_type)
 
 
-def delete_tag(api: RepositoryApi, tag: str, manifest: Manifest, method: str, retries: int = 4) -> str:
+def delete_tag(api: RepositoryApi, tag: str, manifest: Manifest, method: str) -> str:
     """Delete ``tag``, which is on ``manifest``, and return the method that did it."""
-    return TagDeletion(api, tag, manifest, retries=retries).run(method)
+    return TagDeletion(api, tag, manifest).run(method)
 
 
-def delete_digest(api: RepositoryApi, manifest: Manifest, retries: int = 4) -> None:
+def delete_digest(api: RepositoryApi, manifest: Manifest, ways: DeletionWays | None = None) -> None:
     """Delete a manifest and every tag on it, and its entry in the list of referrers that a tag stands in for."""
-    shown = api.display(str(manifest.digest))
-    answer = api.delete_manifest(str(manifest.digest))
-    if answer.status in _DELETED or answer.status == 404:
-        answer.finish()
-    else:
-        raise no_deletion(api.failure(answer, f"Deleting {shown}", shown), api.exchange.registry)
-    retry = Retry(retries)
+    ways = ways or DeletionWays()
+    if manifest.subject is None:
+        _delete_manifest(api, manifest.digest, ways, ways.writing)
+        return
+    # It leaves the list before the next one goes: a list that names what is not there is refused.
+    with ways.writing:
+        _delete_manifest(api, manifest.digest, ways, contextlib.nullcontext())
+        with gone_by("digest"):
+            remove_referrer(api, manifest)
+
+
+def _delete_manifest(api: RepositoryApi, digest: Digest, ways: DeletionWays, lock: t.ContextManager[t.Any]) -> None:
+    name = str(digest)
+    shown = api.display(name)
+    with lock:
+        failure = ask_to_delete(api, name, shown)
+    if failure is not None:
+        if failure.kind not in UNCERTAIN or (not isinstance(failure, NotFound) and find_readable(api, name) is not None):
+            raise no_deletion(failure, api.exchange.registry)
+        ways.doubtful = True
     with gone_by("digest"):
-        while find_readable(api, str(manifest.digest)) is not None:
-            message = f"The registry said that it deleted {shown}, but it is still there."
-            still = StillThere(message, "conflict", reference=shown, passing=True)
-            if not retry.after_error(still):
-                raise still
-        remove_referrer(api, manifest)
+        wait_until(lambda: find_readable(api, name) is None, api, shown)

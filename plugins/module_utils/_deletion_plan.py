@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from ._client import RegistryClient
 from ._contents import ContentReader
-from ._deletion import DeletionWays, TookMore, check_replaceable, unpadded
+from ._deletion import TookMore, check_replaceable, unpadded
+from ._deletion_requests import DeletionWays
 from ._deletions import Deletions, delete_planned, delete_with_tags
 from ._digest_tags import digest_key, owner_key
 from ._errors import NotFound, RegistryError
+from ._ghosts import among_ghosts, check_unlisted, list_all, repair_ghost
 from ._manifest import Descriptor, Manifest
 from ._needs import below
 from ._reference import Digest
@@ -25,7 +27,8 @@ Result = dict[str, t.Any]
 class DeletionPlan:
     """The digests of the tags to delete, the tags that are absent, and those that would go along.
 
-    ``read`` is the manifest of the only tag; with several they are read again when their turn comes, since that may take a while.
+    ``ghosts`` are tags to delete that are listed without a manifest. ``listed`` are all tags, where they were listed. ``read`` is the
+    manifest of the only tag; with several they are read again when their turn comes, since that may take a while.
     """
 
     method: str
@@ -34,6 +37,8 @@ class DeletionPlan:
     also: t.Mapping[str, Digest] = field(default_factory=dict)
     digest: Digest | None = None
     read: Manifest | None = None
+    ghosts: tuple[str, ...] = ()
+    listed: frozenset[str] | None = None
 
     @property
     def digests(self) -> list[Digest]:
@@ -43,16 +48,18 @@ class DeletionPlan:
     def before(self) -> dict[str, str]:
         """Return what exists now and will not: tags with their digests."""
         states = {tag: str(digest) for tag, digest in {**self.found, **self.also}.items()}
+        states.update(dict.fromkeys(self.ghosts, "listed without a manifest"))
         return states or ({str(self.digest): str(self.digest)} if self.digest else {})
 
     def result(self) -> Result:
         """Return the results that the plan foresees."""
         return {
-            "deleted_tags": list(self.found),
+            "deleted_tags": [*self.found, *self.ghosts],
             "absent_tags": list(self.absent),
             "also_deleted_tags": list(self.also),
-            "digests": {tag: str(digest) for tag, digest in self.found.items()},
-            "methods": dict.fromkeys(self.found, self.method),
+            "also_deleted_manifests": [],
+            "digests": {**{tag: str(digest) for tag, digest in self.found.items()}, **dict.fromkeys(self.ghosts)},
+            "methods": {**dict.fromkeys(self.found, self.method), **dict.fromkeys(self.ghosts, "repair")},
             "failed_tags": {},
         }
 
@@ -87,13 +94,27 @@ def plan_deletion(
     for tag, manifest in reads.items():
         if method == "substitute" and manifest is not None:
             check_replaceable(client.api.display(tag), manifest)
+    listed = _list_for(client) if absent else None
+    ghosts = tuple(among_ghosts(client, absent, listed)) if listed else ()
+    absent = tuple(tag for tag in absent if tag not in ghosts)
     if method != "digest":
-        return DeletionPlan(method, found, absent, read=read)
+        return DeletionPlan(method, found, absent, read=read, ghosts=ghosts, listed=listed)
     if digest is not None and expected not in (None, digest):
         shown = f"{client.registry}@{digest}"
         raise RegistryError(f"{shown} is not the expected {expected}: nothing was deleted.", "precondition", reference=shown)
-    plan = DeletionPlan(method, found, absent, {}, digest if digest and client.find_digest(str(digest)) else None)
+    there = digest if digest and client.find_digest(str(digest)) else None
+    plan = DeletionPlan(method, found, absent, digest=there, ghosts=ghosts, listed=listed)
     return replace(plan, also=_tags_on(client, set(plan.digests), found)) if plan.digests else plan
+
+
+def _list_for(client: RegistryClient) -> frozenset[str] | None:
+    """Return the listed tags, None where they may not be listed: a tag can be deleted without."""
+    try:
+        return frozenset(list_all(client))
+    except RegistryError as error:
+        if error.kind not in ("denied", "unauthorized", "unsupported"):
+            raise
+        return None
 
 
 def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: Digest | None) -> None:
@@ -111,7 +132,7 @@ def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: D
 
 def _tags_on(client: RegistryClient, doomed: set[Digest], found: t.Container[str]) -> dict[str, Digest]:
     """Return the other tags that would go; refuses where an index that stays names one of the digests."""
-    others = [tag for tag in client.list_tags() if tag not in found]
+    others = [tag for tag in client.list_tags(on_unusable=client.warn_of_name) if tag not in found]
     states = {tag: state for tag, state in zip(others, client.fan_out(lambda tag: _describe(client, tag), others)) if state}
     staying = {state.digest: tag for tag, state in states.items() if state.is_index and state.digest not in doomed}
     contents = ContentReader(client)
@@ -143,7 +164,8 @@ class Deletion:
         self._client = client
         self._plan = plan
         self._ways = DeletionWays()
-        self._listed: set[str] = set()
+        self._listed = plan.listed
+        self._checked: set[Digest] = set()
         self._deletions = Deletions(client, self._check_others)
 
     def run(self) -> None:
@@ -154,32 +176,65 @@ class Deletion:
             self._deletions.run(names, self._delete_digest)
         else:
             names = list(plan.found)
-            if len(names) > 1:
-                self._listed = set(self._client.list_tags())
+            if self._listed is None and (len(names) > 1 or plan.method != "substitute"):
+                self._listed = _list_for(self._client)
             self._deletions.run(names, self._delete_tag)
-        self._deletions.raise_failures(len(names))
+            if self._checked < set(self._ways.collected):
+                self._check_others()
+        self._repair()
+        self._deletions.raise_failures(len(names) + len(plan.ghosts))
 
     def _delete_tag(self, tag: str) -> str:
-        return delete_planned(self._client, tag, self._plan.found[tag], self._plan.method, self._ways, self._plan.read)
+        plan = self._plan
+        # Where only a substitute is deleted, and the manifest is gone with it, no other tag was on it.
+        watched = self._listed is not None or plan.method == "substitute"
+        return delete_planned(self._client, tag, plan.found[tag], plan.method, self._ways, plan.read, watched=watched)
 
     def _check_others(self) -> None:
-        """See, before further tags are deleted, whether others have gone with the first."""
-        if not self._listed or self._plan.method == "digest":
+        """See whether other tags have gone with those that were deleted, or with a manifest that the registry took along."""
+        collected = dict(self._ways.collected)
+        if self._listed is None or self._plan.method == "digest" or not (collected or len(self._plan.found) > 1):
             return
-        asked = set(self._plan.found)
-        lost = sorted(self._listed - set(self._client.list_tags()) - asked)
-        if lost:
-            first = next(iter(self._deletions.done))
-            raise TookMore(
-                f"When the tag {first} of {self._client.registry} was deleted, others went with it: {', '.join(lost[:20])}. "
-                "Nothing further was deleted. If nobody else deleted them at this moment, this registry takes more than it is asked to.",
-                "unsupported",
-                reference=f"{self._client.registry}:{first}",
-            )
+        listed = list_all(self._client)
+        asked = {*self._plan.found, *self._plan.ghosts}
+        lost = sorted(self._listed - listed - asked)
+        if collected:
+            lost += among_ghosts(self._client, sorted(self._listed - asked), listed)
+        self._checked.update(collected)
+        if not lost:
+            return
+        first = next(name for name, method in self._deletions.done.items() if method)
+        raise TookMore(
+            f"When the tag {first} of {self._client.registry} was deleted, others went with it: {', '.join(lost[:20])}.{self._put_back()} "
+            "Nothing further was deleted. If nobody else deleted them at this moment, this registry takes more than it is asked to.",
+            "unsupported",
+            reference=f"{self._client.registry}:{first}",
+        )
+
+    def _put_back(self) -> str:
+        """Put back the manifests that the registry took along; return a sentence on how it ended."""
+        told = ""
+        for digest, manifest in list(self._ways.collected.items()):
+            try:
+                self._client.api.put_manifest(str(digest), manifest)
+            except RegistryError as error:
+                told += f" The manifest {digest} went too and could not be put back: {error.message}"
+            else:
+                told += f" The manifest {digest} went too and was put back."
+                del self._ways.collected[digest]
+        return told
 
     def _delete_digest(self, name: str) -> str:
         tags = [tag for tag, digest in {**self._plan.found, **self._plan.also}.items() if str(digest) == name]
-        return delete_with_tags(self._client, Digest.parse(name), tags)
+        return delete_with_tags(self._client, Digest.parse(name), tags, self._ways)
+
+    def _repair(self) -> None:
+        """Repair the ghosts that were asked for, and those that this deletion has left."""
+        ghosts = list(self._plan.ghosts)
+        if self._ways.doubtful:
+            ghosts += among_ghosts(self._client, [*self._plan.found, *self._plan.also], list_all(self._client))
+        self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._ways))
+        check_unlisted(self._client, [tag for tag in ghosts if tag not in self._deletions.failures])
 
     def gone(self) -> set[str]:
         """Return the names, tags or digests, of what was deleted."""
@@ -196,11 +251,13 @@ class Deletion:
         else:
             deleted, also = {tag: done[tag] for tag in plan.found if done.get(tag)}, []
             gone = [tag for tag in plan.found if done.get(tag) == ""]
+        deleted.update({tag: done[tag] for tag in plan.ghosts if done.get(tag)})
         return {
             "deleted_tags": list(deleted),
             "absent_tags": [*plan.absent, *gone],
             "also_deleted_tags": also,
-            "digests": {tag: str(plan.found[tag]) for tag in deleted},
+            "also_deleted_manifests": sorted(map(str, self._ways.collected)),
+            "digests": {tag: str(plan.found[tag]) if tag in plan.found else None for tag in deleted},
             "methods": deleted,
             "failed_tags": self._deletions.failed(),
         }

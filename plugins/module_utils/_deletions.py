@@ -1,15 +1,19 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many deletions in one repository: the first alone, to see what this registry makes of it, then several at a time."""
+"""Many deletions in one repository: the first alone, to see what this registry makes of it, then several at a time.
+
+Of digests one is deleted after the other, whatever is read beside it: see ``DeletionWays``.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
 from ._client import RegistryClient
-from ._deletion import DeletionWays, TagDeletion, TookMore, check_unmoved, delete_digest, find_readable
+from ._deletion import TagDeletion, TookMore, check_unmoved, delete_digest
 from ._deletion_refusal import NoDeletion
+from ._deletion_requests import DeletionWays, find_readable
 from ._errors import NotFound, RegistryError
 from ._manifest import Manifest
 from ._reference import Digest
@@ -40,9 +44,21 @@ class Deletions:
             name = pending.pop(0)
             self._delete_one(name, delete)
             if self.done.get(name):
-                self._after_first()
+                self._look_after(name)
                 self._proven = True
         self._client.fan_out(lambda name: self._delete_one(name, delete), pending)
+
+    def _look_after(self, name: str) -> None:
+        try:
+            self._after_first()
+        except RegistryError as error:
+            self.fail(name, error)
+            raise
+
+    def fail(self, name: str, error: RegistryError) -> None:
+        """Note that the deletion of ``name`` has failed, whatever came of it."""
+        self.failures[name] = error
+        self._reasons[name] = error.message
 
     def _delete_one(self, name: str, delete: Delete) -> None:
         try:
@@ -50,8 +66,7 @@ class Deletions:
         except RegistryError as error:
             if error.gone_by:
                 self.done[name] = error.gone_by
-            self.failures[name] = error
-            self._reasons[name] = error.message
+            self.fail(name, error)
             if isinstance(error, (TookMore, NoDeletion)) or error.kind in _FOR_ALL:
                 raise
 
@@ -76,6 +91,7 @@ def delete_planned(
     manifest: Manifest | None = None,
     siblings: t.Sequence[str] = (),
     spare: bool = False,
+    watched: bool = False,
 ) -> str:
     """Delete a tag that was ``planned`` to go while it was on this digest, and return the method; "" where it is gone already.
 
@@ -87,16 +103,26 @@ def delete_planned(
         except NotFound:
             return ""
         check_unmoved(client.api.display(tag), planned, manifest.digest)
-    return TagDeletion(client.api, tag, manifest, ways, client.connection.options.retries, siblings, spare).run(method)
+    return TagDeletion(client.api, tag, manifest, ways, siblings, spare, watched).run(method)
 
 
-def delete_with_tags(client: RegistryClient, digest: Digest, tags: t.Sequence[str]) -> str:
-    """Delete a manifest and with it ``tags``, all that are on it; return the method, "" where it is gone already."""
+def delete_with_tags(
+    client: RegistryClient,
+    digest: Digest,
+    tags: t.Sequence[str],
+    ways: DeletionWays,
+    on_delete: t.Callable[[Manifest], None] = lambda manifest: None,
+) -> str:
+    """Delete a manifest and with it ``tags``, all that are on it; return the method, "" where it is gone already.
+
+    ``on_delete`` gets the manifest right before.
+    """
     try:
         manifest = client.get_manifest(str(digest))
     except NotFound:
         return ""
-    delete_digest(client.api, manifest, client.connection.options.retries)
+    on_delete(manifest)
+    delete_digest(client.api, manifest, ways)
     for tag in tags:
         if find_readable(client.api, tag) == digest:
             raise RegistryError(

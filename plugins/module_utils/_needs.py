@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections import deque
 from dataclasses import dataclass
 
 from ._digest_tags import digest_key, owner_key
@@ -70,14 +71,27 @@ class Reached:
         self.below: dict[Digest, str] = {}
         self.keys: dict[str, str] = {}
 
-    def add(self, tag: str) -> None:
-        """Add what ``tag`` leads to."""
-        digest = self._tags[tag]
-        self.tagged.setdefault(digest, tag)
-        self.keys.setdefault(digest_key(digest), tag)
-        for child in below(self._contents, digest):
-            self.below.setdefault(child, tag)
-            self.keys.setdefault(digest_key(child), tag)
+    def add(self, tag: str) -> tuple[list[Digest], list[str]]:
+        """Add what ``tag`` leads to; return the digests and the keys that were not reached before."""
+        root = self._tags[tag]
+        digests: list[Digest] = []
+        keys: list[str] = []
+        if root not in self.tagged:
+            self.tagged[root] = tag
+            digests.append(root)
+        pending = [root] if digests and root not in self.below else []
+        while pending:
+            for child in self._contents.get(pending.pop(), NOTHING).children:
+                if child not in self.below:
+                    self.below[child] = tag
+                    digests.append(child)
+                    if child not in self.tagged:
+                        pending.append(child)
+        for key in map(digest_key, digests):
+            if key not in self.keys:
+                self.keys[key] = tag
+                keys.append(key)
+        return digests, keys
 
     def has(self, digest: Digest) -> bool:
         """Tell whether one of the tags leads to ``digest``."""
@@ -113,14 +127,15 @@ def settle(tags: Tags, verdicts: t.Mapping[str, Verdict | None], contents: Conte
 
     Tags that belong to an image by their name (no verdict yet) follow it; those in ``gone`` have lost it and go.
     """
-    kept = _Group(tags, contents)
+    links = _Links(tags, verdicts, contents)
+    kept = _Group(tags, contents, links)
     for tag, verdict in verdicts.items():
         if verdict is not None and verdict.keep:
             kept.add(tag, verdict)
     orphans: list[str] = []
     while True:
-        kept.draw([tag for tag in verdicts if tag not in kept.verdicts], kept.reached.why)
-        doomed = _doomed(tags, contents, {tag: verdict for tag, verdict in verdicts.items() if tag not in kept.verdicts}, gone)
+        kept.draw(kept.reached.why)
+        doomed = _doomed(tags, contents, links, {tag: verdict for tag, verdict in verdicts.items() if tag not in kept.verdicts}, gone)
         left = [tag for tag in verdicts if tag not in kept.verdicts and tag not in doomed.verdicts]
         if not left:
             settled = {**kept.verdicts, **doomed.verdicts}
@@ -130,31 +145,53 @@ def settle(tags: Tags, verdicts: t.Mapping[str, Verdict | None], contents: Conte
             kept.add(tag, Verdict(True, "it belongs to an image that no tag leads to"))
 
 
-class _Group:
-    """Tags that share a fate, and what they draw along."""
+class _Links:
+    """Which tags may be drawn along by what: by the digest that they are on or refer to, or by the key of their owner."""
 
-    def __init__(self, tags: Tags, contents: Contents) -> None:
+    def __init__(self, tags: Tags, candidates: t.Iterable[str], contents: Contents) -> None:
+        self.by_digest: dict[Digest, list[str]] = {}
+        self.by_key: dict[str, list[str]] = {}
+        for tag in candidates:
+            digest = tags[tag]
+            subject = contents.get(digest, NOTHING).subject
+            for named in {digest, subject} if subject else {digest}:
+                self.by_digest.setdefault(named, []).append(tag)
+            if owner_key(tag):
+                self.by_key.setdefault(owner_key(tag), []).append(tag)
+
+
+class _Group:
+    """Tags that share a fate, and what they draw along: whoever joins brings those up for a decision that it is linked with."""
+
+    def __init__(self, tags: Tags, contents: Contents, links: _Links, candidates: t.Container[str] | None = None) -> None:
         self.reached = Reached(tags, contents)
         self.verdicts: dict[str, Verdict] = {}
+        self._links = links
+        self._candidates = candidates
+        self._pending: deque[str] = deque()
 
     def add(self, tag: str, verdict: Verdict) -> None:
         self.verdicts[tag] = verdict
-        self.reached.add(tag)
+        digests, keys = self.reached.add(tag)
+        for digest in digests:
+            self._pending.extend(self._links.by_digest.get(digest, ()))
+        for key in keys:
+            self._pending.extend(self._links.by_key.get(key, ()))
 
-    def draw(self, candidates: t.Sequence[str], why: t.Callable[[str], str], keep: bool = True) -> None:
-        """Add the candidates for which ``why`` has a reason, and what those draw along, until nothing moves."""
-        before = -1
-        while before != len(self.verdicts):
-            before = len(self.verdicts)
-            for tag in candidates:
-                reason = "" if tag in self.verdicts else why(tag)
-                if reason:
-                    self.add(tag, Verdict(keep, reason))
+    def draw(self, why: t.Callable[[str], str], keep: bool = True) -> None:
+        """Add the tags for which ``why`` has a reason, and what those draw along, until nothing moves."""
+        while self._pending:
+            tag = self._pending.popleft()
+            if tag in self.verdicts or (self._candidates is not None and tag not in self._candidates):
+                continue
+            reason = why(tag)
+            if reason:
+                self.add(tag, Verdict(keep, reason))
 
 
-def _doomed(tags: Tags, contents: Contents, candidates: t.Mapping[str, Verdict | None], gone: t.Container[str]) -> _Group:
+def _doomed(tags: Tags, contents: Contents, links: _Links, candidates: t.Mapping[str, Verdict | None], gone: t.Container[str]) -> _Group:
     """Return the tags that go, among them those that belong to an image that goes."""
-    group = _Group(tags, contents)
+    group = _Group(tags, contents, links, candidates)
     for tag, verdict in candidates.items():
         if verdict is not None:
             group.add(tag, verdict)
@@ -165,5 +202,5 @@ def _doomed(tags: Tags, contents: Contents, candidates: t.Mapping[str, Verdict |
         owner = group.reached.keys.get(owner_key(tag))
         return f"it belongs to the image of the tag {owner}, which goes" if owner else ""
 
-    group.draw(list(candidates), follows, keep=False)
+    group.draw(follows, keep=False)
     return group

@@ -70,33 +70,41 @@ def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
     return None if found.has_digest(digest) else found
 
 
-def list_referrers(api: RepositoryApi, digest: Digest, strict: bool = False) -> list[Descriptor]:
+def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
     """Return the descriptors of what refers to ``digest``, by the API, else by the fallback tag.
 
-    Where the API gives no list, a warning says that the tag was used; with ``strict`` that is an error, for those who must know all.
+    Where the API gives no list, a warning says that the tag was used. Those who must know all ask ``list_by_api``.
     """
     try:
         page, following = _read_page(api, api.url(f"referrers/{digest}"))
     except NoReferrersList as error:
-        if strict:
-            raise
         api.exchange.warn(f"{error.message} The tags that stand in for such lists are read instead.")
         page = following = None
     if page is None:
         index = _read_fallback(api, digest)
         return list(index.children) if index and index.is_index else []
+    return _read_rest(api, page, following)
+
+
+def list_by_api(api: RepositoryApi, digest: Digest) -> list[Descriptor] | None:
+    """Return the descriptors of what refers to ``digest``, None where there is no referrers API; ``NoReferrersList`` where it gives no list."""
+    page, following = _read_page(api, api.url(f"referrers/{digest}"))
+    return None if page is None else _read_rest(api, page, following)
+
+
+def _read_rest(api: RepositoryApi, page: Manifest, following: Target | None) -> list[Descriptor]:
     found = {child.digest: child for child in page.children}
     seen: set[Target] = set()
     while following is not None:
         if following in seen or len(seen) >= MOST_PAGES:
             raise RegistryError(f"The list of referrers in {api.name} does not end: its pages repeat.", "invalid_response")
         seen.add(following)
-        page, following = _read_page(api, following)
-        if page is None:
+        further, following = _read_page(api, following)
+        if further is None:
             raise RegistryError(
                 f"The list of referrers in {api.name} is not complete: it lacks a page.", "invalid_response", reference=api.name
             )
-        found.update({child.digest: child for child in page.children})
+        found.update({child.digest: child for child in further.children})
     return list(found.values())
 
 

@@ -106,6 +106,10 @@ class Policy:
             return "not included"
         return _match(self.exclude, tag, "excluded")
 
+    def names(self, tag: str) -> bool:
+        """Tell whether ``include`` names a tag, and neither ``exclude`` nor ``protect`` keeps it."""
+        return bool(self.include) and not self.outside(tag) and not _match(self.protect, tag, "protected")
+
     def by_name(self, tag: str) -> str:
         """Return why a tag stays by its name alone, "" where ranks and dates decide."""
         unranked = self.sort == "version" and not owner_key(tag) and version_key(tag) is None

@@ -19,6 +19,7 @@ RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 60.0
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
+_LONGEST_PAUSE = 5.0  # between looks at what takes its time
 
 
 def parse_retry_after(value: str, now: float) -> float | None:
@@ -43,6 +44,7 @@ class Retry:
         self._left = retries
         self._delay = _FIRST_DELAY
         self._sleep = sleep
+        self._waited = 0.0
 
     def after_answer(self, answer: Answer) -> bool:
         """Wait and return True where ``answer`` may pass and attempts are left; its body is then dropped.
@@ -73,6 +75,14 @@ class Retry:
         self._wait(None)
         return True
 
+    def within(self, seconds: float) -> bool:
+        """Wait a little longer each time and return True, until ``seconds`` were waited in all; attempts are not counted."""
+        left = seconds - self._waited
+        if left <= 0:
+            return False
+        self._wait(min(self._delay, _LONGEST_PAUSE, left))
+        return True
+
     def _take(self) -> bool:
         self._left -= 1
         return self._left >= 0
@@ -80,6 +90,7 @@ class Retry:
     def _wait(self, asked: float | None) -> None:
         pause = self._delay * random.uniform(0.75, 1.25) if asked is None else asked
         self._delay = min(self._delay * 2, _LONGEST_DELAY)
+        self._waited += pause
         self._sleep(pause)
 
     def run(self, attempt: t.Callable[[], Answer]) -> Answer:

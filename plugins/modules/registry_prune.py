@@ -90,6 +90,15 @@ notes:
   - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They stay with their image, and go with it if O(include)
     and O(exclude) choose them. Those whose image is gone go too; those whose image is there without any tag stay.
   - For each tag one HEAD is sent, and for each digest whose age decides, its manifest and config are read; O(concurrency) of them at a time.
+  - Digests are deleted one after another, since several registries cannot delete two at the same time. Reads and deletions by tag run in parallel.
+    After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.
+  - With O(method=digest), all tags are looked at before each batch of up to 50 deletions and after the last one, since somebody may move a tag that stays
+    to a digest that goes. A tag that lost its manifest that way is put back, and the task fails with the error kind V(conflict) and names it.
+    What refers to each digest is read first. Where it cannot be read, nothing is deleted.
+  - Some registries list tags that have no manifest, as an interrupted deletion leaves them. They protect nothing, and one warning names them. Those that
+    O(include) matches, and neither O(exclude) nor O(protect), are removed, see M(ocitools.registry.registry_tag_delete). Their digest in RV(plan) is null.
+  - A listed name that no tag can have, such as V(1.0+1), is left alone, and one warning names it. What it is on is unknown, so O(method=digest)
+    deletes only tags in that repository, and no manifest.
   - A tag that somebody moves after the plan was made is left alone and fails the task at its end with the error kind V(conflict).
   - The space of layers is freed by the registry's garbage collection, not by this module. Some garbage collectors take the untagged images of an index
     that is in use; this module keeps the tags on them.
@@ -153,7 +162,7 @@ plan:
       type: str
       returned: always
     digest:
-      description: The digest that it is on.
+      description: The digest that it is on; null for a tag that has no manifest.
       type: str
       returned: always
     action:
@@ -178,7 +187,8 @@ from datetime import datetime, timezone
 
 from ..module_utils._errors import RegistryError
 from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._prune import PrunePlan, Pruning, plan_prune
+from ..module_utils._prune import Pruning
+from ..module_utils._prune_plan import PrunePlan, plan_prune
 from ..module_utils._reference import Reference
 from ..module_utils._retention import Policy
 
@@ -218,7 +228,9 @@ def main() -> None:
         if limit < 0:
             raise RegistryError(f"The option max_deletions is {limit}: it must be 0 or more.", "invalid_option")
         client = module.client(image, "pull", "push", "delete")
-        plan = plan_prune(client, policy, datetime.now(timezone.utc))
+        plan = plan_prune(client, policy, datetime.now(timezone.utc), module.params["method"])
+        for warning in plan.warnings:
+            module.warn(warning)
         module.result.update(plan.result())
         _check_limit(module, plan, limit, image.name)
         if module.changes(*plan.states(), image.name):

@@ -13,7 +13,10 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Deletes tags. Other tags of the same digest stay, and so does the manifest; what happened is checked afterwards.
   - An absent tag is fine, nothing is changed then.
-  - Several tags are deleted in parallel, once the first of them has gone well. A tag that cannot be deleted does not keep the others from it; the
+  - A tag that the registry lists although it has no manifest is not absent, but left over from an interrupted deletion. It is repaired, which means that
+    the smallest valid manifest is pushed to the tag and deleted by its digest.
+  - Several tags are deleted in parallel, once the first of them has gone well. Digests are deleted one after another, since several registries cannot
+    delete two at the same time. A tag that cannot be deleted does not keep the others from it; the
     task fails at the end and RV(failed_tags) tells why.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -58,10 +61,13 @@ options:
     default: auto
 notes:
   - Where the registry removes more than it was asked for, that is put back as far as it is known, nothing further is deleted, and the task fails with
-    the error kind V(unsupported) and says so. Registries that drop a manifest together with its last tag are among them; O(method=digest) is the way
-    to delete there.
+    the error kind V(unsupported) and says so. A manifest whose last tag was deleted may go, as registries do that keep no manifest without a tag. It is
+    listed in RV(also_deleted_manifests).
+  - Some registries delete later than they answer. The task waits for as long as O(timeout) says. If the tag is still there then, the task fails with the
+    error kind V(conflict), and the deletion may still happen.
   - The registries of GitHub and Docker Hub have no deletion by this protocol; the message names their own way.
-  - Deleting by tag takes six requests, V(substitute) ten, all checks included. Several tags cost one listing of the tags more.
+  - Deleting by tag takes seven requests, V(substitute) nine, and V(auto) eleven where it has to try both, all checks included. Several tags cost one
+    listing of the tags more. An absent tag takes four.
   - The space of layers is freed by the registry's garbage collection, not by this module. The guide to retention tells what each registry does.
 seealso:
   - module: ocitools.registry.registry_prune
@@ -103,12 +109,19 @@ also_deleted_tags:
   type: list
   elements: str
   returned: success
+also_deleted_manifests:
+  description: The digests of manifests that the registry deleted along with their last tag. In check mode the list is empty, since only the deletion shows it.
+  type: list
+  elements: str
+  returned: success
 digests:
-  description: The digest that each deleted tag was on.
+  description: The digest that each deleted tag was on; null for a tag that had no manifest.
   type: dict
   returned: success
 methods:
-  description: How each tag was deleted, V(tag), V(substitute) or V(digest). In check mode V(auto) where the registry would have to be tried.
+  description:
+    - How each tag was deleted, V(tag), V(substitute), V(digest), or V(repair) for a tag that was listed without a manifest.
+    - In check mode V(auto) where the registry would have to be tried.
   type: dict
   returned: success
 failed_tags:

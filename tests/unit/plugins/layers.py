@@ -18,10 +18,10 @@ LAYERS = {
     "Requests: trusted, authorized, redirected, retried": "_origin _reach _proxies _tls _connections _transport _answers _retry _auth _exchange",
     "Endpoints of the distribution specification": "_api _pages _listing _referrers",
     "Blobs, tags, deletions, results": (
-        "_download _upload_body _ways _sending _upload _tagging _transfer _deletion_refusal _deletion _results _retention _needs"
+        "_download _upload_body _ways _sending _upload _tagging _transfer _deletion_refusal _deletion_requests _deletion _results _retention _needs"
     ),
     "Clients and plans": (
-        "_client _connection _two_registries _images _probe _contents _deletions _deletion_plan _companions _copy _pull _prune"
+        "_client _connection _two_registries _images _probe _contents _deletions _ghosts _deletion_plan _companions _copy _pull _prune_plan _prune_watch _prune"
     ),
     "Tasks: from options to results": "_module _push _copies",
 }

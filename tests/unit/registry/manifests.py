@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 from .backend import DIGEST, Backend, Endpoint, fixed, not_found_page
@@ -15,6 +16,7 @@ from .journal import Headers, Recorded
 from .store import DOCKER_LIST, MEDIA_TYPES, OCI_INDEX, Repository, Stored, digest_of, is_foreign
 from .wire import Answer
 
+_WALK = 0.01  # seconds that the walk through the tags takes
 _INDEXES = (OCI_INDEX, DOCKER_LIST)
 
 
@@ -135,8 +137,10 @@ def _missing_content(backend: Backend, repository: Repository, stored: Stored) -
 
 def delete_manifest(backend: Backend, request: Recorded, body: Body) -> Answer:
     """DELETE of a manifest or tag."""
+    repository = backend.repository(request)
+    if DIGEST.fullmatch(request.reference) and backend.style.delete_races:
+        return _delete_slowly(backend, repository, request.reference)
     with backend.store.lock:
-        repository = backend.repository(request)
         if DIGEST.fullmatch(request.reference):
             return _delete_digest(backend, repository, request.reference)
         return _delete_tag(backend, repository, request.reference)
@@ -148,6 +152,23 @@ def _delete_digest(backend: Backend, repository: Repository, digest: str) -> Ans
     if digest not in repository.manifests:
         return backend.absent("MANIFEST_UNKNOWN", digest)
     repository.delete_manifest(digest, not backend.style.delete_leaves_tags)
+    return Answer(backend.style.delete_status)
+
+
+def _delete_slowly(backend: Backend, repository: Repository, digest: str) -> Answer:
+    """Delete a digest, then walk through all tags for those that are on it; another deletion meanwhile breaks that off."""
+    with backend.store.lock:
+        if not backend.style.delete_by_digest or digest not in repository.manifests:
+            return _delete_digest(backend, repository, digest)
+        repository.delete_manifest(digest, with_tags=False)
+        repository.deleting += 1
+    time.sleep(_WALK)
+    with backend.store.lock:
+        raced = repository.deleting > 1
+        repository.deleting -= 1
+        if raced:
+            return refuse(500, "UNKNOWN", "unknown error")
+        repository.delete_manifest(digest, not backend.style.delete_leaves_tags)
     return Answer(backend.style.delete_status)
 
 
@@ -168,6 +189,8 @@ def _delete_tag(backend: Backend, repository: Repository, tag: str) -> Answer:
         repository.tags = {other: there for other, there in repository.tags.items() if there != digest}
     elif style.delete_by_tag == "stale":
         repository.stale[tag] = (style.stale_deletes, digest)
+    if style.collects_untagged:
+        repository.collect(digest)
     return Answer(style.delete_status)
 
 

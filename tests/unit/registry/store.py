@@ -157,6 +157,7 @@ class Repository:
     sessions: dict[str, Session] = field(default_factory=dict)
     stale: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     known: bool = False  # it has had a manifest
+    deleting: int = 0  # digests that are being deleted
 
     def put(self, stored: Stored) -> None:
         """Keep a manifest."""
@@ -188,6 +189,12 @@ class Repository:
         self.manifests.pop(digest, None)
         if with_tags:
             self.tags = {tag: there for tag, there in self.tags.items() if there != digest}
+
+    def collect(self, digest: str) -> None:
+        """Delete a manifest that no tag is on and no index names."""
+        named = {child for stored in self.manifests.values() for child in stored.children}
+        if digest not in named and digest not in self.tags.values():
+            self.manifests.pop(digest, None)
 
     def referrers(self, digest: str) -> list[dict[str, t.Any]]:
         """Return the descriptors of the manifests whose subject is ``digest``."""

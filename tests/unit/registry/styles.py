@@ -40,6 +40,8 @@ class Style:
     delete_status: int = 202
     delete_leaves_tags: bool = False  # a deleted digest leaves its tags dangling in the list
     stale_deletes: int = 3
+    delete_races: bool = False  # two digests at a time in a repository: 500, the manifests go, and of the tags some stay (distribution 2.8)
+    collects_untagged: bool = False  # a manifest goes with its last tag, unless an index names it (Quay)
     read_only: bool = False  # 405 plain text for whatever writes
 
     # Blobs and uploads
@@ -93,6 +95,7 @@ def distribution2(delete: bool = True) -> Style:
         delete_by_digest=delete,
         chunks="append",
         session_code="BLOB_UPLOAD_INVALID",
+        delete_races=True,
         foreign_layers="refused",
         ignores_n=True,
         ignores_last=True,

@@ -261,3 +261,35 @@ def test_what_an_orphan_needs_stays() -> None:
 
 def test_a_digest_shared_with_a_kept_tag() -> None:
     assert settled({"new": digest("same"), "old": digest("same")}, {}) == {"new"}
+
+
+class Counted(dict[Digest, Content]):
+    """Contents that count how often they are looked at."""
+
+    asked = 0
+
+    def get(self, key: Digest, default: t.Any = None) -> t.Any:
+        self.asked += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("beginning", ["new", "old"])
+@pytest.mark.parametrize("signed", [False, True], ids=["referrers", "signatures"])
+def test_a_long_chain_is_not_walked_through_again_and_again(beginning: str, signed: bool) -> None:
+    length = 2000
+    names = [beginning]
+    for _link in range(length):
+        names.append(signature(names[-1]) if signed else f"old-{len(names)}")
+    tags = {tag: digest(tag) for tag in reversed(names)}
+    contents = Counted() if signed else Counted({digest(tag): Content(subject=digest(below)) for below, tag in zip(names, names[1:])})
+    assert len(settled(tags, contents)) == (length + 1 if beginning == "new" else 0)
+    assert contents.asked < 12 * length
+
+
+def test_children_that_many_tags_share_are_walked_through_once() -> None:
+    children = tuple(digest(f"child-{number}") for number in range(500))
+    contents = Counted({digest(f"old-{number}"): Content(children=children) for number in range(500)})
+    contents[digest("new")] = Content(children=tuple(contents))
+    tags = {"new": digest("new"), **{f"old-{number}": digest(f"old-{number}") for number in range(500)}}
+    assert settled(tags, contents) == set(tags)
+    assert contents.asked < 12 * 1000

@@ -80,6 +80,7 @@ def test_a_deletion_of_which_the_second_is_in_the_way(registry: FakeRegistry, ru
 def test_a_registry_that_takes_the_manifest_with_its_tag(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry(delete_by_tag="deletes_manifest")
     digest = registry.add_image("app", "1").digest
+    registry.set_tag("app", "stable", digest)
     result = _fail(run_module, "registry_tag_delete", registry.args(name="app:1", method="tag"), "unsupported")
     assert result.changed
     assert (result["deleted_tags"], result["methods"]) == (["1"], {"1": "tag"})

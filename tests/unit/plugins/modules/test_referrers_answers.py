@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
-from ansible_collections.ocitools.registry.plugins.module_utils._referrers import list_referrers
+from ansible_collections.ocitools.registry.plugins.module_utils._referrers import list_by_api
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, kind_of
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between
@@ -87,7 +87,7 @@ def test_a_copy_takes_what_the_tag_lists_where_the_api_shows_a_page(
 def test_who_must_know_all_referrers_takes_no_page_for_none(make_registry: MakeRegistry, connect: MakeClient) -> None:
     registry, subject, _referrer = _filled(make_registry)
     registry.on("referrers").html(200, "Sign in")
-    assert kind_of(lambda: list_referrers(connect(registry, "app").api, Digest.parse(subject), strict=True)) == "invalid_response"
+    assert kind_of(lambda: list_by_api(connect(registry, "app").api, Digest.parse(subject))) == "invalid_response"
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])

@@ -72,7 +72,7 @@ def test_any_read_that_fails(make_registry: MakeRegistry, run_module: RunModule,
     BREAK[how](rule)
     if endpoint == "head_manifest" and how in ("404", "proxy", "truncated", "garbage", "flipped"):
         rule.call(lambda request: None)
-        registry.on("get_manifest", times=None).answer(404, code="MANIFEST_UNKNOWN")
+        registry.on("get_manifest", times=None).answer(500 if how in ("404", "proxy") else 404, code="MANIFEST_UNKNOWN")
     result = prune(run_module, registry, retries=1)
     assert result.failed
     assert "Nothing was deleted" in result.msg
@@ -88,14 +88,6 @@ def test_a_child_that_cannot_be_read(registry: FakeRegistry, run_module: RunModu
     result = prune(run_module, registry).failure("denied")
     assert "Nothing was deleted" in result.msg
     assert registry.writes() == []
-
-
-def test_a_tag_that_is_listed_but_not_there(registry: FakeRegistry, run_module: RunModule) -> None:
-    tags = fill(registry)
-    registry.set_tag("app", "dangling", "sha256:" + "1" * 64)
-    result = prune(run_module, registry).failure("conflict")
-    assert "dangling" in result.msg
-    assert registry.tags("app") == {**tags, "dangling": "sha256:" + "1" * 64}
 
 
 # Registries that take more than they are asked to
