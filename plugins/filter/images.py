@@ -24,7 +24,7 @@ def _type_of(value: t.Any) -> str:
 def _text(value: t.Any, what: str, filter_name: str) -> str:
     if not isinstance(value, str):
         raise AnsibleFilterError(
-            f"{filter_name}: {what} must be text, not {_type_of(value)}. Quote it where YAML reads it as something else."
+            f"{filter_name}: {what} must be text, not {_type_of(value)}. Put it in quotes if YAML reads it as something else."
         )
     return value
 
@@ -87,7 +87,7 @@ def _split(image: str) -> tuple[Key, str]:
 def image_sort(images: t.Any, reverse: t.Any = False) -> list[str]:
     """Return images in the order of their repositories and versions."""
     if not isinstance(images, (list, tuple)):
-        raise AnsibleFilterError(f"image_sort: a list of images is wanted, not {_type_of(images)}.")
+        raise AnsibleFilterError(f"image_sort: expected a list of images, not {_type_of(images)}.")
     groups: dict[Key, list[tuple[str, str]]] = {}
     for image in images:
         group, tag = _split(_text(image, "an image", "image_sort"))

@@ -139,7 +139,7 @@ class LookupModule(LookupBase):
         unknown = ", ".join(sorted(set(given) - known))
         if unknown:
             shown = "ansible-doc -t lookup ocitools.registry.registry_digest"
-            raise RegistryError(f"The lookup registry_digest has no option {unknown}: {shown} lists those that it has.", "invalid_option")
+            raise RegistryError(f"The lookup registry_digest has no option {unknown}: run {shown} for a list.", "invalid_option")
 
     def _own_variables(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the variables that stand for options, templated first: the text of a template would be read as a false flag."""
@@ -180,7 +180,7 @@ def _texts(value: t.Any) -> t.Iterator[str]:
 def _parse(term: t.Any, registry: str | None) -> Reference:
     if isinstance(term, list):
         raise RegistryError(
-            "A term is a list, not the name of an image: put * before the list, which makes a term of each item.", "invalid_reference"
+            "A term is a list, not the name of an image: put * before the list to make each item a term.", "invalid_reference"
         )
     if not isinstance(term, str):
         raise RegistryError(f"The term {quoted(term, 100)} is not a string: a term is the name of an image.", "invalid_reference")

@@ -116,11 +116,11 @@ class Connections:
         if self._options.registry is not None:
             return split_base(self._options.registry)[0]
         if len(hosts) > 1 and (self._explicit or self._options.client_cert):
-            what = "one set of credentials" if self._explicit else "one client certificate"
-            way = ", or give the credentials of each in auth_file or auth_config" if self._explicit else ""
+            what = "credentials" if self._explicit else "a client certificate"
+            way = ", or give the credentials of each registry in auth_file or auth_config" if self._explicit else ""
             raise RegistryError(
-                f"The task gives {what} but its names reach several registries ({', '.join(sorted(hosts))}): "
-                f"name the images of one registry only{way}.",
+                f"The task sets {what}, but its images are in several registries ({', '.join(sorted(hosts))}): "
+                f"use images of one registry, which you can name in registry{way}.",
                 "invalid_option",
             )
         return next(iter(hosts)) if len(hosts) == 1 else None

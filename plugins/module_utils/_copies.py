@@ -91,7 +91,8 @@ def _check_destinations(copies: t.Sequence[Copy]) -> None:
             other = writers.setdefault(name, copy)
             if (other.origin, other.platforms) != (copy.origin, copy.platforms):
                 raise RegistryError(
-                    f"Both {other.source} and {copy.source} are to be copied to {name}: nothing was copied.", "invalid_option"
+                    f"The task copies both {other.source} and {copy.source} to {name}: give each a tag of its own. Nothing was copied.",
+                    "invalid_option",
                 )
 
 
@@ -101,7 +102,7 @@ def _check_order(copies: t.Sequence[Copy]) -> None:
     for copy in copies:
         first = written.get(copy.origin, copy)
         if first.origin != copy.origin:
-            message = f"{first.source} is to be copied to {copy.origin}, and that one is to be copied too: do it in two tasks. Nothing was copied."
+            message = f"The task copies {first.source} to {copy.origin} and also copies from there: use two tasks. Nothing was copied."
             raise RegistryError(message, "invalid_option")
 
 

@@ -174,7 +174,7 @@ def destination_tags(source: Reference, destination: Reference, tags: t.Sequence
     """Return the tags that a copy writes: the destination's, else the source's, and the further ones."""
     if destination.digest is not None:
         raise RegistryError(
-            f"The destination {destination} names a digest: digests follow from what is copied; name a tag.", "invalid_reference"
+            f"The destination {destination} has a digest, which only the content decides: give a tag instead.", "invalid_reference"
         )
     if destination.tag:
         first = [destination.tag]

@@ -89,7 +89,7 @@ def ask_helper(name: str, server: str, run: RunHelper = run_helper) -> tuple[str
     """
     what = f"The credential helper {quoted(name, 60)} for {server}"
     if not _NAME.fullmatch(name) or name.startswith("."):
-        raise RegistryError(f"{what} has a name that no helper can have: it is not run.", "credentials")
+        raise RegistryError(f"{what} has an invalid name: it was not run.", "credentials")
     try:
         code, output = run(f"docker-credential-{name}", f"{server}\n".encode())
     except FileNotFoundError:
@@ -109,5 +109,5 @@ def ask_helper(name: str, server: str, run: RunHelper = run_helper) -> tuple[str
     document = load_object(output, MAX_OUTPUT, f"The answer of the credential helper {name}", "credentials")
     username, secret = document.get("Username"), document.get("Secret")
     if not (isinstance(username, str) and isinstance(secret, str) and username and secret):
-        raise RegistryError(f"{what} gave no user name and secret.", "credentials")
+        raise RegistryError(f"{what} returned no user name and secret.", "credentials")
     return username, secret

@@ -62,7 +62,7 @@ def checked(credentials: Credentials, names: t.Mapping[str, str], source: str, k
     try:
         f"{credentials.username}{credentials.password}".encode()
     except UnicodeEncodeError:
-        raise RegistryError(f"{source} gives a user name or a password that is no UTF-8 text.", kind) from None
+        raise RegistryError(f"{source} gives a user name or a password that is not valid UTF-8.", kind) from None
     return credentials
 
 

@@ -31,7 +31,7 @@ def check_host(text: str) -> str:
     if "://" in text:
         raise invalid(f"{shown} is an address: give its host alone, with the port if there is one.")
     if "@" in text:
-        raise invalid(f"{shown} has a user name or password before it: give them in their own options.")
+        raise invalid(f"{shown} has a user name or password before it: use the options username and password instead.")
     bracket = text.rfind("]") + 1 if text.startswith("[") else 0
     host, colon, port = text[bracket:].partition(":")
     host = (text[:bracket] + host).lower()

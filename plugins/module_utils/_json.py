@@ -19,7 +19,7 @@ MAX_VALUES = 250_000  # each takes much more memory than its text
 def _unique(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("it holds a key twice")
+        raise ValueError("it has a key twice")
     return document
 
 
@@ -54,7 +54,7 @@ def load_object(raw: bytes, limit: int, what: str, kind: str = "invalid_response
     """Return the JSON object in ``raw`` (at most ``limit`` bytes of UTF-8, and so many ``values``); ``what`` names it in the error of ``kind``."""
     document = load_value(raw, limit, what, kind, values)
     if not isinstance(document, dict):
-        raise RegistryError(f"{what} cannot be read as JSON: it is no JSON object.", kind)
+        raise RegistryError(f"{what} cannot be read as JSON: it is not a JSON object.", kind)
     return document
 
 

@@ -54,20 +54,20 @@ def _check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: st
     known = {name.casefold(): name for name in names}
     for key in document:
         if known.get(key.casefold(), key) != key:
-            raise _invalid(f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: readers would not agree on what it is.")
+            raise _invalid(f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: programs would not agree on its value.")
 
 
 def _text(document: dict[str, t.Any], key: str, what: str) -> str:
     value = document.get(key, "")
     if not isinstance(value, str) or len(value) > 1000:
-        raise _invalid(f"The {key} of {what} is no short text.")
+        raise _invalid(f"The {key} of {what} is not a short string.")
     return value
 
 
 def _annotations(document: dict[str, t.Any], what: str) -> dict[str, str]:
     value = document.get("annotations") or {}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise _invalid(f"The annotations of {what} are not a map of texts.")
+        raise _invalid(f"The annotations of {what} are not a map of strings.")
     return dict(value)
 
 
@@ -86,7 +86,7 @@ class Descriptor:
     def parse(cls, document: t.Any, what: str) -> Descriptor:
         """Return the descriptor in ``document``; ``what`` names it in errors."""
         if not isinstance(document, dict):
-            raise _invalid(f"{what} is no descriptor.")
+            raise _invalid(f"{what} is not a descriptor.")
         _check_spelling(document, _DESCRIBING, what)
         size = document.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= _MAX_SIZE:
@@ -151,7 +151,7 @@ class Manifest:
         carrier = media_type.partition(";")[0].strip()
         if carrier.startswith(_SCHEMA1):
             raise RegistryError(
-                f"{what} is of Docker's schema 1, which holds no digests: push the image anew with a current tool.", "unsupported"
+                f"{what} is of Docker's schema 1, which holds no digests: push the image again with a current tool.", "unsupported"
             )
         document = load_object(raw, MAX_MANIFEST, what)
         kind = _media_type(document, carrier, what)
@@ -236,7 +236,7 @@ def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
     _check_spelling(document, _ESSENTIAL, what)
     if "fsLayers" in document or document.get("schemaVersion") == 1:
         raise RegistryError(
-            f"{what} is of Docker's schema 1, which holds no digests: push the image anew with a current tool.", "unsupported"
+            f"{what} is of Docker's schema 1, which holds no digests: push the image again with a current tool.", "unsupported"
         )
     if "manifests" in document and ("layers" in document or "config" in document):
         raise _invalid(f"{what} can be read both as an index and as an image: it is refused.")
@@ -245,7 +245,7 @@ def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
         raise _invalid(f"{what} is called {clean(carrier, 100)} but says {clean(stated, 100)} of itself: it is refused.")
     kind = carrier or stated or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if kind not in INDEX_TYPES and kind not in MANIFEST_TYPES:
-        raise RegistryError(f"{what} is of the type {clean(kind, 100)}, which is no image manifest or index.", "unsupported")
+        raise RegistryError(f"{what} is of the type {clean(kind, 100)}, which is neither an image manifest nor an index.", "unsupported")
     if ("manifests" in document) != (kind in INDEX_TYPES):
         raise _invalid(f"{what} is of the type {kind}, but its content is not.")
     return kind

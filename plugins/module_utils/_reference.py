@@ -47,8 +47,6 @@ class Digest:
         length = _DIGEST_LENGTHS.get(algorithm)
         if not colon or length is None:
             raise invalid(f"The digest {quoted(text, 120)} does not begin with sha256: or sha512:.")
-        if not digits:
-            raise invalid(f"The digest {quoted(text, 120)} has no digits{UNSET}: write {length} of them after {algorithm}:.")
         if len(digits) != length or not _HEX.fullmatch(digits):
             raise invalid(f"The digest {quoted(text, 160)} needs {length} lower-case hexadecimal digits after {algorithm}:.")
         return cls(algorithm, digits)
@@ -98,16 +96,16 @@ def check_repository(repository: str, host: str = "") -> str:
         if not part:
             raise invalid(f"The repository {quoted(repository, 300)} has an empty part{UNSET}: write its parts with one '/' between them.")
         if part in (".", ".."):
-            raise invalid(f"The repository {quoted(repository, 300)} holds {part!a}, which is not allowed in an image name.")
+            raise invalid(f"The repository {quoted(repository, 300)} holds {part!a}, which is not allowed in an image name: remove it.")
         if part != part.lower():
-            raise invalid(f"The repository {quoted(repository, 300)} holds upper-case letters: repositories are written in lower case.")
+            raise invalid(f"The repository {quoted(repository, 300)} holds upper-case letters: write the repository in lower case.")
         if not _COMPONENT.fullmatch(part):
             raise invalid(
-                f"The part {quoted(part, 120)} of the repository {quoted(repository, 300)} is not valid: it has lower-case letters and "
+                f"The part {quoted(part, 120)} of the repository {quoted(repository, 300)} is not valid: use lower-case letters and "
                 "digits, with '.', '_', '__' or '-' between them."
             )
     if len(host) + 1 + len(repository) > _MAX_NAME:
-        raise invalid(f"The name {host}/{repository:.60}... is longer than {_MAX_NAME} characters.")
+        raise invalid(f"The name {host}/{repository:.60}... is longer than {_MAX_NAME} characters: use a shorter name.")
     return repository
 
 
@@ -119,7 +117,7 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     check_characters(base, what)
     text = strip_scheme(base, what)
     if "@" in text:
-        raise invalid(f"The option {option} holds '@': give user name and password in their own options.")
+        raise invalid(f"The option {option} holds '@': use the options username and password instead.")
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
     if is_api_path(host, prefix, is_pasted(base)):
@@ -130,6 +128,18 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
         except RegistryError as error:
             raise invalid(f"The option {option} is not host[:port][/prefix]: {error.message}") from None
     return host, prefix
+
+
+def _parse_digest(text: str) -> Digest:
+    """Return the digest behind the '@' of a name."""
+    _algorithm, colon, digits = text.partition(":")
+    if not colon:
+        raise invalid(
+            f"{quoted(text, 120)} after '@' is not a digest, which begins with sha256: or sha512:; write a tag after ':' instead."
+        )
+    if not digits:
+        raise invalid(f"The digest {quoted(text, 120)} has no digits{UNSET}: write them after its ':'.")
+    return Digest.parse(text)
 
 
 def _names_host(path: str) -> bool:
@@ -177,10 +187,10 @@ class Reference:
         text = strip_scheme(name, "The name")
         path, at, digest_text = text.partition("@")
         if (at and "/" in digest_text) or "@" in digest_text:
-            raise invalid("The image name holds user information before '@': give user name and password in their own options.")
+            raise invalid("The image name holds user information before '@': use the options username and password instead.")
         if at and not digest_text:
             raise invalid(f"The image name ends with '@'{UNSET}: write the digest after it, sha256:..., or remove the '@'.")
-        digest = Digest.parse(digest_text) if at else None
+        digest = _parse_digest(digest_text) if at else None
         head, slash, last = path.rpartition("/")
         last, colon, tag = last.partition(":")
         if not slash and registry is None:
@@ -241,7 +251,7 @@ def check_tags(tags: t.Iterable[t.Any]) -> tuple[str, ...]:
     unique: dict[str, None] = {}
     for tag in tags:
         if not isinstance(tag, str):
-            hint = " Quote the tag: YAML reads 1.10 as 1.1." if isinstance(tag, (int, float)) else ""
+            hint = " Quote the tag: YAML reads 1.10 as 1.1." if isinstance(tag, (int, float)) else " List tags as text."
             raise invalid(f"The tag {quoted(tag, 60)} is not a string.{hint}")
         unique[check_tag(tag)] = None
     return tuple(unique)

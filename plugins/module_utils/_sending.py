@@ -177,7 +177,7 @@ class Sender:
 
     def _lost(self, status: int | None = None) -> RegistryError:
         return RegistryError(
-            f"{self._action} failed: the registry lost the upload session, or what was sent to it, again and again.",
+            f"{self._action} failed: the registry lost the upload session, or what was sent to it, several times.",
             "server",
             status,
             None,

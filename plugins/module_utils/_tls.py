@@ -36,7 +36,7 @@ class TlsOptions:
         """Refuse options that cannot work together."""
         if self.client_key and not self.client_cert:
             raise RegistryError(
-                "client_key is given without client_cert: give both, or a client_cert file that holds both.", "invalid_option"
+                "The task sets client_key without client_cert: set both, or set client_cert to a file with both.", "invalid_option"
             )
 
     def context(
@@ -86,7 +86,9 @@ def _load_default_authorities(context: ssl.SSLContext, folder: Path | None, envi
     try:
         import certifi  # comes with requests; only wanted where the system has no store
     except ImportError:
-        raise RegistryError("This host has no store of certificate authorities: name a file of them with ca_path.", "tls") from None
+        raise RegistryError(
+            "This host has no certificate store: set ca_path to a file with the certificate authorities to trust.", "tls"
+        ) from None
     _load_authority(context, certifi.where(), "certifi")
 
 

@@ -16,7 +16,7 @@ from ._reference import Reference, split_base
 SIDES = ("src", "dest")
 _CREDENTIALS = ("username", "password", "identity_token", "registry_token")
 _CERTIFICATE = ("client_cert", "client_key")
-_OWNED = {"one set of credentials": _CREDENTIALS, "one client certificate": _CERTIFICATE, "plain_http": ("plain_http",)}
+_OWNED = {"credentials": _CREDENTIALS, "a client certificate": _CERTIFICATE, "plain_http": ("plain_http",)}
 _DEFAULTED = ("validate_certs", "ca_path")
 # The options that have a form for each side; all others hold for both.
 SIDED = ("registry", *_CREDENTIALS, *_CERTIFICATE, "plain_http", *_DEFAULTED)
@@ -69,17 +69,18 @@ class TwoRegistries:
 
     def _check_side(self, side: str, hosts: t.Sequence[str]) -> None:
         prefix = f"{side}_"
-        for what, names in (("credentials", _CREDENTIALS), ("client certificate", _CERTIFICATE)):
+        for what, names in (("credentials", _CREDENTIALS), ("a client certificate", _CERTIFICATE)):
             if len(hosts) > 1 and self._given(names, prefix):
+                others = ", or give the credentials of each registry in auth_file or auth_config" if names is _CREDENTIALS else ""
                 raise RegistryError(
-                    f"The task gives {what} by {prefix} options but reaches several registries on that side ({', '.join(hosts)}): "
-                    "use one of them in a task, or give the credentials of each in auth_file or auth_config.",
+                    f"The task sets {what} with {prefix} options, but its images on that side are in several registries ({', '.join(hosts)}): "
+                    f"use images of one registry{others}.",
                     "invalid_option",
                 )
         explicit(self._options, prefix)
         certificate = self._given(_CERTIFICATE, prefix)
         if certificate and "client_cert" not in certificate:
-            raise RegistryError(f"{prefix}client_key is given without {prefix}client_cert: give both.", "invalid_option")
+            raise RegistryError(f"The task sets {prefix}client_key without {prefix}client_cert: set both.", "invalid_option")
 
     def _check_plain(self, hosts: t.Mapping[str, t.Sequence[str]]) -> None:
         """Refuse what has no prefix where nothing says which of the registries it is for."""
@@ -90,10 +91,10 @@ class TwoRegistries:
             if any(given.values()) and not all(self._has_own(side, names) for side in SIDES):
                 reached = ", ".join(sorted({host for side in SIDES for host in hosts[side]}))
                 forms = " and ".join(f"{side}_{next(iter(given))}" for side in SIDES)
-                others = ", or give the credentials of each in auth_file or auth_config" if names is _CREDENTIALS else ""
+                others = ", or give the credentials of each registry in auth_file or auth_config" if names is _CREDENTIALS else ""
                 raise RegistryError(
-                    f"The task gives {what} but its images are in several registries ({reached}): "
-                    f"set registry to the one that is meant, or use {forms}{others}.",
+                    f"The task sets {what}, but its images are in several registries ({reached}): "
+                    f"set registry to the host that this is for, or use {forms}{others}.",
                     "invalid_option",
                 )
 

@@ -148,7 +148,7 @@ def test_parts_are_changed(name: str, changes: dict[str, str], expected: str) ->
     [
         ({"registry": "a b"}, "blank"),
         ({"registry": "http://mirror.example.com"}, "plain_http"),
-        ({"registry": "user:secret@mirror.example.com"}, "own options"),
+        ({"registry": "user:secret@mirror.example.com"}, "use the options"),
         ({"prefix": "../x"}, "not allowed"),
         ({"prefix": "Hub"}, "upper-case"),
         ({"prefix": "x" * 260}, "255"),
@@ -201,7 +201,7 @@ def test_tags_alone_are_sorted_too() -> None:
 
 @pytest.mark.parametrize("value", ["app:1", {"app:1": 1}, None, 3])
 def test_what_is_no_list_is_refused(value: t.Any) -> None:
-    with pytest.raises(AnsibleFilterError, match=f"a list of images is wanted, not {type(value).__name__}"):
+    with pytest.raises(AnsibleFilterError, match=f"expected a list of images, not {type(value).__name__}"):
         image_sort(value)
 
 

@@ -27,7 +27,7 @@ def test_options_from_variables(token_registry: FakeRegistry, run_lookup: t.Call
 
 
 def test_a_misspelt_option_is_refused_and_its_value_is_not_shown(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
-    with pytest.raises(AnsibleLookupError, match="has no option passwd, userame: ansible-doc") as caught:
+    with pytest.raises(AnsibleLookupError, match="has no option passwd, userame: run ansible-doc") as caught:
         run_lookup(["app:1"], userame="ci", passwd="s3cret", **registry.args())
     assert "s3cret" not in str(caught.value)
     assert registry.requests == []

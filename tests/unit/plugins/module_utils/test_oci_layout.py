@@ -89,7 +89,7 @@ INDEX_CASES: dict[str, tuple[dict[str, bytes | None], str, str]] = {
     "a marker that is too large": ({"oci-layout": b" " * 70_000}, "limit", "limit of 65536 bytes"),
     "no index": ({"index.json": None}, "invalid_source", "index.json"),
     "index is no JSON": ({"index.json": b"{"}, "invalid_source", "index.json in"),
-    "index is a list": ({"index.json": b"[]"}, "invalid_source", "no JSON object"),
+    "index is a list": ({"index.json": b"[]"}, "invalid_source", "not a JSON object"),
     "index is empty": ({"index.json": b'{"manifests":[]}'}, "invalid_source", "holds no image"),
     "index without manifests": ({"index.json": b"{}"}, "invalid_source", "no list of manifests"),
     "a key twice": ({"index.json": b'{"manifests":[],"manifests":[]}'}, "invalid_source", "a key twice"),

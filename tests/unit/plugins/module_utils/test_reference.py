@@ -161,6 +161,7 @@ def test_a_name_of_docker_hub_is_refused_as_it_was_written() -> None:
         ("app:" + "a" * 129, "128"),
         ("app:1:2", "not valid"),
         ("app@", "ends with '@'"),
+        ("app@latest", "write a tag after ':'"),
         ("app@md5:d41d8cd98f00b204e9800998ecf8427e", "sha256"),
         ("app@sha256:" + "A" * 64, "lower-case"),
         ("app@" + SHA256 + "@" + SHA256, "user information"),

@@ -129,7 +129,7 @@ def test_a_missing_image_and_a_missing_repository(registry: FakeRegistry, run_mo
         ("reg.example.com/app@md5:abc", "sha256"),
         ("http://reg.example.com/app:1", "plain_http: true"),
         ("reg.example.com:99999/app:1", "port"),
-        ("user:hunter22@reg.example.com/app:1", "user name and password"),
+        ("user:hunter22@reg.example.com/app:1", "options username and password"),
     ],
 )
 def test_a_bad_name(run_module: RunModule, name: str, word: str) -> None:
@@ -182,7 +182,7 @@ def test_requests_is_missing(registry: FakeRegistry, run_module_process: t.Calla
         ({"password": "some-password"}, "password without username"),
         ({"username": "u", "password": "some-password", "registry_token": "some-token"}, "several credentials"),
         ({"identity_token": "some-token", "registry_token": "other-token"}, "several credentials"),
-        ({"client_key": "/nowhere"}, "client_key is given without client_cert"),
+        ({"client_key": "/nowhere"}, "sets client_key without client_cert"),
         ({"ca_path": "/nowhere"}, "/nowhere"),
         ({"client_cert": "/nowhere"}, "/nowhere"),
         ({"timeout": 0}, "timeout"),
