@@ -222,9 +222,9 @@ class RegistryClient:
         """
         return plan_push(self._acting(), source, tags, existing, self.connection.options, before)
 
-    def predict_push(self, plan: PushPlan) -> Transferred:
-        """Return what ``execute_push`` would send."""
-        return predict(self._acting(), plan, self.connection.options)
+    def predict_push(self, plan: PushPlan, check: t.Callable[[Descriptor], None] = lambda blob: None) -> Transferred:
+        """Return what ``execute_push`` would send; each blob of that is handed to ``check`` first."""
+        return predict(self._acting(), plan, self.connection.options, check)
 
     def execute_push(self, plan: PushPlan, source: ImageSource, written: set[str] | None = None) -> Transferred:
         """Carry out ``plan``; the tags are added to ``written`` as soon as they are."""

@@ -49,7 +49,8 @@ class _Saved:
         """Return the entry in ``document``."""
         if not isinstance(document, dict):
             raise RegistryError(f"{what} is no JSON object.", "invalid_source")
-        config, layers, names = document.get("Config"), document.get("Layers") or [], document.get("RepoTags") or []
+        config, layers, names = (_value(document, key, what) for key in ("Config", "Layers", "RepoTags"))
+        layers, names = layers or [], names or []
         if not isinstance(config, str) or not all(isinstance(texts, list) and len(texts) <= MAX_DESCRIPTORS for texts in (layers, names)):
             raise RegistryError(f"{what} does not name a config, layers and tags.", "invalid_source")
         if not all(isinstance(text, str) for text in [*layers, *names]):
@@ -57,14 +58,29 @@ class _Saved:
         return cls(config, tuple(layers), tuple(names))
 
 
-class DockerArchive:
-    """One image of an archive; its manifest, which the archive does not hold, is made by ``build``."""
+def _value(document: dict[str, t.Any], name: str, what: str) -> t.Any:
+    """Return the value of ``name`` in whatever case it is written: Go takes any, and tools that are not written in it write their own."""
+    keys = [key for key in document if key.casefold() == name.casefold()]
+    if len(keys) > 1:
+        raise RegistryError(
+            f"{what} has {name} twice, as {' and '.join(quoted(key, 30) for key in keys[:5])}: readers would not agree.", "invalid_source"
+        )
+    return document[keys[0]] if keys else None
 
-    def __init__(self, store: Store, source_name: str | None) -> None:
+
+class DockerArchive:
+    """One image of an archive; its manifest, which the archive does not hold, is made by ``build``.
+
+    ``source_name`` chooses the image, unless some have one of ``configs``: then it is one of them.
+    """
+
+    def __init__(self, store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> None:
         self._store = store
         entries = self._entries()
         digests = {name: Digest.of(self._read_config(name)) for name in dict.fromkeys(saved.config for saved in entries)}
-        self._saved: _Saved = choose([Candidate(saved.names, digests[saved.config], saved) for saved in entries], source_name, store.path)
+        candidates = [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
+        chosen = [candidate for candidate in candidates if candidate.digest in configs]
+        self._saved: _Saved = choose(chosen or candidates, None if chosen else source_name, store.path)
         self._config = self._read_config(self._saved.config)
         what = f"The config {quoted(self._saved.config, 300)} in {store.path}"
         self._diff_ids = read_diff_ids(self._config, len(self._saved.layers), what)

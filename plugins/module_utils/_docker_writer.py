@@ -11,7 +11,7 @@ import os
 import typing as t
 
 from ._archive_writer import INCOMPLETE, RENAMED, ArchivePlace, Dress
-from ._compression import Allowance, Decoder, detect
+from ._compression import HEAVY, Allowance, Decoder, detect
 from ._disk import NewFile
 from ._docker_archive import DockerArchive, read_diff_ids
 from ._errors import RegistryError
@@ -89,12 +89,7 @@ class DockerArchiveWriter:
             copy_stream(stream, self._packed[blob.digest].write, check)
             return
         self._config = read_all(stream)
-        layers = self._content.root.layers
-        what = f"The config {blob.digest} of {self._content.name.full}"
-        diff_ids = read_diff_ids(self._config, len(layers), what)
-        self._diff_ids = {layer.digest: diff_id for layer, diff_id in zip(layers, diff_ids)}
-        if any(self._diff_ids[layer.digest] != diff_id for layer, diff_id in zip(layers, diff_ids)):
-            raise RegistryError(f"{what} states two digests of one layer.", "invalid_source")
+        self._diff_ids = match_layers(self._content, self._config)
 
     def finish(self, content: ImageContent, gap: Gap) -> None:
         """Write the archive and put it in its place."""
@@ -139,6 +134,17 @@ class DockerArchiveWriter:
         self._place.close()
 
 
+def match_layers(content: ImageContent, config: bytes) -> dict[Digest, Digest]:
+    """Return, by the digest of each layer, what ``config`` says it is without compression; ``invalid_source`` where the two do not fit."""
+    layers = content.root.layers
+    what = f"The config {Digest.of(config)} of {content.name.full}"
+    diff_ids = read_diff_ids(config, len(layers), what)
+    matched = {layer.digest: diff_id for layer, diff_id in zip(layers, diff_ids)}
+    if any(matched[layer.digest] != diff_id for layer, diff_id in zip(layers, diff_ids)):
+        raise RegistryError(f"{what} states two digests of one layer.", "invalid_source")
+    return matched
+
+
 class _Tar:
     """A tar being written from its first member to its last."""
 
@@ -179,7 +185,7 @@ def _decoded(file: NewFile, size: int, what: str, allowance: Allowance) -> BlobS
     with contextlib.closing(open_range()) as start:
         head = start.read(RECORD)
     codec = "" if is_header(head) else detect(head)
-    return Decoder(open_range(), codec, what, allowance=allowance) if codec else open_range()
+    return Decoder(open_range(), codec, what, HEAVY, allowance) if codec else open_range()  # one layer at a time
 
 
 def _names(content: ImageContent) -> list[str]:

@@ -15,6 +15,7 @@ import typing as t
 
 from ._errors import RegistryError
 from ._image_source import BlobStream
+from ._inside import open_inside
 from ._scrub import quoted
 
 # A fifo must not block, a terminal must not become ours; what was opened is looked at before it is read.
@@ -181,13 +182,17 @@ class MemoryFile:
 
 
 class Directory:
-    """A directory as a store: each step is opened from the one before, links are not followed, only regular files are read."""
+    """A directory as a store: each step is opened from the one before, and only regular files are read.
+
+    Links are followed where ``links`` says so and they stay inside; a step out of the directory is never taken.
+    """
 
     is_local = True
 
-    def __init__(self, descriptor: int, path: str) -> None:
+    def __init__(self, descriptor: int, path: str, links: bool = False) -> None:
         self._descriptor = descriptor
         self.path = path
+        self._links = links
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file ``name``; one that may not be read is no missing one, but an error."""
@@ -211,30 +216,19 @@ class Directory:
 
     def open(self, name: str) -> FileRange:
         """Open the file ``name`` (parts joined by "/")."""
-        *folders, last = name.split("/")
-        at = self._descriptor
         try:
-            for folder in folders:
-                at, parent = os.open(folder, _FLAGS | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=at), at
-                self._leave(parent)
-            file = _adopt(os.open(last, _FLAGS | os.O_NOFOLLOW, dir_fd=at), os.path.join(self.path, name))
+            file = _adopt(open_inside(self._descriptor, self.path, name, _FLAGS, self._links), os.path.join(self.path, name))
         except OSError as error:
             raise self._fault(name, error) from None
-        finally:
-            self._leave(at)
         return FileRange(file, 0, file.size, owned=True)
-
-    def _leave(self, descriptor: int) -> None:
-        if descriptor != self._descriptor:
-            os.close(descriptor)
 
     def _fault(self, name: str, error: OSError) -> RegistryError:
         if error.errno == errno.ENOENT:
             return MissingFile(name, self.path)
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             return RegistryError(
-                f"{quoted(name, 300)} in {self.path} is a symbolic link, or lies behind one or behind a file: links are not followed, "
-                "copy the layout with its links resolved.",
+                f"{quoted(name, 300)} in {self.path} is a symbolic link, or lies behind one or behind a file: links that lead out of the folder are "
+                "not followed, copy the layout with its links resolved.",
                 "invalid_source",
             )
         return unreadable(os.path.join(self.path, name), error)
@@ -256,7 +250,7 @@ def open_path(path: str) -> LocalFile | Directory:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-        return Directory(descriptor, path)
+        return Directory(descriptor, path, links=True)
     return _adopt(descriptor, path)
 
 

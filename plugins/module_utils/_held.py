@@ -13,7 +13,7 @@ from ._files import Store
 from ._image_content import ImageContent, ImageName
 from ._image_source import BLOCK
 from ._manifest import Descriptor, Manifest
-from ._oci_layout import open_blob, read_index, read_manifest
+from ._oci_layout import check_version, open_blob, read_index, read_manifest
 from ._reference import Digest
 
 
@@ -28,6 +28,7 @@ class Held:
     @classmethod
     def read(cls, store: Store) -> Held:
         """Return what ``store`` holds; ``invalid_source`` where it cannot be understood."""
+        check_version(store)
         return cls(store, *read_index(store))
 
     def entries_with(self, name: ImageName, entry: dict[str, t.Any]) -> list[dict[str, t.Any]]:

@@ -100,6 +100,15 @@ def copy_stream(stream: BlobStream, write: t.Callable[[bytes], t.Any], check: t.
         write(block)
 
 
+def drain(stream: BlobStream) -> None:
+    """Read ``stream`` to its end and close it; one that verifies its content raises what is wrong with it."""
+    try:
+        while stream.read(BLOCK):
+            pass
+    finally:
+        stream.close()
+
+
 def read_config(stream: BlobStream, config: Descriptor, where: str) -> dict[str, t.Any]:
     """Return the config of an image, which lies ``where`` and has at most 8 MiB, and close its stream."""
     what = f"The config {config.digest} in {where}"

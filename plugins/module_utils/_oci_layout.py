@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import typing as t
 
 from ._errors import RegistryError
@@ -36,7 +37,6 @@ def reading_source() -> t.Iterator[None]:
 
 def read_index(store: Store) -> tuple[dict[str, t.Any], list[Descriptor]]:
     """Return index.json, and the images that it names."""
-    check_version(store)
     document = load_object(read_file(store, INDEX, MAX_MANIFEST), MAX_MANIFEST, f"{INDEX} in {store.path}", "invalid_source")
     entries = document.get("manifests")
     if not isinstance(entries, list) or len(entries) > MAX_DESCRIPTORS:
@@ -45,13 +45,38 @@ def read_index(store: Store) -> tuple[dict[str, t.Any], list[Descriptor]]:
         return document, [Descriptor.parse(entry, f"Entry {number} of {INDEX} in {store.path}") for number, entry in enumerate(entries)]
 
 
-def find_root(store: Store, source_name: str | None) -> Descriptor:
-    """Return the entry of index.json that ``source_name`` means, or the only one."""
-    _document, roots = read_index(store)
-    candidates = [
-        Candidate(tuple(root.annotations[key] for key in _NAMES if root.annotations.get(key)), root.digest, root) for root in roots
-    ]
-    return t.cast(Descriptor, choose(candidates, source_name, store.path))
+def find_root(store: Store, source_name: str | None) -> Manifest:
+    """Return the image that ``source_name`` means, or the only one: an entry of index.json, or index.json itself where that is the image."""
+    document, roots = read_index(store)
+    whole = _whole_index(store, document, roots)
+    if whole is not None and not source_name:
+        return whole
+    candidates = [Candidate(() if whole else _entry_names(root), root.digest, root) for root in roots]
+    if whole is not None:
+        candidates.append(Candidate(_entry_names(roots[0]), whole.digest, whole))
+    chosen: Descriptor | Manifest = choose(candidates, source_name, store.path)
+    return chosen if isinstance(chosen, Manifest) else read_manifest(store, chosen)
+
+
+def _whole_index(store: Store, document: dict[str, t.Any], roots: t.Sequence[Descriptor]) -> Manifest | None:
+    """Return index.json as an index where it is one multi-platform image.
+
+    Then it lists no images with names of their own, but one for each platform, and what attests them.
+    """
+    if len({root.digest for root in roots}) < 2 or len({_entry_names(root) for root in roots}) > 1:
+        return None
+    images = [(entry, root) for entry, root in zip(document["manifests"], roots) if not root.is_attestation]
+    platforms = {json.dumps(entry.get("platform"), sort_keys=True) for entry, root in images if root.platform}
+    if not images or len(platforms) < len(images):
+        return None
+    try:
+        return Manifest.parse(read_file(store, INDEX, MAX_MANIFEST), what=f"{INDEX} in {store.path}")
+    except RegistryError:
+        return None
+
+
+def _entry_names(root: Descriptor) -> tuple[str, ...]:
+    return tuple(root.annotations[key] for key in _NAMES if root.annotations.get(key))
 
 
 def check_version(store: Store) -> None:
@@ -131,10 +156,10 @@ class LayoutImage:
     corrupt before its first byte is sent.
     """
 
-    def __init__(self, store: Store, root: Descriptor) -> None:
+    def __init__(self, store: Store, root: Manifest) -> None:
         self._store = store
         self._known: dict[Digest, FileState | None] = {}
-        self._root = self.manifest(root)
+        self._root = root
 
     @property
     def is_local(self) -> bool:
@@ -170,10 +195,14 @@ class LayoutImage:
         """Whether all manifests and blobs of the image, or of each image of the index, are there."""
         return all(self._has_all(manifest) for manifest in self._reachable())
 
-    def find_image(self, config: Digest) -> Manifest | None:
-        """Return the single image with this config, if all of it is there."""
-        found = (manifest for manifest in self._reachable() if manifest.config and manifest.config.digest == config)
-        return next((manifest for manifest in found if self._has_all(manifest)), None)
+    def find_image(self, is_wanted: t.Callable[[Manifest], bool]) -> Manifest | None:
+        """Return a single image that ``is_wanted``, if all of it is there."""
+        return next((manifest for manifest in self._reachable() if is_wanted(manifest) and self._has_all(manifest)), None)
+
+    @property
+    def configs(self) -> frozenset[Digest]:
+        """The configs of the image, or of each image of the index that is there."""
+        return frozenset(manifest.config.digest for manifest in self._reachable() if manifest.config)
 
     def _has_all(self, manifest: Manifest) -> bool:
         needed = [blob for blob in manifest.blobs if not blob.is_foreign] + [child for child in manifest.children if child.is_manifest]

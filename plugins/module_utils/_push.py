@@ -9,7 +9,7 @@ import typing as t
 
 from ._client import RegistryClient
 from ._errors import NotFound, RegistryError
-from ._image_source import ImageSource
+from ._image_source import ImageSource, drain
 from ._manifest import Manifest
 from ._module import RegistryModule
 from ._oci_layout import LayoutImage
@@ -42,7 +42,7 @@ def push(
             source = choose_platforms(source, platforms, path)
             _check_digest(image, source.root, path)
             plan = client.plan_push(source, identifiers, params["existing"], known)
-            _carry_out(module, client, image, plan, source)
+            _carry_out(module, client, image, plan, source, not isinstance(opened, LayoutImage))
         finally:
             source.close()
     finally:
@@ -64,13 +64,16 @@ def _check_digest(image: Reference, root: Manifest, path: str) -> None:
         )
 
 
-def _carry_out(module: RegistryModule, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource) -> None:
+def _carry_out(
+    module: RegistryModule, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource, is_made: bool
+) -> None:
     if module.changes(plan.before, plan.after, image.name):
         written: set[str] = set()
         module.done = lambda: written
         transferred = client.execute_push(plan, source, written)
     else:
-        transferred = client.predict_push(plan)
+        # The layers of a docker save archive were read and checked when its manifest was made.
+        transferred = client.predict_push(plan, (lambda blob: None) if is_made else lambda blob: drain(source.open_blob(blob)))
     _log(module, transferred)
     module.result.update(transfer_result(image, plan, transferred))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
+import threading
 import typing as t
 from dataclasses import dataclass
 
-from ._compression import HEAVY, Allowance, Decoder, GzipStream, detect
+from ._compression import HEAVY, LIGHT, Allowance, Decoder, GzipStream, TooMuchMemory, detect
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._files import FileRange, LocalFile, Store
@@ -91,19 +92,27 @@ class LayerPacker:
         self._tmpdir = tmpdir
         self._cancellation = cancellation
         self._allowance = allowance
+        self._heavy = threading.Lock()  # one layer at a time that takes much memory
 
     def pack(self, name: str, diff_id: Digest) -> Layer:
         """Return the layer in the file ``name``, whose content without compression has the digest ``diff_id``."""
-        with contextlib.closing(self._store.open(name)) as file:
-            return self._pack(_Begun(file), name, diff_id)
+        try:
+            return self._open_and_pack(name, diff_id, LIGHT)
+        except TooMuchMemory:
+            with self._heavy:
+                return self._open_and_pack(name, diff_id, HEAVY)
 
-    def _pack(self, file: _Begun, name: str, diff_id: Digest) -> Layer:
+    def _open_and_pack(self, name: str, diff_id: Digest, memory: int) -> Layer:
+        with contextlib.closing(self._store.open(name)) as file:
+            return self._pack(_Begun(file), name, diff_id, memory)
+
+    def _pack(self, file: _Begun, name: str, diff_id: Digest, memory: int) -> Layer:
         codec = "" if is_header(file.head) else detect(file.head)
         if codec in _SENT_AS_THEY_ARE:
-            return self._as_it_is(file, name, diff_id, codec)
+            return self._as_it_is(file, name, diff_id, codec, memory)
 
         def decoded(stream: BlobStream) -> BlobStream:
-            return self._decoded(stream, name, codec) if codec else stream
+            return self._decoded(stream, name, codec, memory) if codec else stream
 
         def open_tar() -> BlobStream:
             return decoded(self._store.open(name))
@@ -121,12 +130,12 @@ class LayerPacker:
             raise
         return layer
 
-    def _decoded(self, stream: BlobStream, name: str, codec: str) -> Decoder:
-        return Decoder(stream, codec, f"The layer {quoted(name, 300)} in {self._store.path}", HEAVY, self._allowance)
+    def _decoded(self, stream: BlobStream, name: str, codec: str, memory: int) -> Decoder:
+        return Decoder(stream, codec, f"The layer {quoted(name, 300)} in {self._store.path}", memory, self._allowance)
 
-    def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str) -> Layer:
+    def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str, memory: int) -> Layer:
         packed = _Counted(file)
-        tar = _Counted(self._decoded(packed, name, codec), diff_id.algorithm)
+        tar = _Counted(self._decoded(packed, name, codec, memory), diff_id.algorithm)
         self._drain(tar)
         self._drain(packed)  # what may follow the compressed stream belongs to the blob as well
         self._check(tar, name, diff_id)

@@ -9,7 +9,9 @@ import typing as t
 
 from ._errors import RegistryError
 from ._files import SAVED_IMAGES, Directory, Store, open_path
-from ._oci_layout import INDEX, MARKER, LayoutImage, find_root
+from ._flat_store import FlatStore, read_single_manifest
+from ._oci_layout import INDEX, MARKER, LayoutImage, blob_path, check_version, find_root, read_index, read_manifest
+from ._reference import Digest
 from ._scrub import quoted
 
 if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads archives is imported where there is one
@@ -19,7 +21,7 @@ Opened = t.Union[LayoutImage, "DockerArchive"]
 
 
 def open_source(path: str, source_name: str | None = None) -> Opened:
-    """Open the image at ``path``, an OCI layout or an archive; ``source_name`` chooses where there are several.
+    """Open the image at ``path``, an OCI layout, a tree of ``dir:`` or an archive; ``source_name`` chooses where there are several.
 
     Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``unsupported``,
     ``limit``, ``missing_library``.
@@ -47,23 +49,32 @@ def _open_store(path: str) -> Store:
 
 def _open_image(store: Store, source_name: str | None) -> Opened:
     if store.has(MARKER) and store.has(INDEX):
+        check_version(store)
         return _open_mixed(store, source_name) if store.has(SAVED_IMAGES) else LayoutImage(store, find_root(store, source_name))
-    if not isinstance(store, Directory) and store.has(SAVED_IMAGES):
-        return _open_saved(store, source_name)
+    if store.has(SAVED_IMAGES):
+        flat = FlatStore(store)
+        manifest = read_single_manifest(store)
+        if manifest is not None:
+            return LayoutImage(flat, manifest)
+        if not isinstance(store, Directory):
+            return _open_mixed(flat, source_name) if store.has(INDEX) else _open_saved(store, source_name)
     raise RegistryError(f"{store.path} {_no_image(store)}", "invalid_source")
 
 
-def _open_saved(store: Store, source_name: str | None) -> DockerArchive:
+def _open_saved(store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> DockerArchive:
     from ._docker_archive import DockerArchive
 
-    return DockerArchive(store, source_name)
+    return DockerArchive(store, source_name, configs)
 
 
 def _no_image(store: Store) -> str:
     from ._archive import Archive
 
     if not isinstance(store, Archive):
-        return f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}."
+        needed = f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}"
+        if store.has(SAVED_IMAGES):
+            return f"{needed}. If it is an unpacked archive of docker save, name the archive, or pack it again with tar."
+        return f"{needed}, or {SAVED_IMAGES} as skopeo's dir: writes it."
     inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
     if inner:
         return f"holds an OCI layout in the directory {quoted(inner[0][: -len(MARKER) - 1], 100)}, not at its top: make the archive from within it."
@@ -73,25 +84,40 @@ def _no_image(store: Store) -> str:
 
 
 def _open_mixed(store: Store, source_name: str | None) -> Opened:
-    """Open an archive of Docker 25 or later, which is a layout as well.
+    """Open an archive of docker save with an index.json: that of Docker 25 or later, which is a layout as well, or of apko.
 
     The layout counts, with all its platforms, unless its layers are not compressed (Docker's own store) or some of it was left out
     (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is pushed, as the
     manifest that it had where that is there.
     """
+    layout = _find_layout(store, source_name)
+    if layout is not None and layout.is_complete and not layout.is_uncompressed:
+        return layout
+    saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
+    for whole in [layout] if layout is not None else _every_layout(store):
+        manifest = whole.find_image(saved.is_image_of)
+        if manifest is not None:
+            image = LayoutImage(store, manifest)
+            return saved if image.is_uncompressed else image
+    return saved
+
+
+def _find_layout(store: Store, source_name: str | None) -> LayoutImage | None:
     try:
-        layout: LayoutImage | None = LayoutImage(store, find_root(store, source_name))
+        return LayoutImage(store, find_root(store, source_name))
     except RegistryError as error:
         # The two know an image by different names. What is wrong for both is told by the second.
         if error.kind != "invalid_source":
             raise
-        layout = None
-    if layout is not None and layout.is_complete and not layout.is_uncompressed:
-        return layout
-    saved = _open_saved(store, source_name)
-    manifest = layout.find_image(saved.config_digest) if layout is not None else None
-    if manifest is not None:
-        image = LayoutImage(store, manifest.descriptor())
-        if not image.is_uncompressed:
-            return image
-    return saved
+        return None
+
+
+def _every_layout(store: Store) -> t.Iterator[LayoutImage]:
+    """Yield each image that index.json names and whose manifest is there; none where it cannot be read."""
+    try:
+        _document, roots = read_index(store)
+    except RegistryError:
+        return
+    for root in roots:
+        if root.is_manifest and store.has(blob_path(root.digest)):
+            yield LayoutImage(store, read_manifest(store, root))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ._errors import NotFound, damaged
+from ._errors import NotFound, RegistryError, damaged
 from ._image_source import BlobStream, ImageSource, read_config
-from ._manifest import ATTESTATION, Descriptor, Manifest
+from ._manifest import ATTESTATION, CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
 from ._platform import Platform
 
 _ATTESTED = "vnd.docker.reference.digest"
@@ -69,14 +69,19 @@ def check_platforms(image: ImageSource, platforms: t.Iterable[Platform], what: s
 
 
 def image_config(image: ImageSource, where: str) -> dict[str, t.Any]:
-    """Return the config of a single image, which lies ``where``; an empty one where it is no JSON."""
+    """Return the config of a single image, which lies ``where``; an empty one where it is no image's config and no JSON object."""
     config = t.cast(Descriptor, image.root.config)
-    if "json" not in config.media_type:
+    is_known = config.media_type in CONFIG_TYPES
+    if not is_known and ("json" not in config.media_type or config.size > MAX_CONFIG):
         return {}
     try:
         return read_config(image.open_blob(config), config, where)
     except NotFound as error:
         raise damaged(error, f"The image {image.root.digest} of {where} lacks its config {config.digest}") from None
+    except RegistryError as error:
+        if is_known or error.kind not in ("invalid_response", "limit"):
+            raise
+        return {}
 
 
 def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str, registry: str | None = None) -> Manifest:

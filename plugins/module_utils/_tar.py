@@ -22,6 +22,7 @@ _REGULAR, _LINKS, _DIRECTORY = (b"0", b"\0"), (b"1", b"2"), b"5"
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _OCTAL = re.compile(rb"[0-7]*")
 _LENGTH = re.compile(rb"([0-9]{1,7}) ")
+_ROOTED = re.compile(r"\A/+(?=oci-layout\Z|index\.json\Z|blobs/)")  # so layouts of the buildpacks are packed; no path in full is meant
 _SIZE = re.compile(rb"[0-9]{1,18}")
 
 
@@ -56,7 +57,7 @@ class Members(dict[str, Member]):
 
     def add(self, name: str, member: Member) -> None:
         """Enter a member under its plain name; one that no path inside the archive can name is left out."""
-        plain = normalize(name)
+        plain = normalize(_ROOTED.sub("", name))
         if not plain or len(plain) > MAX_NAME or len(member.link) > MAX_NAME:
             return
         if plain in self:

@@ -13,7 +13,7 @@ from ._api import RepositoryApi
 from ._download import walk
 from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
-from ._image_source import BLOCK, ImageSource
+from ._image_source import ImageSource, drain
 from ._manifest import Descriptor, Manifest
 from ._reference import Digest, is_digest
 from ._referrers import add_referrer
@@ -139,12 +139,24 @@ def _present(api: RepositoryApi, children: t.Sequence[tuple[Descriptor, Manifest
     return frozenset(digest for digest in digests if found[str(digest)] is not None)
 
 
-def predict(api: RepositoryApi, plan: PushPlan, options: TransferOptions) -> Transferred:
-    """Return what executing ``plan`` would send, found by HEAD: a missing blob counts as sent, it may be mounted instead."""
+def predict(
+    api: RepositoryApi, plan: PushPlan, options: TransferOptions, check: t.Callable[[Descriptor], None] = lambda blob: None
+) -> Transferred:
+    """Return what executing ``plan`` would send, found by HEAD: a missing blob counts as sent, it may be mounted instead.
+
+    Each of those is handed to ``check``, which raises what sending it would raise.
+    """
     result = Transferred()
     wanted = {blob.digest for blob in plan.blobs()} if plan.writes else set()
     every = plan.blobs(every=True) if plan.is_there else []
-    there = fan_out(lambda blob: blob.digest not in wanted or api.has_blob(blob), every, options.workers)
+
+    def is_there(blob: Descriptor) -> bool:
+        if blob.digest not in wanted or api.has_blob(blob):
+            return True
+        check(blob)
+        return False
+
+    there = fan_out(is_there, every, options.workers)
     for blob, exists in zip(every, there):
         result.add("existing" if exists else "uploaded", blob)
     return result
@@ -222,12 +234,7 @@ class Execution:
 
     def _check(self, blob: Descriptor) -> None:
         """Read a local blob to its end: a corrupt one is found before its first byte is sent."""
-        stream = self._source.open_blob(blob)
-        try:
-            while stream.read(BLOCK):
-                pass
-        finally:
-            stream.close()
+        drain(self._source.open_blob(blob))
 
     def _write_root(self, plan: PushPlan) -> None:
         tags = plan.writes

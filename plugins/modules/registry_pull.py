@@ -54,7 +54,8 @@ options:
       - V(oci-archive) is a layout in one tar file, the same bytes for the same image whenever and wherever it is pulled.
       - V(docker-archive) is what C(docker load) and C(podman load) read. It holds a single image, whose layers are decompressed and checked against the
         image's config. An index needs one of O(platforms), an artifact or an image with layers that may not be distributed fails with the error kind
-        V(unsupported), a layer that does not match the config with V(digest_mismatch).
+        V(unsupported), a layer that does not match the config with V(digest_mismatch), and one that takes more than 80 MiB of memory to decompress, as zstd
+        with a window over 64 MiB does, with V(limit).
       - What is decompressed has no limit but the space on the disk; gzip makes a thousand bytes of one where somebody wants that. Take images of strangers
         in one of the other formats, which keep layers as they are.
       - Layers compressed by zstd need Python 3.14 or the Python package zstandard for V(docker-archive); without, the task fails with the error kind
@@ -170,7 +171,17 @@ import typing as t
 from ..module_utils._disk import disk_errors
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
-from ..module_utils._pull import DOCKER_ARCHIVE, FORMATS, LAYOUT, Destination, execute_pull, open_destination, plan_pull, pull_result
+from ..module_utils._pull import (
+    DOCKER_ARCHIVE,
+    FORMATS,
+    LAYOUT,
+    Destination,
+    check_pull,
+    execute_pull,
+    open_destination,
+    plan_pull,
+    pull_result,
+)
 from ..module_utils._reference import Reference
 
 State = dict[str, t.Any]
@@ -221,6 +232,8 @@ def _pull(module: RegistryModule, image: Reference, platforms: t.Sequence[Platfo
     params = module.params
     client = module.client(image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
+    if module.check_mode and params["format"] == DOCKER_ARCHIVE:
+        check_pull(plan)
     before, after = _plan_attributes(module, destination)
     if module.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
         if plan.gap.before != plan.gap.after:

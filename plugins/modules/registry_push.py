@@ -11,8 +11,8 @@ short_description: Push an image from a file or directory to a registry
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Pushes an image or multi-platform index from an OCI layout directory, an OCI archive or a C(docker save) archive, with the fewest requests and
-    without sending a byte that is there.
+  - Pushes an image or multi-platform index from an OCI layout directory, an OCI archive, a C(docker save) archive or a C(dir:) directory of C(skopeo) and
+    C(podman), with the fewest requests and without sending a byte that is there.
   - Each blob is checked against its digest before it is sent; children go before the index and tags come last, so that no tag ever points to something
     incomplete.
   - An interrupted push can simply be run again; what arrived is not sent a second time.
@@ -31,8 +31,11 @@ attributes:
 options:
   path:
     description:
-      - The image on the host that runs the task, an OCI layout directory, an OCI archive or a C(docker save) archive. Archives may be plain or
-        compressed by gzip, bzip2, xz or zstd; what a file is, is found by looking at it, not by its name.
+      - The image on the host that runs the task, an OCI layout directory, an OCI archive, a C(docker save) archive, or a directory as C(skopeo copy) writes
+        it for C(dir:) and C(podman save) with C(--format docker-dir). Archives may be plain or compressed by gzip, bzip2, xz or zstd; what a file is, is
+        found by looking at it, not by its name.
+      - Where C(index.json) lists one image for each platform, without names, it is itself the multi-platform index, and is pushed as it is.
+      - Symbolic links in a directory are followed as long as they stay in it. One that leads out fails with the error kind V(invalid_source).
       - A relative path begins in the folder of the playbook where the connection is local, and in the user's home folder on other hosts.
       - A compressed archive, or a compressed layer in it, may unpack to 3 GiB, or to 1100 times its size where that is more. One that unpacks to more fails
         with the error kind V(limit) before any content is sent; decompress it first where you trust it.

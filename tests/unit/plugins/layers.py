@@ -12,7 +12,8 @@ LAYERS = {
         "_challenge _headers _fanout _backtracking _patterns _certificate"
     ),
     "Files, archives, credentials of this host": (
-        "_image_source _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _docker_archive _source _subset "
+        "_image_source _inside _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _flat_store "
+        "_docker_archive _source _subset "
         "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _keychain"
     ),
     "Requests: trusted, authorized, redirected, retried": "_origin _reach _proxies _tls _connections _transport _answers _retry _auth _exchange",

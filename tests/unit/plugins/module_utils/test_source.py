@@ -109,7 +109,7 @@ def test_layers_that_are_not_compressed_are_compressed(tmp_path: Path) -> None:
 
 def test_names_that_only_one_of_the_two_knows(tmp_path: Path) -> None:
     path = mixed(tmp_path, IMAGE, [{**saved(IMAGE), "RepoTags": ["local/name:3"]}])
-    assert read(path, "local/name:3")[0] is DockerArchive
+    assert read(path, "local/name:3")[:2] == (LayoutImage, IMAGE.digest)
     assert read(path, "docker.io/library/app:1")[0] is LayoutImage
     with refused("invalid_source", "has no image 'other'", "local/name:3"):
         open_source(path, "other")

@@ -20,6 +20,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import (
     put,
     tree,
 )
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import zstd
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 FORMATS = ["oci-archive", "docker-archive"]
@@ -141,4 +142,50 @@ def test_zstd_needs_a_library(registry: FakeRegistry, run_module_process: t.Call
     failed = run_module_process("registry_pull", arguments, hide=["zstandard", "compression"]).failure("missing_library")
     assert "zstandard" in failed.msg
     assert "ansible_python_interpreter" in failed.msg
+    assert tree(tmp_path) == {}
+
+
+# Compression that takes much memory
+
+
+@pytest.mark.parametrize("window", [24, 25, 26])
+def test_a_layer_in_zstd_with_a_large_window_is_decompressed(registry: FakeRegistry, pull: Pull, tmp_path: Path, window: int) -> None:
+    content = _with_window(window, "a", "b")
+    put(registry, "app", "1.0", content)
+    pull().ok()
+    assert contents(tmp_path / "app.tar")["Layers"] == [f"{images.digest_of(tar)[7:]}.tar" for tar in content.layer_tars]
+    assert pull().ok().changed is False
+
+
+def test_a_window_that_takes_too_much_memory_is_refused(registry: FakeRegistry, pull: Pull, tmp_path: Path) -> None:
+    put(registry, "app", "1.0", _with_window(27, "a"))
+    result = pull()
+    assert (result.error["kind"], tree(tmp_path)) == ("limit", {})
+    assert "80 MiB of memory" in result.msg
+
+
+def _with_window(window: int, *seeds: str) -> images.Content:
+    """An image with layers in zstd that state this window."""
+    content = images.image(layers=seeds, compression="zstd")
+    packed = [zstd(tar, window) for tar in content.layer_tars]
+    document = content.document
+    for layer, raw in zip(document["layers"], packed):
+        layer.update(digest=images.digest_of(raw), size=len(raw))
+    raw = images.to_json(document)
+    blobs = {**content.blobs, **{images.digest_of(layer): layer for layer in packed}}
+    return images.Content(
+        raw, content.media_type, {images.digest_of(raw): (content.media_type, raw)}, blobs, {}, content.config, content.layer_tars
+    )
+
+
+@pytest.mark.parametrize("change", ["one less", "two of one"])
+def test_check_mode_finds_a_config_that_does_not_fit_the_layers(registry: FakeRegistry, pull: Pull, tmp_path: Path, change: str) -> None:
+    content = images.image(layers=["a", "b"])
+    document = content.document
+    document["layers"] = document["layers"][:1] * (1 if change == "one less" else 2)
+    raw = images.to_json(document)
+    put(registry, "app", "1.0", images.Content(raw, content.media_type, {images.digest_of(raw): (content.media_type, raw)}, content.blobs))
+    predicted, result = pull(check=True), pull()
+    assert predicted.failed
+    assert (predicted.msg, predicted.error["kind"]) == (result.msg, result.error["kind"])
     assert tree(tmp_path) == {}
