@@ -115,8 +115,8 @@ class Authenticator:
             return None
         if not credentials.username:
             raise RegistryError(
-                f"The registry {self._transport.trust.registry.authority} wants a user name and a password, "
-                "but an identity_token is given, which only token servers take.",
+                f"The registry {self._transport.trust.registry.authority} asks for a user name and a password, "
+                "but the task sets identity_token, which only token servers accept: set username and password instead.",
                 "unauthorized",
             )
         self._check_wire()
@@ -160,7 +160,7 @@ class Authenticator:
         realm = self._check_realm(challenge, credentials)
         service = challenge.parameters.get("service", "")
         if len(service) > _MAX_PARAMETER or any(len(scope) > _MAX_PARAMETER for scope in scopes):
-            raise RegistryError("The registry's challenge is longer than any sensible one: it is refused.", "limit")
+            raise RegistryError("The WWW-Authenticate header of the registry is too long: it is refused.", "limit")
         if credentials:
             self._check_wire(realm.origin)
         answer = self._ask(realm, service, scopes, credentials)

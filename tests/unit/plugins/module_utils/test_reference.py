@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import requests
 import urllib3
-from ansible_collections.ocitools.registry.plugins.module_utils._host import check_host
+from ansible_collections.ocitools.registry.plugins.module_utils._host import check_host, parse_host
 from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest, Reference, split_base
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
@@ -194,27 +194,6 @@ def test_the_longest_names_and_tags_are_taken() -> None:
     refusal(Reference.parse, "quay.io/" + "a" * 248, kind="invalid_reference")
 
 
-_UNSET_PARTS = ("", ":1.2", ":", "/", "@" + SHA256, "app:", "app:@" + SHA256, "app@", "app@sha256:", "/app", "/app:1", "//app", "https://")
-
-
-@pytest.mark.parametrize("base", [None, "reg.example.com", "reg.example.com/team"])
-@pytest.mark.parametrize("name", [*_UNSET_PARTS, "org/:1", "org//app", "https:///app"])
-def test_a_variable_without_a_value_in_a_name_is_recognised(name: str, base: str | None) -> None:
-    assert "a variable seems to be empty" in refusal(Reference.parse, name, base, kind="invalid_reference").message
-
-
-@pytest.mark.parametrize(
-    "name", ["quay.io/", "quay.io/:1", "quay.io//app", "quay.io:/app", "registry:5000/", ":5000/app", "docker://quay.io/"]
-)
-def test_a_variable_without_a_value_beside_a_registry_is_recognised(name: str) -> None:
-    assert "a variable seems to be empty" in refusal(Reference.parse, name, kind="invalid_reference").message
-
-
-@pytest.mark.parametrize("base", ["", "/", "/team", ":5000", "reg.example.com:", "reg.example.com:/team", "https://", "https:///v2/"])
-def test_a_variable_without_a_value_in_a_registry_is_recognised(base: str) -> None:
-    assert "a variable seems to be empty" in refusal(split_base, base, kind="invalid_reference").message
-
-
 @pytest.mark.parametrize(
     "base",
     [
@@ -251,7 +230,7 @@ def test_a_base_that_is_no_registry_is_refused(base: str) -> None:
     ],
 )
 def test_t39_user_information_is_refused_and_never_shown(text: str) -> None:
-    for call in (Reference.parse, split_base, check_host):
+    for call in (Reference.parse, split_base, check_host, parse_host, lambda name: Reference.parse_beside(name, "reg.example.com/team")):
         assert_clean(refusal(call, text, kind="invalid_reference").message, SECRET)
 
 
@@ -285,6 +264,15 @@ def test_a_base_is_parsed_or_refused(base: str, name: str) -> None:
         assert image is None
     if image is not None:
         assert image.registry == split_base(base)[0]
+
+
+@quick
+@given(mixed("localhost", "quay.io", "app", ":5000", "/", "@", ":1.0", "https://", "http://", "[::1]", "..", SHA256))
+def test_a_name_beside_a_registry_is_its_own_or_relative_and_never_one_of_docker_hub(name: str) -> None:
+    image = parsed(Reference.parse_beside, name, "reg.example.com/team")
+    if image is not None:
+        assert image == parsed(Reference.parse, name) or image == parsed(Reference.parse, name, "reg.example.com/team")
+        assert image.registry != "docker.io"
 
 
 @quick
