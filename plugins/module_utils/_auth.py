@@ -18,6 +18,7 @@ from ._credentials import Credentials
 from ._errors import RegistryError
 from ._json import load_object
 from ._origin import Origin, Target
+from ._proxies import refusal_in_clear
 from ._retry import Retry
 from ._scrub import is_secret
 from ._transport import Answer, Transport
@@ -209,6 +210,11 @@ class Authenticator:
     def _send(self, method: str, target: Target, headers: t.Mapping[str, str], body: bytes | None = None) -> Answer:
         def attempt() -> Answer:
             answer = self._transport.attempt(method, target, headers, body, token_server=True)
+            page = answer.content_type == "text/html"
+            by_proxy = refusal_in_clear(answer.proxy, target.origin, answer.status, answer.headers, page)
+            if by_proxy is not None:
+                answer.close()
+                raise by_proxy
             if answer.status == 200:
                 answer.load(MAX_TOKEN_BODY, f"The answer of the token server {target.origin.authority}")
             return answer

@@ -16,7 +16,7 @@ from ._credentials import Credentials
 from ._errors import NotFound, RegistryError
 from ._headers import MAX_WARNING, parse_warnings
 from ._origin import Target
-from ._proxies import proxy_refusal, refusal_in_clear
+from ._proxies import refusal_in_clear
 from ._retry import Retry
 from ._scrub import clean
 from ._transport import Answer, Transport
@@ -167,9 +167,6 @@ class Exchange:
             self.shown = self.shown or (own and shows_registry(answer))
             if own:
                 self._pass_warnings(answer.headers.get("Warning", ""))
-            if answer.status == 407:
-                answer.close()
-                raise proxy_refusal(answer.proxy, target.origin.authority, 407)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not location:
                 return answer

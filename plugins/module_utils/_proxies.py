@@ -18,6 +18,7 @@ from ._errors import RegistryError
 from ._origin import IPAddress, Origin
 from ._scrub import clean
 
+PROXY_WANTS_CREDENTIALS = 407
 _TUNNEL = re.compile(r"tunnel connection failed: ([0-9]{3})", re.IGNORECASE)
 _REFUSALS = frozenset({403, 502, 503, 504})  # with which proxies refuse, or say that they do not reach a host
 _STAMPS = ("X-Squid-Error", "Proxy-Status", "Proxy-Agent")  # headers that proxies put into answers of their own
@@ -32,19 +33,23 @@ def environ_proxy(origin: Origin) -> str | None:
     if _is_excepted(origin, os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""):
         return None
     proxies = getproxies_environment()
-    proxy = proxies.get(origin.scheme) or proxies.get("all")
-    try:
-        parts = urlsplit(proxy if not proxy or "://" in proxy else f"http://{proxy}")
-        usable = not proxy or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        usable = False
-    if not usable:
+    proxy = (proxies.get(origin.scheme) or proxies.get("all") or "").strip()
+    if proxy and not _is_usable(proxy):
         raise RegistryError(
             "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
             "of the password percent-encoded.",
             "invalid_option",
         )
     return proxy or None
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        whole = parts.netloc.rpartition("@")[2] == proxy_name(proxy)  # no part of a password has ended it
+        return whole and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_excepted(origin: Origin, no_proxy: str) -> bool:
@@ -119,7 +124,7 @@ def describe_proxy(causes: t.Sequence[BaseException], proxy: str) -> RegistryErr
 
 def proxy_refusal(proxy: str, where: str, status: int, doubt: str = "") -> RegistryError:
     """Return the error that says that ``proxy`` keeps us from ``where`` with ``status``; ``doubt`` says who else may have done it."""
-    if status == 407:
+    if status == PROXY_WANTS_CREDENTIALS:
         fault, passing = "wants a user name and password, or others than it was given: put them into its URL in the environment", False
     elif status == 403:
         fault, passing = f"does not allow connections to it ({status}): have it allowed, or put it into NO_PROXY", False

@@ -11,6 +11,8 @@ import threading
 from ._errors import RegistryError
 from ._origin import Origin, Resolver, Trust, classify, resolve
 
+_THIS_MACHINE = frozenset({"localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"})
+
 
 class Reach:
     """The addresses of the hosts of one registry, and what kind of address each host had when it was first connected to."""
@@ -95,7 +97,7 @@ def _moved(host: str) -> RegistryError:
 
 def _spelled(host: str, port: int) -> list[str]:
     """Return the address that a host is by its spelling; raises OSError for a name."""
-    if host == "localhost" or host.endswith(".localhost"):
+    if host in _THIS_MACHINE or host.endswith(".localhost"):
         return ["127.0.0.1"]
     try:
         return [str(ipaddress.ip_address(host.strip("[]")))]

@@ -16,7 +16,7 @@ from . import _connections
 from ._errors import RegistryError
 from ._headers import parse_count
 from ._origin import Origin, Target, Trust, resolve
-from ._proxies import describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
+from ._proxies import PROXY_WANTS_CREDENTIALS, describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
 from ._reach import Reach
 from ._scrub import clean
 from ._tls import TlsOptions
@@ -155,6 +155,9 @@ class Transport:
             raise
         except _connections.transport_errors() as error:
             raise describe_failure(error, target.origin, proxy_name(proxy)) from None
+        if response.status_code == PROXY_WANTS_CREDENTIALS:
+            response.close()
+            raise proxy_refusal(proxy_name(proxy), target.origin.authority, PROXY_WANTS_CREDENTIALS)
         return Answer(response, method, target, proxy_name(proxy))
 
     def _adapter(self, standing: str, encrypted: bool) -> t.Any:

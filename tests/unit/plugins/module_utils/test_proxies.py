@@ -82,6 +82,15 @@ def test_nor_is_its_refusal(run_module: RunModule, proxy: Proxy, scheme: str, st
     assert result.error["status"] == status
 
 
+def test_nor_is_the_token_server_blamed_that_it_does_not_reach(guarded: FakeRegistry, run_module: RunModule, proxy: Proxy) -> None:
+    proxy.routes["reg.example:5000"] = guarded.host
+    challenge = 'Bearer realm="http://auth.reg.example/token",service="x",scope="repository:app:pull"'
+    guarded.on("get_manifest", before_auth=True).answer(401, {"WWW-Authenticate": challenge})
+    result = _ask(run_module, "http", details="config", auth_hosts=["auth.reg.example"])
+    assert f"The proxy {proxy.server.host}" in result.failure("network").msg
+    assert "on the way to auth.reg.example does not reach it (502)" in result.msg
+
+
 def test_a_proxy_is_not_blamed_for_what_the_registry_denies(registry: FakeRegistry, run_module: RunModule, proxy: Proxy) -> None:
     proxy.routes["reg.example:5000"] = registry.host
     registry.on("get_manifest").answer(403, code="DENIED")
@@ -181,6 +190,8 @@ def test_no_proxy_is_read_as_other_tools_read_it(
         ({"HTTPS_PROXY": "http://a:1", "https_proxy": "http://b:1"}, "http://b:1"),
         ({"HTTPS_PROXY": "", "ALL_PROXY": "http://c:1"}, "http://c:1"),
         ({"https_proxy": "a:1"}, "a:1"),
+        ({"https_proxy": " http://a:1 "}, "http://a:1"),
+        ({"https_proxy": "http://DOMAIN\\user:password@a:1"}, "http://DOMAIN\\user:password@a:1"),
         ({"HTTP_PROXY": "http://b:1"}, None),
     ],
 )

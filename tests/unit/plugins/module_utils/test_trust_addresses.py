@@ -154,6 +154,8 @@ def test_t47_nor_does_a_host_that_is_allowed_move(make_registry: MakeRegistry, n
         "[64:ff9b::a9fe:a9fe]",
         "localhost",
         "registry.localhost",
+        "localhost.localdomain",
+        "ip6-loopback",
     ],
 )
 def test_t48_a_proxy_is_not_asked_for_an_inner_address(

@@ -194,7 +194,14 @@ def test_t11_the_password_of_a_proxy_is_never_shown(
 
 
 @pytest.mark.parametrize(
-    "proxy", ["http://user:pr[xy-pass@127.0.0.1:1", "socks5h://user:prxy-pass@127.0.0.1:1", "http://user:pr\u2100xy-pass@h:1", "http://:1"]
+    "proxy",
+    [
+        "http://user:pr[xy-pass@127.0.0.1:1",
+        "socks5h://user:prxy-pass@127.0.0.1:1",
+        "http://user:pr\u2100xy-pass@h:1",
+        "http://:1",
+        "http://prxy-pass#@h:1",
+    ],
 )
 def test_t11_a_proxy_of_no_use_is_said_and_not_shown(
     registry: FakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, proxy: str
