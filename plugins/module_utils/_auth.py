@@ -117,7 +117,7 @@ class Authenticator:
         if not credentials.username:
             raise RegistryError(
                 f"The registry {self._transport.trust.registry.authority} asks for a user name and a password, "
-                "but the task sets identity_token, which only token servers accept: set username and password instead.",
+                "but only an identity token is known for it, which token servers alone accept: set username and password instead.",
                 "unauthorized",
             )
         self._check_wire()

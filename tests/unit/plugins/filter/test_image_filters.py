@@ -97,6 +97,11 @@ def test_a_name_that_breaks_a_rule_names_the_rule(name: str, rule: str) -> None:
         image_parse(name)
 
 
+def test_a_name_that_names_a_registry_beside_one_with_a_prefix_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^image_parse: .*names a registry itself; leave out one of the two"):
+        image_parse("quay.io/org/db:16", "registry.example.com/team")
+
+
 @pytest.mark.parametrize("value", [1.10, None, ["app"], {"a": 1}, True, b"app"])
 def test_what_is_no_text_is_refused(value: t.Any) -> None:
     for call in (image_parse, image_name, lambda item: image_sort([item])):
@@ -123,6 +128,7 @@ def test_any_text_gives_parts_or_a_clear_word(text: str) -> None:
     [
         ("alpine:3.20", {}, "docker.io/library/alpine:3.20"),
         ("alpine:3.20", {"registry": "mirror.example.com"}, "mirror.example.com/library/alpine:3.20"),
+        ("alpine:3.20", {"registry": "https://mirror.example.com/v2/"}, "mirror.example.com/library/alpine:3.20"),
         ("alpine:3.20", {"registry": "mirror.example.com/hub"}, "mirror.example.com/hub/library/alpine:3.20"),
         ("alpine:3.20", {"registry": "mirror.example.com:5000", "prefix": "hub"}, "mirror.example.com:5000/hub/library/alpine:3.20"),
         ("alpine:3.20", {"registry": "mirror.example.com/a", "prefix": "b/c"}, "mirror.example.com/a/b/c/library/alpine:3.20"),
