@@ -19,6 +19,8 @@ from ._origin import Target
 from ._reference import Digest, check_tag, is_digest
 from ._transport import Answer
 
+_FAULTS = frozenset(range(500, 600))
+
 
 @dataclass(frozen=True)
 class Head:
@@ -145,13 +147,16 @@ class RepositoryApi:
     # Blobs (end-2, end-10)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Tell whether the repository holds the blob."""
+        """Tell whether the repository shows that it holds the blob, so that it need not be sent."""
         answer = self.send("HEAD", self.url(f"blobs/{descriptor.digest}"))
         if answer.status == 200:
             answer.finish()
-            if answer.length is None:
+            if answer.length is None or answer.coding:
                 return _digest_header(answer) == descriptor.digest or not is_page(answer.content_type, b"")
             return answer.length == descriptor.size
+        if answer.status == 403 and answer.target.origin == self.exchange.origin:
+            answer.finish()
+            return False  # some registries deny what is absent, even to those who may send it
         failure = self.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}")
         if isinstance(failure, NotFound):
             return False
@@ -175,7 +180,9 @@ class RepositoryApi:
         query = f"?mount={quote(str(mount), safe=':')}" + (f"&from={quote(source, safe='/')}" if source else "") if mount else ""
         target = self.url(f"blobs/uploads/{query}")
         merged = merge_scopes(self.scopes, scopes)
-        answer = self.exchange.send("POST", target, merged, self.repository, {"Content-Length": "0"}, b"", reference=self.name)
+        # A registry that fails at a mount has refused it: the blob is sent instead, not the question again.
+        final = _FAULTS if mount else frozenset()
+        answer = self.exchange.send("POST", target, merged, self.repository, {"Content-Length": "0"}, b"", self.name, final=final)
         self.exchange.shown = self.exchange.shown or (answer.status in (201, 202) and "Location" in answer.headers)
         return answer
 
@@ -216,4 +223,4 @@ def _digest_header(answer: Answer) -> Digest | None:
 
 
 def _head(answer: Answer) -> Head:
-    return Head(_digest_header(answer), answer.content_type, answer.length)
+    return Head(_digest_header(answer), answer.content_type, None if answer.coding else answer.length)

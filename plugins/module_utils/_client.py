@@ -21,7 +21,7 @@ from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
 from ._subset import check_platforms, image_config
-from ._tagging import TagMap, find_digest, find_digests, write_tags
+from ._tagging import TagMap, find_digest, find_digests, find_states, write_tags
 from ._transfer import (
     Execution,
     PushPlan,
@@ -248,6 +248,10 @@ class RegistryClient:
     def find_tags(self, tags: t.Sequence[str]) -> TagMap:
         """Return the digest of each tag, None for those that are absent."""
         return find_digests(self.api, check_tags(tags), self.connection.options.workers)
+
+    def find_states(self, tags: t.Sequence[str], existing: str) -> TagMap:
+        """Return the digest of each tag as far as a write with the policy ``existing`` has to know it, None also where it may not be told."""
+        return find_states(self.api, check_tags(tags), self.connection.options.workers, existing)
 
     def tag_manifest(self, manifest: Manifest, tags: t.Sequence[str], written: set[str] | None = None) -> None:
         """Put ``manifest``, which the repository has, under each tag, byte by byte as it is; add those that are done to ``written``."""

@@ -85,7 +85,7 @@ class CopyTask:
         return copied
 
     def _run(self) -> Copied:
-        before = self._destination.find_tags(self._copy.tags) if self._copy.tags else None
+        before = self._destination.find_states(self._copy.tags, self._options.existing) if self._copy.tags else None
         unchanged = self._compare_digests(before) if before else None
         if unchanged is not None:
             return unchanged

@@ -10,7 +10,7 @@ import typing as t
 
 from ._api import RepositoryApi
 from ._errors import RegistryError
-from ._headers import parse_content_range
+from ._headers import parse_content_range, parse_part
 from ._image_source import BLOCK, BlobStream, VerifiedBlob
 from ._manifest import MAX_MANIFESTS, Descriptor, Manifest
 from ._reference import Digest
@@ -88,15 +88,28 @@ class RegistryBlob:
 
     def _ask(self, start: int) -> Answer:
         try:
-            return self._api.get_blob(self._descriptor.digest, start)
+            answer = self._api.get_blob(self._descriptor.digest, start)
         except RegistryError as error:
             # A request without an answer was repeated already; an answer may be another one next time.
             error.passing = error.passing and error.status is not None
             raise
+        if answer.coding == "gzip" and self._is_as_stored(answer):
+            answer.coding = ""
+        return answer
+
+    def _is_as_stored(self, answer: Answer) -> bool:
+        """Tell whether a body that is called compressed is the blob itself: stores name so the coding that a layer was made with."""
+        size, length = self._descriptor.size, answer.length
+        if answer.status == 200:
+            return length == size if length is not None else self._descriptor.media_type.endswith("gzip")
+        part = parse_part(answer.headers.get("Content-Range"))
+        return part is not None and part[1] == size and length in (None, part[0])
 
     def _start_of(self, answer: Answer) -> int | None:
         if answer.status == 200:
             return 0
+        if answer.coding:
+            return None  # a part of what is compressed cannot be joined to the blob
         start = parse_content_range(answer.headers.get("Content-Range")) if answer.status == 206 else None
         return start if start in (0, self._position) else None
 

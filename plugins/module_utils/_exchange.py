@@ -67,11 +67,13 @@ class Exchange:
         reference: str | None = None,
         retried: bool = True,
         whole: tuple[int, str] | None = None,
+        final: t.Collection[int] = (),
     ) -> Answer:
         """Return the final answer to a request; ``body`` is bytes, or called for a fresh body at each attempt.
 
         With ``retried`` false only authorization is repeated: the caller knows better how to go on. With ``whole``, the largest
-        size and what it is, the body of a 200 is read at once, so that one cut short is asked for again.
+        size and what it is, the body of a 200 is read at once, so that one cut short is asked for again. A status in ``final`` is an answer
+        for good.
         """
 
         def attempt() -> Answer:
@@ -82,11 +84,11 @@ class Exchange:
                 answer.load(*whole)
             return answer
 
-        return self._run(attempt, self._retries if retried else 0, reference)
+        return self._run(attempt, self._retries if retried else 0, reference, final)
 
-    def _run(self, attempt: t.Callable[[], Answer], retries: int, reference: str | None = None) -> Answer:
+    def _run(self, attempt: t.Callable[[], Answer], retries: int, reference: str | None = None, final: t.Collection[int] = ()) -> Answer:
         try:
-            return Retry(retries).run(attempt)
+            return Retry(retries, final=final).run(attempt)
         except RegistryError as error:
             error.registry = error.registry or self.registry
             error.reference = error.reference or reference

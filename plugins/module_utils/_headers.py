@@ -11,7 +11,7 @@ MAX_WARNING = 4096
 _MAX_LINK = 16384
 _COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
 _RECEIVED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
 _WARNING = re.compile(rf'299 [^ ]+ "((?:[^"\\]|\\.){{0,{MAX_WARNING}}})"', re.ASCII)
 _LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"(?:[^"\\]|\\.)*")*)')
 _BARE_LINK = re.compile(r"""\s*["']?([^\s<>"';]+)["']?\s*(;.*)""", re.DOTALL)
@@ -36,6 +36,12 @@ def parse_content_range(value: str | None) -> int | None:
     """Return the first byte that a Content-Range (``bytes <first>-<last>/<all>``) names."""
     match = _CONTENT_RANGE.fullmatch((value or "").strip())
     return int(match.group(1)) if match and int(match.group(1)) <= int(match.group(2)) else None
+
+
+def parse_part(value: str | None) -> tuple[int, int | None] | None:
+    """Return the length of the part that a Content-Range names, and of the whole (None where that is not told)."""
+    match = _CONTENT_RANGE.fullmatch((value or "").strip())
+    return (int(match.group(2)) - int(match.group(1)) + 1, parse_count(match.group(3))) if match else None
 
 
 def parse_warnings(value: str | None) -> list[str]:

@@ -18,7 +18,7 @@ from ._reference import Reference, is_digest
 from ._results import total_size, transfer_result
 from ._source import Opened, open_source
 from ._subset import choose_platforms
-from ._tagging import TagMap
+from ._tagging import TagMap, hides
 from ._transfer import PushPlan, Transferred
 
 if t.TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _find_pushed(client: RegistryClient, saved: DockerArchive, identifiers: t.Se
             known[tag] = None
             continue
         except RegistryError as error:
-            if error.kind not in _OTHER:
+            if error.kind not in _OTHER and not hides(error):
                 raise
             continue
         known[tag] = manifest.digest

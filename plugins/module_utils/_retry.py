@@ -17,16 +17,20 @@ from ._transport import Answer
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 60.0
+_YEAR = 366 * 86400.0
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 _LONGEST_PAUSE = 5.0  # between looks at what takes its time
 
 
 def parse_retry_after(value: str, now: float) -> float | None:
-    """Return the seconds that a Retry-After header asks for (never negative), None where it says nothing sensible."""
+    """Return the seconds that a Retry-After header asks for (never negative), None where it says nothing sensible.
+
+    A number that is a Unix time of this year is the time to come back at, as some registries write it.
+    """
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
-        return float(text)
+        return max(float(text) - now, 0.0) if abs(float(text) - now) < _YEAR else float(text)
     if not re.fullmatch(r"[A-Za-z]{3,9},? [ -~]{10,40}", text, re.ASCII):
         return None
     try:
@@ -40,8 +44,9 @@ def parse_retry_after(value: str, now: float) -> float | None:
 class Retry:
     """Counts the further attempts of one request and waits between them."""
 
-    def __init__(self, retries: int, sleep: t.Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, retries: int, sleep: t.Callable[[float], object] = time.sleep, *, final: t.Collection[int] = ()) -> None:
         self._left = retries
+        self._final = final
         self._delay = _FIRST_DELAY
         self._sleep = sleep
         self._waited = 0.0
@@ -51,7 +56,7 @@ class Retry:
 
         Errors: ``rate_limited`` where the registry asks for more than a minute.
         """
-        if answer.status not in RETRIED:
+        if answer.status not in RETRIED or answer.status in self._final:
             return False
         asked = parse_retry_after(answer.headers.get("Retry-After", ""), time.time())
         if asked is not None and asked > LONGEST_RETRY_AFTER:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ._api import RepositoryApi
+from ._auth import TokenRefused
 from ._errors import NotFound, RegistryError
 from ._fanout import fan_out
 from ._manifest import Manifest
@@ -33,6 +34,28 @@ def find_digest(api: RepositoryApi, identifier: str) -> Digest | None:
 def find_digests(api: RepositoryApi, identifiers: t.Sequence[str], workers: int) -> TagMap:
     """Return the digest of each tag, None for those that are not there."""
     return dict(zip(identifiers, fan_out(lambda tag: find_digest(api, tag), identifiers, workers)))
+
+
+def hides(error: RegistryError) -> bool:
+    """Tell whether a failed look at a tag may mean that it is absent: some registries answer 403 then, even to those who may push."""
+    return error.kind == "denied" and error.status == 403 and not isinstance(error, TokenRefused)
+
+
+def find_states(api: RepositoryApi, identifiers: t.Sequence[str], workers: int, existing: str) -> TagMap:
+    """Return the digest of each tag as far as a write with the policy ``existing`` has to know it: None also where it may not be told."""
+
+    def find(identifier: str) -> Digest | None:
+        try:
+            return find_digest(api, identifier)
+        except RegistryError as error:
+            if not hides(error):
+                raise
+            if existing == "overwrite" or is_digest(identifier):
+                return None
+            error.message += f" With existing: {existing} it has to be known whether the tag is there."
+            raise
+
+    return dict(zip(identifiers, fan_out(find, identifiers, workers)))
 
 
 def align(states: TagMap, manifest: Manifest) -> TagMap:

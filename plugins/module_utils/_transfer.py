@@ -17,7 +17,7 @@ from ._image_source import ImageSource, drain
 from ._manifest import Descriptor, Manifest
 from ._reference import Digest, is_digest
 from ._referrers import add_referrer
-from ._tagging import TagMap, align, apply_policy, find_digest, find_digests, write_tags
+from ._tagging import TagMap, align, apply_policy, find_states, write_tags
 from ._upload import Upload
 from ._ways import Ways
 
@@ -122,20 +122,21 @@ def plan_push(
     ``before`` is what some of them are on, as far as that is known.
     """
     root, seen = source.root, before or {}
-    found = find_digests(api, [name for name in identifiers if name not in seen], options.workers)
+    found = find_states(api, [name for name in identifiers if name not in seen], options.workers, existing)
     before = align({name: seen[name] if name in seen else found[name] for name in identifiers}, root)
     after = apply_policy(before, root.digest, existing, api.name)
     if all(before[tag] == after[tag] for tag in before):
         return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
     known = any(digest == root.digest for digest in before.values())
-    root_present = known or (not is_digest(identifiers[0]) and find_digest(api, str(root.digest)) is not None)
+    root_present = known or (not is_digest(identifiers[0]) and bool(_present(api, [root.digest], options.workers)))
     children = tuple(walk(source, root))
-    return PushPlan(root, before, after, root_present, children, _present(api, children, options.workers))
+    return PushPlan(
+        root, before, after, root_present, children, _present(api, [child.digest for child, _manifest in children], options.workers)
+    )
 
 
-def _present(api: RepositoryApi, children: t.Sequence[tuple[Descriptor, Manifest]], workers: int) -> frozenset[Digest]:
-    digests = [child.digest for child, _manifest in children]
-    found = find_digests(api, [str(digest) for digest in digests], workers)
+def _present(api: RepositoryApi, digests: t.Sequence[Digest], workers: int) -> frozenset[Digest]:
+    found = find_states(api, [str(digest) for digest in digests], workers, "overwrite")
     return frozenset(digest for digest in digests if found[str(digest)] is not None)
 
 

@@ -13,6 +13,7 @@ import typing as t
 from urllib.parse import unquote
 
 from . import _connections
+from ._coding import GzipBody, find_coding
 from ._errors import RegistryError
 from ._headers import parse_count
 from ._origin import Origin, Target, Trust, resolve
@@ -37,8 +38,10 @@ class Answer:
         self.headers: t.Mapping[str, str] = response.headers
         self.abroad = False  # whether another host than the registry was asked on the way to it
         self.length = parse_count(self.headers.get("Content-Length"))
+        self.coding = find_coding(self.headers.get("Content-Encoding", ""))  # "" where the body is as it is; only gzip is undone
         self._count = 0
         self._content: bytes | None = None
+        self._unpacked: GzipBody | None = None
 
     @property
     def content_type(self) -> str:
@@ -47,11 +50,18 @@ class Answer:
 
     def read(self, amount: int) -> bytes:
         """Return up to ``amount`` bytes of the body, b"" at its end; a body cut short is a ``network`` error."""
-        if self.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        if not self.coding:
+            return self._read_raw(amount)
+        if self.coding != "gzip":
             raise RegistryError(
                 f"{self.target.origin.authority} sent a body with a Content-Encoding that was not asked for: it is refused.",
                 "invalid_response",
             )
+        if self._unpacked is None:
+            self._unpacked = GzipBody(self._read_raw, self.target.origin.authority)
+        return self._unpacked.read(amount)
+
+    def _read_raw(self, amount: int) -> bytes:
         try:
             block: bytes = self._response.raw.read(amount, decode_content=False)
         except _connections.transport_errors(reading=True) as error:
@@ -68,13 +78,15 @@ class Answer:
         if self._content is not None:
             return self._content
         parts: list[bytes] = []
+        size = 0
         with self:
             while True:
                 block = self.read(min(limit + 1, 1024 * 1024))
                 if not block:
                     return b"".join(parts)
                 parts.append(block)
-                if self._count > limit:
+                size += len(block)
+                if size > limit:
                     raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
 
     def load(self, limit: int, what: str) -> None:

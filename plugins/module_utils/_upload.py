@@ -82,7 +82,7 @@ class Upload:
             answer.finish()
             self._ways.mounts = True
             return None
-        if 400 <= answer.status < 500 and answer.status != 429:
+        if 400 <= answer.status < 600 and answer.status != 429:
             answer.finish()  # "not mountable" is no error; but a host that refuses its own blobs has to be asked first
             self._ways.ignores_mount = self._ways.ignores_mount or (own and not self._ways.mounts)
             return self._sender.start()

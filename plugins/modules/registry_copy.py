@@ -97,6 +97,7 @@ options:
       - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
         anything of that image is written. A tag that is on the same digest is never a conflict.
       - It is so for the tags of signatures as well.
+      - A registry that answers 403 for what is absent hides whether there is such a tag. With V(overwrite) it is written all the same.
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite

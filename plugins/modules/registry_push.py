@@ -78,6 +78,7 @@ options:
     description:
       - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
         anything is written.
+      - A registry that answers 403 for what is absent hides whether there is such a tag. With V(overwrite) it is written all the same.
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite

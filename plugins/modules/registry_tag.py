@@ -43,6 +43,7 @@ options:
     description:
       - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it and lists it in RV(kept_images), V(fail) fails
         with the error kind V(conflict) before anything is written. A tag that is on the same digest is never a conflict.
+      - A registry that answers 403 for what is absent hides whether there is such a tag. With V(overwrite) it is written all the same.
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite
@@ -189,7 +190,7 @@ def main() -> None:
         expected = parse_expected(module.params["expected_digest"])
         platform = Platform.parse(module.params["platform"]) if module.params["platform"] else None
         client = module.client(source, "pull", "push")
-        before = client.find_tags(tags)
+        before = client.find_states(tags, module.params["existing"])
         root, manifest = _find_source(client, source, platform, expected, before)
         before = align(before, manifest) if manifest else before
         after = apply_policy(before, root.digest, module.params["existing"], source.name)

@@ -153,9 +153,24 @@ def test_wrong_bytes_are_refused(registry: FakeRegistry, pull: t.Any, fault: str
     assert len(ranges(registry)) == 1
 
 
-def test_a_compressed_body_is_refused(registry: FakeRegistry, pull: t.Any) -> None:
+def test_a_body_that_was_compressed_on_the_way_is_unpacked(registry: FakeRegistry, pull: t.Any) -> None:
     layer(registry).gzip()
-    assert "Content-Encoding" in pull(registry).failure("invalid_response").msg
+    pull(registry).ok()
+    assert len(ranges(registry)) == 1
+
+
+def test_a_compressed_body_that_breaks_off_is_begun_anew(registry: FakeRegistry, pull: t.Any) -> None:
+    layer(registry, times=2).gzip().truncate(3 * MIB)
+    pull(registry).ok()
+    assert ranges(registry)[0] == ""
+
+
+@pytest.mark.parametrize("coding", ["gzip", "aws-chunked", "none", "identity", "aws-chunked, gzip"])
+def test_a_layer_that_is_stored_with_its_own_coding_is_taken_as_it_is(registry: FakeRegistry, pull: t.Any, coding: str) -> None:
+    layer(registry, nth=1).headers({"Content-Encoding": coding}).truncate(3 * MIB)
+    layer(registry, nth=2).headers({"Content-Encoding": coding})
+    pull(registry).ok()
+    assert ranges(registry) == ["", f"bytes={3 * MIB}-"]
 
 
 def test_a_body_in_chunks_that_breaks_off_is_resumed(registry: FakeRegistry, pull: t.Any) -> None:

@@ -124,6 +124,16 @@ def test_a_mount_that_is_refused_is_no_error(make_registry: MakeRegistry, run_mo
     assert registry.counts().get("put_upload", 0) == 0
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_fault_at_a_mount_is_a_mount_that_was_refused(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, waits: list[float], status: int
+) -> None:
+    registry.on("mount", times=None).answer(status)
+    result = run_module("registry_push", registry.args(path=layout(tmp_path, image("a", "b")), name="app:1.0", mount_from=["base"])).ok()
+    assert len(result["uploaded_blobs"]) == 3
+    assert (waits, registry.gaps()) == ([], [])
+
+
 def test_a_host_that_ignores_mount_gets_no_large_blob_twice(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     registry = make_registry(mount="ignored")
     content = images.image(layers=[images.layer_tar("large", LARGE)], compression="")
