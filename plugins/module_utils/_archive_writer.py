@@ -11,21 +11,22 @@ import stat
 import typing as t
 
 from ._archive import Archive
-from ._disk import Folder, NewFile, check_parent, default_mode
+from ._disk import NewFile, default_mode
 from ._errors import RegistryError
-from ._files import LocalFile, open_path
+from ._files import LocalFile, unreadable
 from ._held import Held
 from ._image_content import LAYOUT_VERSION, Gap, ImageContent, ImageName, layout_index
 from ._image_source import BlobStream, copy_stream
 from ._manifest import Descriptor, Manifest
 from ._oci_layout import INDEX, MARKER, blob_path
+from ._place import Found, Place, find
 from ._reference import Digest
 from ._tar_writer import end_of, header, padded
 
 INCOMPLETE = "incomplete"
 RENAMED = "under another name, or not alone"
 
-Dress = t.Callable[[str], t.Any]
+Dress = t.Callable[[Found], t.Any]
 
 
 class ArchivePlace:
@@ -38,15 +39,11 @@ class ArchivePlace:
         self.path = path
         self._private = private
         self._dress = dress
-        self.real = os.path.realpath(path)
-        check_parent(path, self.real)
-        folder, self._name = os.path.split(self.real)
+        place = Place(path)
+        self._folder, self._name = place.folder, place.name
+        self.surroundings = place.surroundings
         self._label = hashlib.sha256(os.fsencode(self._name)).hexdigest()[:16]
         self._mode = default_mode()
-        try:
-            self._folder = Folder.open(folder)
-        except OSError as error:
-            raise RegistryError(f"{folder} cannot be opened: {error.strerror}.", "local_io") from None
         self._there = self._folder.stat(self._name)
         if self._there is not None and not stat.S_ISREG(self._there.st_mode):
             self._folder.close()
@@ -57,9 +54,12 @@ class ArchivePlace:
         """Open the archive that is there; None where there is none, or a file that is none."""
         if self._there is None:
             return None
-        opened = open_path(self.real)
         try:
-            return Archive(t.cast(LocalFile, opened))
+            opened = LocalFile(self._folder.open_file(self._name), self.path)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        try:
+            return Archive(opened)
         except RegistryError:
             opened.close()
             return None
@@ -88,14 +88,13 @@ class ArchivePlace:
             file.inherit(self._there)
         if not self._private:
             file.open_to(self._mode if self._there is None else stat.S_IMODE(self._there.st_mode))
-        self._dress(file.path)
+        self._dress(Found(file.path, file.descriptor, False, False))
         file.place(self._name)
         self._folder.sync()
 
-    def files(self) -> t.Iterator[tuple[str, bool]]:
-        """Yield the archive, if there is one; it is no folder."""
-        if self._folder.stat(self._name):
-            yield self.real, False
+    def files(self) -> t.Iterator[Found]:
+        """Yield the archive, if there is one."""
+        return find(self._folder, self._name)
 
     def close(self) -> None:
         """Close the folder."""
@@ -183,8 +182,13 @@ class OciArchiveWriter:
         if self._file is not None:
             self._place.put(self._file)
 
-    def files(self) -> t.Iterator[tuple[str, bool]]:
-        """Yield the archive, if there is one; it is no folder."""
+    @property
+    def surroundings(self) -> Found:
+        """The folder that the archive is in."""
+        return self._place.surroundings
+
+    def files(self) -> t.Iterator[Found]:
+        """Yield the archive, if there is one."""
         return self._place.files()
 
     def close(self) -> None:

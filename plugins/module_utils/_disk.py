@@ -49,13 +49,6 @@ def disk_errors(path: str) -> t.Iterator[None]:
         raise disk_error(path, error) from None
 
 
-def check_parent(path: str, real: str) -> None:
-    """Refuse a ``path`` (``real`` without links) in a folder that is not there."""
-    parent = os.path.dirname(real)
-    if not os.path.isdir(parent):
-        raise RegistryError(f"{path} cannot be written: the folder {parent} does not exist, create it first.", "local_io")
-
-
 def default_mode() -> int:
     """Return the mode that the umask gives to new files; call it while there is one thread."""
     mask = os.umask(0o077)
@@ -81,11 +74,6 @@ class Folder:
         self.descriptor = descriptor
         self.path = path
 
-    @classmethod
-    def open(cls, path: str) -> Folder:
-        """Open a directory; raises ``OSError``."""
-        return cls(os.open(path, _FOLDER_FLAGS), path)
-
     def child(self, name: str, mode: int | None = None) -> Folder | None:
         """Open a directory in this one; None where it is not there and no ``mode`` says to make it."""
         path = os.path.join(self.path, name)
@@ -101,6 +89,10 @@ class Folder:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     raise
         raise RegistryError(f"{path} is a symbolic link or a file instead of a folder: nothing is written there.", "local_io")
+
+    def open_file(self, name: str) -> t.BinaryIO:
+        """Open a file for reading; raises ``OSError``, for a link too."""
+        return open(os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor), "rb", buffering=0)
 
     def names(self) -> list[str]:
         """Return what is in the directory, in order."""

@@ -19,6 +19,7 @@ from ._files import SAVED_IMAGES, FileRange, LocalFile, MemoryFile, read_all
 from ._image_content import Gap, ImageContent, ImageName
 from ._image_source import BlobStream, copy_stream
 from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
+from ._place import Found
 from ._reference import Digest
 from ._scrub import clean
 from ._tar import RECORD, is_header
@@ -89,7 +90,12 @@ class DockerArchiveWriter:
             copy_stream(stream, self._packed[blob.digest].write, check)
             return
         self._config = read_all(stream)
-        self._diff_ids = match_layers(self._content, self._config)
+        layers = self._content.root.layers
+        what = f"The config {blob.digest} of {self._content.name.full}"
+        diff_ids = read_diff_ids(self._config, len(layers), what)
+        self._diff_ids = {layer.digest: diff_id for layer, diff_id in zip(layers, diff_ids)}
+        if any(self._diff_ids[layer.digest] != diff_id for layer, diff_id in zip(layers, diff_ids)):
+            raise RegistryError(f"{what} states two digests of one layer.", "invalid_source")
 
     def finish(self, content: ImageContent, gap: Gap) -> None:
         """Write the archive and put it in its place."""
@@ -123,8 +129,13 @@ class DockerArchiveWriter:
                 "digest_mismatch",
             )
 
-    def files(self) -> t.Iterator[tuple[str, bool]]:
-        """Yield the archive, if there is one; it is no folder."""
+    @property
+    def surroundings(self) -> Found:
+        """The folder that the archive is in."""
+        return self._place.surroundings
+
+    def files(self) -> t.Iterator[Found]:
+        """Yield the archive, if there is one."""
         return self._place.files()
 
     def close(self) -> None:
@@ -132,17 +143,6 @@ class DockerArchiveWriter:
         for file in self._packed.values():
             file.close()
         self._place.close()
-
-
-def match_layers(content: ImageContent, config: bytes) -> dict[Digest, Digest]:
-    """Return, by the digest of each layer, what ``config`` says it is without compression; ``invalid_source`` where the two do not fit."""
-    layers = content.root.layers
-    what = f"The config {Digest.of(config)} of {content.name.full}"
-    diff_ids = read_diff_ids(config, len(layers), what)
-    matched = {layer.digest: diff_id for layer, diff_id in zip(layers, diff_ids)}
-    if any(matched[layer.digest] != diff_id for layer, diff_id in zip(layers, diff_ids)):
-        raise RegistryError(f"{what} states two digests of one layer.", "invalid_source")
-    return matched
 
 
 class _Tar:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import typing as t
 
-from ._disk import Folder, NewFile, check_parent, default_mode, disk_errors, is_temporary
+from ._disk import Folder, NewFile, default_mode, is_temporary
 from ._errors import RegistryError
 from ._files import Directory, MemoryFile
 from ._held import Held
@@ -18,6 +19,7 @@ from ._image_content import FULL_NAME, LAYOUT_VERSION, TAG_NAME, Gap, ImageConte
 from ._image_source import BlobStream, copy_stream
 from ._manifest import Descriptor, Manifest
 from ._oci_layout import INDEX, MARKER, check_version
+from ._place import Found, Place, find, others_write
 from ._reference import Digest
 
 _LABEL = "layout"
@@ -34,29 +36,24 @@ class LayoutWriter:
 
     def __init__(self, path: str, append: bool = False, private: bool = False) -> None:
         self.path = path
-        self._real = os.path.realpath(path)
+        self._place = Place(path)
         self._append = append
         self._modes = (0o600, 0o700) if private else (default_mode(), 0o777)
         self._algorithms: dict[str, Folder] = {}
         self._held = Held(None, {}, ())
-        self._folder = self._open()
+        self._folder: Folder | None = None
         try:
+            self._folder = self._open()
             self._held = self._read()
         except BaseException:
             self.close()
             raise
 
     def _open(self) -> Folder | None:
-        try:
-            return Folder.open(self._real)
-        except FileNotFoundError:
-            check_parent(self.path, self._real)
-            return None
-        except NotADirectoryError:
-            where = f"{self.path} is a file" if os.path.lexists(self._real) else f"{self.path} lies below a file"
-            raise RegistryError(f"{where}: a layout is a folder, choose another path.", "local_io") from None
-        except OSError as error:
-            raise RegistryError(f"{self.path} cannot be opened: {error.strerror}.", "local_io") from None
+        found = self._place.folder.stat(self._place.name)
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise RegistryError(f"{self.path} is a file: a layout is a folder, choose another path.", "local_io")
+        return self._place.folder.child(self._place.name)
 
     def _read(self) -> Held:
         if self._folder is None:
@@ -141,10 +138,7 @@ class LayoutWriter:
     def begin(self, content: ImageContent, gap: Gap) -> None:
         """Make the folders, and remove what an ended task left behind."""
         if self._folder is None:
-            with disk_errors(self.path):
-                with contextlib.suppress(FileExistsError):  # another task has just made it
-                    os.mkdir(self._real, self._modes[1])
-                self._folder = Folder.open(self._real)
+            self._folder = t.cast(Folder, self._place.folder.child(self._place.name, self._modes[1]))
         for folder, _algorithm in self._blob_folders():
             folder.leftovers(_LABEL, remove=True)
         if self._folder.stat(MARKER) is None:
@@ -188,25 +182,31 @@ class LayoutWriter:
         with contextlib.closing(self._read()) as held:
             return layout_index(held.entries_with(content.name, content.entry()), held.document)
 
-    def files(self) -> t.Iterator[tuple[str, bool]]:
-        """Yield the path of all that belongs to the layout, and whether it is a folder."""
+    @property
+    def surroundings(self) -> Found:
+        """The folder that the layout is in."""
+        return self._place.surroundings
+
+    def files(self) -> t.Iterator[Found]:
+        """Yield all that belongs to the layout, folders before what is in them."""
         if self._folder is None:
             return
-        yield self._real, True
-        for name in (MARKER, INDEX):
-            if self._folder.stat(name):
-                yield os.path.join(self._real, name), False
-        if self._folder.stat(_BLOBS):
-            yield os.path.join(self._real, _BLOBS), True
+        yield Found(self._folder.path, self._folder.descriptor, True, others_write(self._place.folder.descriptor))
+        yield from find(self._folder, MARKER, INDEX, _BLOBS)
+        blobs = self._folder.child(_BLOBS)
+        if blobs is None:
+            return
+        with contextlib.closing(blobs):
+            for algorithm in _LENGTHS:
+                yield from find(blobs, algorithm)
         for folder, algorithm in self._blob_folders():
-            if algorithm:
-                yield folder.path, True
-                yield from ((os.path.join(folder.path, name), False) for name in folder.names() if _is_blob(algorithm, name))
+            yield from find(folder, *(name for name in folder.names() if algorithm and _is_blob(algorithm, name)))
 
     def close(self) -> None:
         """Close all folders; what is complete stays for the next run."""
         for folder in self._algorithms.values():
             folder.close()
+        self._place.close()
         self._held.close()
         if self._folder is not None:
             self._folder.close()

@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import dataclass
 
 from ._archive_writer import Dress, OciArchiveWriter
 from ._client import RegistryClient
-from ._docker_writer import DockerArchiveWriter, match_layers
+from ._docker_writer import DockerArchiveWriter
 from ._download import walk
 from ._errors import RegistryError
 from ._fanout import Cancellation, fan_out
-from ._files import read_all
 from ._image_content import Gap, ImageContent, ImageName
 from ._image_source import BlobStream, ImageSource
 from ._layout_writer import LayoutWriter
 from ._manifest import Descriptor, Manifest
+from ._place import Found
 from ._platform import Platform
 from ._reference import Digest, Reference
 from ._results import Result, blob_result, typed_result
@@ -56,8 +55,12 @@ class Destination(t.Protocol):
     def finish(self, content: ImageContent, gap: Gap) -> None:
         """Make the image visible, now that all its blobs are there."""
 
-    def files(self) -> t.Iterator[tuple[str, bool]]:
-        """Yield the path of all that is there, and whether it is a folder."""
+    @property
+    def surroundings(self) -> Found:
+        """The folder that the path is in."""
+
+    def files(self) -> t.Iterator[Found]:
+        """Yield all that is there, each open until the next one."""
 
     def close(self) -> None:
         """Release what is held; what was not finished is removed."""
@@ -150,14 +153,6 @@ def _single(client: RegistryClient, image: Reference, platforms: t.Sequence[Plat
             reference=str(image),
         )
     return manifest
-
-
-def check_pull(plan: PullPlan) -> None:
-    """Raise what ``execute_pull`` of a docker-archive would raise, as far as the config tells: whether it fits the layers."""
-    config = t.cast(Descriptor, plan.content.root.config)
-    if config.digest in {blob.digest for blob in plan.gap.blobs}:
-        with contextlib.closing(plan.source.open_blob(config)) as stream:
-            match_layers(plan.content, read_all(stream))
 
 
 def execute_pull(plan: PullPlan, destination: Destination, client: RegistryClient) -> None:

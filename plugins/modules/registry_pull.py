@@ -39,8 +39,10 @@ options:
     aliases: [image]
   path:
     description:
-      - Where the image goes on the host that runs the task, a directory for V(oci-layout), a file for the archives. It may be a symbolic link to one;
-        links inside a layout are refused.
+      - Where the image goes on the host that runs the task, a directory for V(oci-layout), a file for the archives. It may be a symbolic link to one, or
+        lie behind one; links inside a layout are refused.
+      - A symbolic link of another user, in a folder that others than the task's user and root can write, is not followed and fails with the error kind
+        V(local_io), since that user could have files changed that are not theirs. Name the path that it leads to.
       - The folder that it is in must exist. What cannot be written fails with the error kind V(local_io); the message names the path and the reason, such
         as a full disk, a missing permission or a path of the wrong type.
       - A directory that is not empty and no layout is refused. A file of another kind is replaced.
@@ -165,10 +167,9 @@ skipped_layers:
   returned: success
 """
 
-import os
 import typing as t
 
-from ..module_utils._disk import disk_errors
+from ..module_utils._attributes import Attributes
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._platform import Platform
 from ..module_utils._pull import (
@@ -176,7 +177,6 @@ from ..module_utils._pull import (
     FORMATS,
     LAYOUT,
     Destination,
-    check_pull,
     execute_pull,
     open_destination,
     plan_pull,
@@ -187,59 +187,32 @@ from ..module_utils._reference import Reference
 State = dict[str, t.Any]
 
 
-def _folder_mode(mode: t.Any) -> t.Any:
-    """Return ``mode`` for a folder: whoever may read may enter."""
-    try:
-        number = int(mode, 8) if isinstance(mode, str) else mode
-    except ValueError:
-        return mode
-    return number | (number & 0o444) >> 2 if isinstance(number, int) else number
-
-
-def _set_attributes(module: RegistryModule, path: str, is_folder: bool = False, predict: bool = False) -> dict[str, State]:
-    """Give a file or folder the mode, owner and so on that the task states, or ``predict`` that; return the states of what changes."""
-    wanted = {**module.load_file_common_arguments(module.params, path), "path": path}
-    if is_folder:
-        wanted["mode"] = _folder_mode(wanted["mode"])
-    states: dict[str, State] = {}
-    check_mode, module.check_mode = module.check_mode, module.check_mode or predict
-    try:
-        with disk_errors(path):
-            module.set_fs_attributes_if_different(wanted, False, states, expand=False)
-    finally:
-        module.check_mode = check_mode
-    return states
-
-
-def _files(destination: Destination) -> list[tuple[str, bool]]:
-    return [(path, is_folder) for path, is_folder in destination.files() if not os.path.islink(path)]
-
-
-def _plan_attributes(module: RegistryModule, destination: Destination) -> tuple[State, State]:
+def _plan_attributes(attributes: Attributes, destination: Destination) -> tuple[State, State]:
     """Return the states before and after of the attributes of what is there: of the path itself, and how many others differ."""
-    files = _files(destination)
-    if not files:
+    changes = [attributes.apply(file, predict=True) for file in destination.files()]
+    if not changes:
         # An owner or mode that does not exist is found before anything is downloaded.
-        _set_attributes(module, os.path.dirname(os.path.realpath(destination.path)), True, predict=True)
+        attributes.apply(destination.surroundings, predict=True)
         return {}, {}
-    changes = [_set_attributes(module, path, is_folder, predict=True) for path, is_folder in files]
     others = sum(map(bool, changes[1:]))
     before, after = changes[0].get("before", {}), changes[0].get("after", {})
     return {**before, **({f"{destination.path} (files with other permissions)": others} if others else {})}, after
 
 
-def _pull(module: RegistryModule, image: Reference, platforms: t.Sequence[Platform], destination: Destination) -> None:
+def _pull(
+    module: RegistryModule, image: Reference, platforms: t.Sequence[Platform], destination: Destination, attributes: Attributes
+) -> None:
     params = module.params
     client = module.client(image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
-    if module.check_mode and params["format"] == DOCKER_ARCHIVE:
-        check_pull(plan)
-    before, after = _plan_attributes(module, destination)
+    before, after = _plan_attributes(attributes, destination)
     if module.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
         if plan.gap.before != plan.gap.after:
             execute_pull(plan, destination, client)
-        for path, is_folder in _files(destination):
-            _set_attributes(module, path, is_folder)
+        for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
+            for file in destination.files():
+                if file.is_folder is are_folders:
+                    attributes.apply(file)
     module.result.update(path=params["path"], format=params["format"], **pull_result(plan))
 
 
@@ -258,11 +231,12 @@ def main() -> None:
         platforms = [Platform.parse(text) for text in params["platforms"]]
         # A mode that is added to another one needs that other one first.
         private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
+        attributes = Attributes(module, module.path())
         destination = open_destination(
-            module.path(), params["format"], params["append"], private, lambda path: _set_attributes(module, path)
+            module.path(), params["format"], params["append"], private, lambda file: attributes.apply(file, placed=False)
         )
         try:
-            _pull(module, image, platforms, destination)
+            _pull(module, image, platforms, destination, attributes)
         finally:
             destination.close()
 

@@ -14,7 +14,7 @@ LAYERS = {
     "Files, archives, credentials of this host": (
         "_image_source _inside _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _flat_store "
         "_docker_archive _source _subset "
-        "_image_content _held _disk _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _keychain"
+        "_image_content _held _disk _place _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _keychain"
     ),
     "Requests: trusted, authorized, redirected, retried": "_origin _reach _proxies _tls _connections _coding _transport _answers _retry _auth _exchange",
     "Endpoints of the distribution specification": "_api _pages _listing _referrers",
@@ -24,5 +24,5 @@ LAYERS = {
     "Clients and plans": (
         "_client _connection _two_registries _images _probe _contents _deletions _ghosts _deletion_plan _companions _copy _pull _prune_plan _prune_watch _prune"
     ),
-    "Tasks: from options to results": "_module _push _copies",
+    "Tasks: from options to results": "_module _attributes _push _copies",
 }

@@ -176,16 +176,3 @@ def _with_window(window: int, *seeds: str) -> images.Content:
     return images.Content(
         raw, content.media_type, {images.digest_of(raw): (content.media_type, raw)}, blobs, {}, content.config, content.layer_tars
     )
-
-
-@pytest.mark.parametrize("change", ["one less", "two of one"])
-def test_check_mode_finds_a_config_that_does_not_fit_the_layers(registry: FakeRegistry, pull: Pull, tmp_path: Path, change: str) -> None:
-    content = images.image(layers=["a", "b"])
-    document = content.document
-    document["layers"] = document["layers"][:1] * (1 if change == "one less" else 2)
-    raw = images.to_json(document)
-    put(registry, "app", "1.0", images.Content(raw, content.media_type, {images.digest_of(raw): (content.media_type, raw)}, content.blobs))
-    predicted, result = pull(check=True), pull()
-    assert predicted.failed
-    assert (predicted.msg, predicted.error["kind"]) == (result.msg, result.error["kind"])
-    assert tree(tmp_path) == {}
