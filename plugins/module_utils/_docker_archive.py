@@ -27,6 +27,7 @@ from ._manifest import (
     UNCOMPRESSED_TYPES,
     Descriptor,
     Manifest,
+    check_config,
 )
 from ._reference import Digest
 from ._saved_layers import Layer, LayerPacker
@@ -164,7 +165,9 @@ class DockerArchive:
 
 def read_diff_ids(config: bytes, count: int, what: str) -> list[Digest]:
     """Return the digests that a config states of its ``count`` layers when they are not compressed; ``what`` names it in errors."""
-    rootfs = load_object(config, MAX_CONFIG, what, "invalid_source").get("rootfs")
+    document = load_object(config, MAX_CONFIG, what, "invalid_source")
+    check_config(document, what, "invalid_source")
+    rootfs = document.get("rootfs")
     stated = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     texts = stated or []
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(texts) != count:

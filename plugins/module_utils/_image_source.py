@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ._errors import RegistryError
-from ._json import load_object
-from ._manifest import MAX_CONFIG, Descriptor, Manifest
+from ._json import check_twins, load_object
+from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest, check_config
 
 BLOCK = 1024 * 1024
 
@@ -120,6 +120,11 @@ def read_config(stream: BlobStream, config: Descriptor, where: str) -> dict[str,
             parts.append(stream.read(MAX_CONFIG))
             if not parts[-1]:
                 raise RegistryError(f"{what} is shorter than {config.size} bytes.", "digest_mismatch")
-        return load_object(b"".join(parts), MAX_CONFIG, what)
+        document = load_object(b"".join(parts), MAX_CONFIG, what)
+        if config.media_type in CONFIG_TYPES:
+            check_config(document, what)
+        else:
+            check_twins(document, what)
+        return document
     finally:
         stream.close()

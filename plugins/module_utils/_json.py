@@ -84,3 +84,20 @@ def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response"
     else:
         return document
     raise RegistryError(f"{what} cannot be read as JSON: {reason}.", kind)
+
+
+def check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: str, kind: str = "invalid_response") -> None:
+    """Refuse keys that some readers take for one of ``names``: Go's folds case, and two letters outside of ASCII with it."""
+    known = {name.casefold(): name for name in names}
+    for key in document:
+        if known.get(key.casefold(), key) != key:
+            raise RegistryError(f"{what} spells {known[key.casefold()]} as {key!a:.30}: readers would not agree on what it is.", kind)
+
+
+def check_twins(document: t.Any, what: str, kind: str = "invalid_response") -> None:
+    """Refuse two keys of an object that differ only in case, of which each reader takes its own."""
+    seen: dict[str, str] = {}
+    for key in document if isinstance(document, dict) else ():
+        twin = seen.setdefault(key.casefold(), key)
+        if twin != key:
+            raise RegistryError(f"{what} holds both {twin!a:.30} and {key!a:.30}: readers would not agree on what it is.", kind)

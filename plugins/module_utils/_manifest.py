@@ -9,10 +9,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ._errors import NotFound, RegistryError
-from ._json import load_object
+from ._json import check_spelling, check_twins, load_object
 from ._platform import Platform
 from ._reference import Digest
-from ._scrub import clean, quoted
+from ._scrub import clean
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -41,20 +41,14 @@ MAX_MANIFESTS = 32 * 1024 * 1024  # all of one image together
 MAX_DESCRIPTORS = 2000
 _MAX_SIZE = 2**53
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
-_ESSENTIAL = ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers")
-_DESCRIBING = ("mediaType", "digest", "size", "platform", "artifactType")
+_ESSENTIAL = ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers", "artifactType", "annotations")
+_DESCRIBING = ("mediaType", "digest", "size", "platform", "artifactType", "annotations", "urls", "data")
+_PLATFORM = ("architecture", "os", "variant", "os.version", "os.features")
+_CONFIG = (*_PLATFORM, "created", "config", "rootfs", "history")
 
 
 def _invalid(message: str) -> RegistryError:
     return RegistryError(message, "invalid_response")
-
-
-def _check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: str) -> None:
-    """Refuse keys that some readers take for one of ``names``: Go's folds case, and two letters outside of ASCII with it."""
-    known = {name.casefold(): name for name in names}
-    for key in document:
-        if known.get(key.casefold(), key) != key:
-            raise _invalid(f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: programs would not agree on its value.")
 
 
 def _text(document: dict[str, t.Any], key: str, what: str) -> str:
@@ -69,6 +63,24 @@ def _annotations(document: dict[str, t.Any], what: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise _invalid(f"The annotations of {what} are not a map of strings.")
     return dict(value)
+
+
+def _platform(document: t.Any, what: str) -> Platform | None:
+    if isinstance(document, dict):
+        check_spelling(document, _PLATFORM, f"The platform of {_lower(what)}")
+    return Platform.from_document(document)
+
+
+def check_config(document: dict[str, t.Any], what: str, kind: str = "invalid_response") -> None:
+    """Refuse the config of an image that readers would not agree on: in what it is for, what it holds, or how it runs."""
+    check_spelling(document, _CONFIG, what, kind)
+    rootfs = document.get("rootfs")
+    if isinstance(rootfs, dict):
+        check_spelling(rootfs, ("type", "diff_ids"), f"The rootfs of {_lower(what)}", kind)
+    check_twins(document.get("config"), f"The part config of {_lower(what)}", kind)
+    history = document.get("history")
+    for entry in history if isinstance(history, list) else ():
+        check_twins(entry, f"The history of {_lower(what)}", kind)
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Descriptor:
         """Return the descriptor in ``document``; ``what`` names it in errors."""
         if not isinstance(document, dict):
             raise _invalid(f"{what} is not a descriptor.")
-        _check_spelling(document, _DESCRIBING, what)
+        check_spelling(document, _DESCRIBING, what)
         size = document.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= _MAX_SIZE:
             raise _invalid(f"The size of {what} is not a number of bytes.")
@@ -99,7 +111,7 @@ class Descriptor:
             _text(document, "mediaType", what),
             digest,
             size,
-            Platform.from_document(document.get("platform")),
+            _platform(document.get("platform"), what),
             _text(document, "artifactType", what),
             _annotations(document, what),
         )
@@ -233,7 +245,7 @@ def _lower(what: str) -> str:
 
 
 def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
-    _check_spelling(document, _ESSENTIAL, what)
+    check_spelling(document, _ESSENTIAL, what)
     if "fsLayers" in document or document.get("schemaVersion") == 1:
         raise RegistryError(
             f"{what} is of Docker's schema 1, which holds no digests: push the image again with a current tool.", "unsupported"

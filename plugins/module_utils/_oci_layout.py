@@ -12,7 +12,7 @@ import typing as t
 from ._errors import RegistryError
 from ._files import FileState, Store, StoredFile, read_all, read_file
 from ._image_source import BlobStream, VerifiedBlob
-from ._json import load_object
+from ._json import check_spelling, load_object
 from ._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
 from ._reference import Digest
 from ._scrub import quoted
@@ -38,6 +38,7 @@ def reading_source() -> t.Iterator[None]:
 def read_index(store: Store) -> tuple[dict[str, t.Any], list[Descriptor]]:
     """Return index.json, and the images that it names."""
     document = load_object(read_file(store, INDEX, MAX_MANIFEST), MAX_MANIFEST, f"{INDEX} in {store.path}", "invalid_source")
+    check_spelling(document, ("manifests", "mediaType", "schemaVersion"), f"{INDEX} in {store.path}", "invalid_source")
     entries = document.get("manifests")
     if not isinstance(entries, list) or len(entries) > MAX_DESCRIPTORS:
         raise RegistryError(f"{INDEX} in {store.path} has no list of manifests, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")

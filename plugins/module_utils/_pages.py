@@ -14,7 +14,7 @@ from ._api import RepositoryApi
 from ._auth import Scopes
 from ._errors import RegistryError
 from ._headers import parse_next_link
-from ._json import load_object
+from ._json import check_spelling, load_object
 from ._origin import Target
 from ._reference import check_repository, check_tag
 from ._scrub import clean
@@ -47,6 +47,7 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
     if is_page(answer.content_type, raw):
         raise api.exchange.page_failure(answer, f"Listing the {key} of {api.name}", api.name)
     document = load_object(raw, MAX_PAGE, what, values=MAX_NAMES)
+    check_spelling(document, ("name", key), what)
     if not {key, "name" if key == "tags" else key} & document.keys():
         raise RegistryError(f"{what} is no list of {key}: check that {api.exchange.registry} is a registry.", "invalid_response")
     names = document.get(key)

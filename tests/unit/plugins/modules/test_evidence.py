@@ -52,7 +52,7 @@ def stranger(request: pytest.FixtureRequest, registry: FakeRegistry) -> FakeRegi
         ("registry_tag", {"name": "app:1", "tags": ["2"]}),
     ],
 )
-def test_a_404_of_something_else_than_a_registry_is_no_absence(
+def test_t34_a_404_of_something_else_than_a_registry_is_no_absence(
     stranger: FakeRegistry, run_module: RunModule, module: str, options: dict[str, t.Any]
 ) -> None:
     failure = run_module(module, stranger.args(**options)).failure("invalid_response")
@@ -128,7 +128,7 @@ def test_who_has_served_a_manifest_is_not_asked_whether_it_is_a_registry(make_re
 
 @pytest.mark.parametrize("digest", [True, False])
 @pytest.mark.parametrize("redirected", [True, False])
-def test_a_sign_in_page_is_no_image(make_registry: MakeRegistry, run_module: RunModule, digest: bool, redirected: bool) -> None:
+def test_t34_a_sign_in_page_is_no_image(make_registry: MakeRegistry, run_module: RunModule, digest: bool, redirected: bool) -> None:
     registry, portal = make_registry(), make_registry()
     added = registry.add_image("app", "1")
     for endpoint in ("head_manifest", "get_manifest"):
