@@ -23,6 +23,7 @@ from ._tagging import find_digest, write_tags
 
 _NONCE_BITS = 96
 _PADDING = re.compile(rb"\n[ \t]{96}\Z")
+_FEW = 5
 _TAG_REFUSED = frozenset({400, 404, 405})
 
 
@@ -110,7 +111,8 @@ class TagDeletion:
         """
         digest = self.manifest.digest
         kept = self.spare or find_readable(self.api, str(digest)) is not None
-        lost = [tag for tag in self.siblings if find_readable(self.api, tag) is None]
+        # A registry that takes other tags along takes all that are on the digest: few tell whether it does.
+        lost = self._find_lost(self.siblings[:_FEW]) and self._find_lost(self.siblings)
         if kept and not lost:
             return
         if may_collect and not lost:
@@ -128,6 +130,9 @@ class TagDeletion:
             raise TookMore(f"{message} It could not be put back: {error.message}", "unsupported", reference=self.shown) from None
         rest = "" if self.siblings else " Other tags that were on it, if there were any, have to be set again."
         raise TookMore(f"{message} It was put back.{rest}", "unsupported", reference=self.shown)
+
+    def _find_lost(self, tags: t.Sequence[str]) -> list[str]:
+        return [tag for tag in tags if find_readable(self.api, tag) is None]
 
     # Where tags cannot be deleted by name
 
@@ -224,27 +229,39 @@ def delete_tag(api: RepositoryApi, tag: str, manifest: Manifest, method: str) ->
     return TagDeletion(api, tag, manifest).run(method)
 
 
-def delete_digest(api: RepositoryApi, manifest: Manifest, ways: DeletionWays | None = None) -> None:
-    """Delete a manifest and every tag on it, and its entry in the list of referrers that a tag stands in for."""
+OnDeleted = t.Callable[[Manifest], None]
+
+
+def delete_digest(
+    api: RepositoryApi, manifest: Manifest, ways: DeletionWays | None = None, on_deleted: OnDeleted = lambda manifest: None
+) -> None:
+    """Delete a manifest and every tag on it, and its entry in the list of referrers that a tag stands in for.
+
+    ``on_deleted`` is called before anything else is deleted.
+    """
     ways = ways or DeletionWays()
     if manifest.subject is None:
-        _delete_manifest(api, manifest.digest, ways, ways.writing)
+        _delete_manifest(api, manifest, ways, ways.writing, on_deleted)
         return
     # It leaves the list before the next one goes: a list that names what is not there is refused.
     with ways.writing:
-        _delete_manifest(api, manifest.digest, ways, contextlib.nullcontext())
+        _delete_manifest(api, manifest, ways, contextlib.nullcontext(), on_deleted)
         with gone_by("digest"):
             remove_referrer(api, manifest)
 
 
-def _delete_manifest(api: RepositoryApi, digest: Digest, ways: DeletionWays, lock: t.ContextManager[t.Any]) -> None:
-    name = str(digest)
+def _delete_manifest(
+    api: RepositoryApi, manifest: Manifest, ways: DeletionWays, lock: t.ContextManager[t.Any], on_deleted: OnDeleted
+) -> None:
+    name = str(manifest.digest)
     shown = api.display(name)
     with lock:
         failure = ask_to_delete(api, name, shown)
-    if failure is not None:
-        if failure.kind not in UNCERTAIN or (not isinstance(failure, NotFound) and find_readable(api, name) is not None):
-            raise no_deletion(failure, api.exchange.registry)
-        ways.doubtful = True
+        if failure is not None:
+            if failure.kind not in UNCERTAIN or (not isinstance(failure, NotFound) and find_readable(api, name) is not None):
+                raise no_deletion(failure, api.exchange.registry)
+            ways.doubtful = True
+        with gone_by("digest"):
+            on_deleted(manifest)
     with gone_by("digest"):
         wait_until(lambda: find_readable(api, name) is None, api, shown)

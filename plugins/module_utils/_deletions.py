@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ._api import RepositoryApi
 from ._client import RegistryClient
-from ._deletion import TagDeletion, TookMore, check_unmoved, delete_digest
+from ._deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest
 from ._deletion_refusal import NoDeletion
-from ._deletion_requests import DeletionWays, find_readable
+from ._deletion_requests import DeletionWays, ask_to_delete, find_readable
 from ._errors import NotFound, RegistryError
 from ._manifest import Manifest
 from ._reference import Digest
@@ -111,23 +112,29 @@ def delete_with_tags(
     digest: Digest,
     tags: t.Sequence[str],
     ways: DeletionWays,
-    on_delete: t.Callable[[Manifest], None] = lambda manifest: None,
+    on_deleted: OnDeleted = lambda manifest: None,
 ) -> str:
     """Delete a manifest and with it ``tags``, all that are on it; return the method, "" where it is gone already.
 
-    ``on_delete`` gets the manifest right before.
+    ``on_deleted`` is called before anything else is deleted.
     """
     try:
         manifest = client.get_manifest(str(digest))
     except NotFound:
         return ""
-    on_delete(manifest)
-    delete_digest(client.api, manifest, ways)
+    delete_digest(client.api, manifest, ways, on_deleted)
     for tag in tags:
-        if find_readable(client.api, tag) == digest:
+        if find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest):
             raise RegistryError(
                 f"The registry deleted {client.registry}@{digest}, but the tag {tag} still leads there: delete it by method tag.",
                 "conflict",
                 reference=f"{client.registry}:{tag}",
             )
     return "digest"
+
+
+def _delete_outliving(api: RepositoryApi, tag: str, digest: Digest) -> bool:
+    """Delete a tag of a registry whose tags outlive their manifest; return whether it is gone. Where somebody pushed the manifest, nothing is done."""
+    if find_readable(api, str(digest)) is not None:
+        return False
+    return ask_to_delete(api, tag, api.display(tag)) is None and find_readable(api, tag) is None

@@ -95,7 +95,7 @@ class Pruning:
             check_unmoved(client.api.display(moved[0]), digest, self._watch.moved[moved[0]])
         for tag in tags:
             self._delete_emptied(tag, digest)
-        return delete_with_tags(client, digest, tags, self._ways, self._watch.deleting)
+        return delete_with_tags(client, digest, tags, self._ways, self._watch.see_deleted)
 
     def _settle(self) -> None:
         """See what the tags are on after all: put back what was lost, delete again what is there, and repair ghosts."""
@@ -119,7 +119,7 @@ class Pruning:
         self._deletions.raise_failures(len(self._plan.doomed))
 
     def _note(self, error: RegistryError) -> None:
-        if isinstance(error, LostTag):
+        if isinstance(error, LostTag) and error not in self._deletions.failures.values():
             self._deletions.fail(error.tag, error)
 
     def _delete_again(self, tag: str) -> str:

@@ -9,6 +9,7 @@ import typing as t
 
 from ._client import RegistryClient
 from ._contents import ContentReader
+from ._deletion import TookMore
 from ._errors import NotFound, RegistryError
 from ._ghosts import list_all
 from ._manifest import Descriptor, Manifest
@@ -16,11 +17,11 @@ from ._needs import Contents, below
 from ._reference import Digest
 
 _LARGEST_BATCH = 50
-_TAGS_A_DELETION = 20  # a look at so many tags is what the deletion of a digest may cost
+_FEW_TAGS = 200  # their list is read after each deletion
 _MOST_BYTES = 16 * 1024 * 1024  # of manifests that are kept until the next look
 
 
-class LostTag(RegistryError):
+class LostTag(TookMore):
     """A tag has lost its manifest, since somebody moved it to one that was deleted."""
 
     def __init__(self, message: str, registry: str, tag: str) -> None:
@@ -44,12 +45,11 @@ class Watch:
         self.moved: dict[str, Digest] = {}
 
     def batches(self, names: t.Sequence[str], sizes: t.Mapping[str, int]) -> t.Iterator[list[str]]:
-        """Yield the digests ``names`` in batches, each after a look; a batch of one where few tags have to be looked at."""
-        most = max(1, min(_LARGEST_BATCH, len(self._states) // _TAGS_A_DELETION))
+        """Yield the digests ``names`` in batches, each after a look."""
         batch: list[str] = []
         size = 0
         for name in names:
-            if batch and (len(batch) >= most or size + sizes[name] > _MOST_BYTES):
+            if batch and (len(batch) >= _LARGEST_BATCH or size + sizes[name] > _MOST_BYTES):
                 self.look()
                 yield batch
                 batch, size = [], 0
@@ -59,14 +59,23 @@ class Watch:
             self.look()
             yield batch
 
-    def deleting(self, manifest: Manifest) -> None:
-        """Keep ``manifest``, which is deleted now, until the next look."""
+    def see_deleted(self, manifest: Manifest) -> None:
+        """Keep ``manifest``, which was deleted just now, until the next look; put back the tags that are gone with it.
+
+        Errors: ``LostTag``.
+        """
         self._deleted[manifest.digest] = manifest
+        if len(self._states) > _FEW_TAGS:
+            return
+        listed = list_all(self._client)
+        lost = [tag for tag in self._states if tag not in listed]
+        if lost:
+            raise self._put_back(lost, [], {manifest.digest: self._deleted.pop(manifest.digest)})
 
     def look(self) -> None:
         """Look at all tags, and see what they lead to now.
 
-        Errors: ``conflict`` where one has lost its manifest by a deletion since the last look; it is put back where that can be told.
+        Errors: ``LostTag`` where one has lost its manifest by a deletion since the last look.
         """
         names = sorted(list_all(self._client))
         found = {tag: state for tag, state in zip(names, self._client.fan_out(self._describe, names)) if state is not None}
@@ -90,7 +99,7 @@ class Watch:
         except NotFound:
             return None
 
-    def _put_back(self, lost: t.Sequence[str], broken: t.Sequence[Digest], deleted: t.Mapping[Digest, Manifest]) -> RegistryError:
+    def _put_back(self, lost: t.Sequence[str], broken: t.Sequence[Digest], deleted: t.Mapping[Digest, Manifest]) -> LostTag:
         """Put back what tags have lost, as far as it can be told; return the error that says so."""
         client = self._client
         tags = [*lost, *(self.needed[digest] for digest in broken)]
@@ -102,11 +111,13 @@ class Watch:
                 client.api.put_manifest(str(digest), deleted[digest])
             if only:
                 client.tag_manifest(only, lost)
+            unclear = [tag for tag in lost if client.find_digest(tag) is None]
         except RegistryError as error:
             told = f"{names} could not be put back: {error.message}"
         else:
-            which = " Which of them each tag was on cannot be told: set the tags again." if lost and not only else ""
+            which = f" Which of them {', '.join(unclear)} was on cannot be told: set it again." if unclear else ""
             told = f"{names} was put back.{which} Nothing further was deleted."
+        self._states = {tag: digest for tag, digest in self._states.items() if tag not in lost}
         return LostTag(
             f"While digests of {client.registry} were deleted, tags that stay lost what they were on, since somebody else moved them at that "
             f"moment: {', '.join(tags)}. {told}",

@@ -151,6 +151,9 @@ def _delete_digest(backend: Backend, repository: Repository, digest: str) -> Ans
         return backend.unsupported()
     if digest not in repository.manifests:
         return backend.absent("MANIFEST_UNKNOWN", digest)
+    if backend.style.tags_outlive:
+        repository.outliving[digest] = repository.manifests.pop(digest)
+        return Answer(backend.style.delete_status)
     repository.delete_manifest(digest, not backend.style.delete_leaves_tags)
     return Answer(backend.style.delete_status)
 

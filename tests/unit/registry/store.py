@@ -158,6 +158,7 @@ class Repository:
     stale: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     known: bool = False  # it has had a manifest
     deleting: int = 0  # digests that are being deleted
+    outliving: dict[str, Stored] = field(default_factory=dict)  # manifests that are deleted, and that tags still lead to
 
     def put(self, stored: Stored) -> None:
         """Keep a manifest."""
@@ -166,7 +167,10 @@ class Repository:
 
     def find(self, reference: str) -> Stored | None:
         """Return the manifest that a tag or digest stands for now."""
-        return self.manifests.get(reference if ":" in reference else self.tags.get(reference, ""))
+        if ":" in reference:
+            return self.manifests.get(reference)
+        digest = self.tags.get(reference, "")
+        return self.manifests.get(digest) or self.outliving.get(digest)
 
     def read(self, reference: str) -> Stored | None:
         """Return the manifest that a reader gets to see, which may be an old one."""

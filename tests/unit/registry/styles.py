@@ -39,6 +39,7 @@ class Style:
     delete_by_digest: bool = True  # False: 405 UNSUPPORTED, there or not
     delete_status: int = 202
     delete_leaves_tags: bool = False  # a deleted digest leaves its tags dangling in the list
+    tags_outlive: bool = False  # a tag goes on to lead to the manifest that was deleted by its digest (crane's server)
     stale_deletes: int = 3
     delete_races: bool = False  # two digests at a time in a repository: 500, the manifests go, and of the tags some stay (distribution 2.8)
     collects_untagged: bool = False  # a manifest goes with its last tag, unless an index names it (Quay)

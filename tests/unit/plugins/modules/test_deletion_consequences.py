@@ -146,3 +146,17 @@ def test_a_digest_that_goes_later_is_waited_for(make_registry: MakeRegistry, run
     registry.on("head_manifest", digest, nth=4).call(lambda request: registry.remove_manifest("app", digest))
     result = delete(run_module, registry, tags=["1.0"], method="digest", retries=0).ok()
     assert result["also_deleted_tags"] == ["stable"]
+
+
+# Registries whose tags outlive their manifest
+
+
+def test_by_digest_tags_that_outlive_their_manifest_go_too(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry("crane", tags_outlive=True)
+    digest = fill(registry)["1.0"]
+    registry.set_tag("app", "stable", digest)
+    result = delete(run_module, registry, tags=["1.0"], method="digest").ok()
+    assert (result["deleted_tags"], result["also_deleted_tags"]) == (["1.0"], ["stable"])
+    assert not {"1.0", "stable"} & set(registry.tags("app"))
+    assert len(prune(run_module, registry).ok()["deleted"]) == 5
+    assert sorted(registry.tags("app")) == ["7.0", "8.0"]

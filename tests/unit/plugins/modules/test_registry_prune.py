@@ -257,3 +257,15 @@ def test_reads_are_parallel(registry: FakeRegistry, run_module: RunModule) -> No
     registry.on("head_manifest", nth=4).call(lambda request: held.release())
     prune(run_module, registry, check=True, keep_last=1, concurrency=3).ok()
     assert 2 <= registry.peak <= 3
+
+
+def test_an_index_whose_children_repeat_is_walked_through_once(registry: FakeRegistry, run_module: RunModule) -> None:
+    fill(registry)
+    entry = registry.add_image("app", None, 1, seed="inner", config=ago(9)).stored.descriptor()
+    index = "application/vnd.oci.image.index.v1+json"
+    for level in range(6):
+        document = {"schemaVersion": 2, "mediaType": index, "manifests": [entry] * 50}
+        entry = registry.add_manifest("app", document, index, "nested" if level == 5 else None).descriptor()
+    result = prune(run_module, registry, keep_last=6).ok()
+    assert result["deleted"] == ["nested"]
+    assert registry.counts()["get_blob"] == 7
