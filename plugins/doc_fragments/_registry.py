@@ -28,7 +28,8 @@ options:
     description:
       - User name for the registry or its token server, together with O(password).
       - One of O(username) with O(password), O(identity_token) and O(registry_token) can be given; more than one fails.
-      - A user name without password, or the reverse, fails.
+      - A user name without password, or the reverse, fails. So does empty text in any option for credentials, which a variable that is not set
+        leaves behind.
     type: str
   password:
     description:
@@ -48,16 +49,18 @@ options:
     type: str
   auth_config:
     description:
-      - The text of an auth file as JSON, for the credentials of several registries without a file, for example
-        C({{ my_auths | to_json }}).
+      - The content of an auth file, for the credentials of several registries without a file. It is a dictionary with C(auths), C(credHelpers) or
+        C(credsStore) as keys, or the same as JSON text.
+      - Its passwords, tokens and C(auth) values are masked; its hosts and user names are not.
       - Text that is no auth file, or has an entry for the host with something else than credentials, fails with the error kind V(credentials); the text
-        itself is never shown. An entry with nothing in it stands for no credentials.
-    type: str
+        itself is never shown. An entry with nothing in it stands for no credentials, and empty text fails.
+    type: raw
   auth_file:
     description:
       - Path of a Docker C(config.json) or containers C(auth.json) on the host that runs the task.
-      - Without it, E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json), C($XDG_RUNTIME_DIR/containers/auth.json),
-        C(~/.config/containers/auth.json) and C(~/.docker/config.json) are looked through in this order until one knows the host.
+      - Without it, E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json), C($XDG_RUNTIME_DIR/containers/auth.json)
+        (C(/run/containers/$UID/auth.json) where that variable is unset), C(~/.config/containers/auth.json)
+        and C(~/.docker/config.json) are looked through in this order until one knows the host.
       - In a file, a credential helper for the host comes first, then the most specific entry of C(auths), then C(credsStore).
       - A file named here that does not exist, cannot be read or is no auth file fails with the error kind V(credentials), and so
         does a credential helper that fails.

@@ -76,6 +76,7 @@ from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
+from ..module_utils._auth_config import auth_config_secrets
 from ..module_utils._connection import ConnectionOptions, Connections, Listeners
 from ..module_utils._errors import NotFound, RegistryError
 from ..module_utils._fanout import fan_out
@@ -86,7 +87,7 @@ from ..module_utils._secrets import register_secret
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 _VARIABLES = "ocitools_registry_"
-_SECRETS = ("password", "identity_token", "registry_token", "auth_config")
+_SECRETS = ("password", "identity_token", "registry_token")
 
 
 class _Scrubbed:
@@ -127,6 +128,9 @@ class LookupModule(LookupBase):
         with _Scrubbed(scrubber):
             for name in _SECRETS:
                 for secret in (*_texts(kwargs.get(name)), *_texts(own.get(f"{_VARIABLES}{name}"))):
+                    add_secret(secret)
+            for value in (kwargs.get("auth_config"), own.get(f"{_VARIABLES}auth_config")):
+                for secret in auth_config_secrets(value):
                     add_secret(secret)
             self._refuse_unknown(kwargs)
             self.set_options(var_options=own, direct=kwargs)

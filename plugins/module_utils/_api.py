@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ._answers import is_page
-from ._auth import Scopes
 from ._challenge import merge_scopes
 from ._errors import NotFound, RegistryError
 from ._exchange import Body, Exchange
 from ._manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, Descriptor, Manifest
 from ._origin import Target
 from ._reference import Digest, check_tag, is_digest
+from ._token_server import Scopes
 from ._transport import Answer
 
 _FAULTS = frozenset(range(500, 600))

@@ -63,6 +63,14 @@ def _parse_parameters(header: str, position: int) -> tuple[dict[str, str], int]:
     return parameters, position
 
 
+def lacks_scope(header: str) -> bool:
+    """Tell whether a challenge says that the token is good but not for what was asked (RFC 6750)."""
+    try:
+        return any(challenge.parameters.get("error") == "insufficient_scope" for challenge in parse_challenges(header))
+    except RegistryError:
+        return False
+
+
 def split_scopes(scope: str) -> tuple[str, ...]:
     """Return the scopes in a challenge's ``scope`` parameter, each once, in order."""
     return tuple(dict.fromkeys(scope.split()))

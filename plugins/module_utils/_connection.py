@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ._auth import Authenticator
 from ._client import Connection, RegistryClient
-from ._credentials import Credentials, explicit, from_environment
+from ._credentials import LOGIN_OPTIONS, Credentials, environment_host, explicit, from_environment, refuse_empty
 from ._errors import RegistryError
 from ._exchange import Exchange
 from ._host import parse_host
@@ -47,7 +47,7 @@ class ConnectionOptions:
     password: str | None = field(default=None, repr=False)
     identity_token: str | None = field(default=None, repr=False)
     registry_token: str | None = field(default=None, repr=False)
-    auth_config: str | None = field(default=None, repr=False)
+    auth_config: str | t.Mapping[str, t.Any] | None = field(default=None, repr=False)
     auth_file: str | None = None
     use_auth_file: bool = True
     auth_hosts: t.Sequence[str] = ()
@@ -64,6 +64,7 @@ class ConnectionOptions:
     @classmethod
     def parse(cls, options: t.Mapping[str, t.Any]) -> ConnectionOptions:
         """Return the connection options among ``options``; None means the default. Raises ``invalid_option``."""
+        refuse_empty(options, (*LOGIN_OPTIONS, "auth_config", "auth_file"))
         known = {name: options[name] for name in cls.__dataclass_fields__ if options.get(name) is not None}
         parsed = cls(**known)
         for name, least, most in (("timeout", 1, 86400), ("retries", 0, 100), ("concurrency", 1, 64)):
@@ -74,7 +75,7 @@ class ConnectionOptions:
 
     def credentials(self) -> Credentials | None:
         """Return the credentials that the task itself gives."""
-        return explicit({name: getattr(self, name) for name in ("username", "password", "identity_token", "registry_token")})
+        return explicit({name: getattr(self, name) for name in LOGIN_OPTIONS})
 
 
 class Connections:
@@ -148,10 +149,21 @@ class Connections:
         if not options.validate_certs and not options.plain_http:
             listeners.on_warning(f"The TLS certificate of {registry} is not verified, since validate_certs is false.")
         transport = Transport(trust, tls, options.timeout, options.concurrency, listeners.on_secret)
-        authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning)
-        exchange = Exchange(registry, transport, authenticator, self._finder(registry), options.retries, listeners.on_warning)
+        authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning, self._advice(registry))
+        finder = self._finder(registry)
+        exchange = Exchange(registry, transport, authenticator, finder, options.retries, listeners.on_warning, self._advice(registry))
         transfer = TransferOptions(options.concurrency, options.retries, on_log=listeners.on_log)
         return Connection(exchange, Ways(), transfer)
+
+    def _advice(self, registry: str) -> str:
+        """Return what to add where a registry wants credentials: that the environment has some for another one."""
+        try:
+            other = environment_host(self._environ)
+        except RegistryError:
+            return ""
+        return (
+            f"; the environment has credentials for {other} (OCITOOLS_REGISTRY), not for {registry}" if other not in ("", registry) else ""
+        )
 
     def _finder(self, registry: str) -> t.Callable[[str], Credentials | None]:
         def find(repository: str) -> Credentials | None:

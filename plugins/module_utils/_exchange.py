@@ -10,8 +10,8 @@ import threading
 import typing as t
 
 from ._answers import ABSENT, DENIED, describe_absence, explain, is_page, is_registry_root, read_told, shows_registry
-from ._auth import Authenticator, Scopes
-from ._challenge import Challenge
+from ._auth import Authenticator
+from ._challenge import Challenge, lacks_scope
 from ._credentials import Credentials
 from ._errors import NotFound, RegistryError
 from ._headers import MAX_WARNING, parse_warnings
@@ -19,6 +19,7 @@ from ._origin import Target
 from ._proxies import refusal_in_clear
 from ._retry import Retry
 from ._scrub import clean
+from ._token_server import Scopes
 from ._transport import Answer, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -40,6 +41,7 @@ class Exchange:
         find_credentials: FindCredentials,
         retries: int = 4,
         on_warning: t.Callable[[str], None] = lambda text: None,
+        advice: str = "",
     ) -> None:
         self.registry = registry
         self.transport = transport
@@ -49,6 +51,7 @@ class Exchange:
         self._find_credentials = find_credentials
         self._retries = retries
         self._on_warning = on_warning
+        self._advice = advice  # for somebody who has no credentials
         self._warned: set[str] = set()
         self._first_contact = threading.Lock()
         self._met = False
@@ -120,6 +123,8 @@ class Exchange:
             return self._follow(method, target, headers, body, None)
         sent = self._authenticator.header(scopes, credentials)
         answer = self._follow(method, target, headers, body, sent)
+        if sent and not answer.abroad:
+            self._authenticator.judge(credentials, answer)
         if answer.status != 401 or answer.abroad:
             return answer
         challenge = answer.headers.get("WWW-Authenticate") or self._ask_for_challenge()
@@ -127,7 +132,20 @@ class Exchange:
         if header is None:
             return answer
         answer.finish()
-        return self._follow(method, target, headers, body, header)
+        answer = self._follow(method, target, headers, body, header)
+        if not answer.abroad:
+            self._authenticator.judge(credentials, answer)
+        return answer
+
+    def introduce(self, repository: str = "") -> None:
+        """Learn how the registry wants credentials, where there are any, before it is asked for what it shows strangers less of."""
+        if self.challenge is not None or self.credentials(repository) is None:
+            return
+        with self._gate():
+            answer = self.greet()
+        answer.finish()
+        if answer.status == 401:
+            self._authenticator.learn(answer.headers.get("WWW-Authenticate", ""))
 
     def greet(self) -> Answer:
         """Return what the registry's root answers to somebody unknown."""
@@ -229,7 +247,8 @@ class Exchange:
                 passing=status in (400, 403),
             )
         if code in DENIED or status in (401, 403):
-            return self._refusal(action, told, self.credentials(repository) is not None, *facts)
+            short = lacks_scope(answer.headers.get("WWW-Authenticate", ""))
+            return self._refusal(action, told, self.credentials(repository), short, *facts)
         if absent or (status == 404 and not page and code is None):
             lacks = f"{describe_absence(said, answer.target.url, repository)}{told}"
             return (
@@ -257,15 +276,14 @@ class Exchange:
             reference,
         )
 
-    def _refusal(
-        self, action: str, told: str, known: bool, status: int, code: str | None, registry: str, reference: str | None
-    ) -> RegistryError:
-        if status == 401 and not known:
-            reason = f"the registry wants credentials; set username and password, or an auth_file that knows {self.registry}"
-        elif status == 401:
-            reason = "the registry does not accept the credentials, or they lack permission"
+    def _refusal(self, action: str, told: str, credentials: Credentials | None, short: bool, status: int, *facts: t.Any) -> RegistryError:
+        kind = "denied" if status != 401 or (credentials is not None and short) else "unauthorized"
+        if credentials is None and status == 401:
+            reason = f"the registry wants credentials; set username and password, or an auth_file that knows {self.registry}{self._advice}"
+        elif kind == "unauthorized" and credentials is not None:
+            reason = f"the registry does not accept the credentials, or they lack permission{credentials.oddity}"
+        elif short and status == 401:
+            reason = "the registry denies it; the credentials are valid but lack permission"
         else:
-            reason = "the registry denies it; the credentials may lack permission"
-        return RegistryError(
-            f"{action} failed: {reason}{told}.", "unauthorized" if status == 401 else "denied", status, code, registry, reference
-        )
+            reason = "the registry denies it; the credentials may lack permission" + (", or may not be valid" if credentials else "")
+        return RegistryError(f"{action} failed: {reason}{told}.", kind, status, *facts)

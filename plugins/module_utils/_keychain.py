@@ -12,6 +12,7 @@ import threading
 import typing as t
 from pathlib import Path
 
+from ._auth_config import auth_config_bytes
 from ._credential_helper import RunHelper, ask_helper, run_helper
 from ._credentials import Credentials, checked
 from ._errors import RegistryError
@@ -20,6 +21,7 @@ from ._json import load_object
 from ._scrub import clean
 
 MAX_AUTH_FILE = 1024 * 1024
+_RUN = "/run/containers"  # of podman and skopeo, by user id, where there is no XDG_RUNTIME_DIR
 _TOKEN_USER = "<token>"
 _HUB_KEY = "https://index.docker.io/v1/"
 _SECTIONS = frozenset({"auths", "credHelpers", "credsStore"})
@@ -156,7 +158,7 @@ class Keychain:
 
     def __init__(
         self,
-        auth_config: str | None,
+        auth_config: str | t.Mapping[str, t.Any] | None,
         auth_file: str | None,
         use_auth_file: bool,
         environ: t.Mapping[str, str],
@@ -194,12 +196,9 @@ class Keychain:
         return None
 
     def _sources(self) -> t.Iterator[AuthFile]:
-        if self._auth_config:
+        if self._auth_config is not None:
             if "auth_config" not in self._files:
-                if self._auth_config.startswith("{'"):  # what ansible-core makes of a dictionary
-                    message = "The option auth_config is a dictionary, not the text of an auth file: put it through the filter to_json."
-                    raise RegistryError(message, "credentials")
-                self._files["auth_config"] = AuthFile(self._auth_config.encode("utf-8", "surrogatepass"), "The option auth_config", True)
+                self._files["auth_config"] = AuthFile(auth_config_bytes(self._auth_config), "The option auth_config", True)
             yield t.cast(AuthFile, self._files["auth_config"])
         if not self._use_auth_file:
             return
@@ -219,8 +218,8 @@ class Keychain:
         paths = []
         if environ.get("DOCKER_CONFIG"):
             paths.append(Path(environ["DOCKER_CONFIG"]) / "config.json")
-        if environ.get("XDG_RUNTIME_DIR"):
-            paths.append(Path(environ["XDG_RUNTIME_DIR"]) / "containers" / "auth.json")
+        runtime = environ.get("XDG_RUNTIME_DIR")
+        paths.append(Path(runtime, "containers", "auth.json") if runtime else Path(_RUN, str(os.getuid()), "auth.json"))
         paths += [home / ".config" / "containers" / "auth.json", home / ".docker" / "config.json"]
         return [(path, False) for path in paths]
 

@@ -106,6 +106,7 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
 
     One warning each tells of names that no repository can have.
     """
+    exchange.introduce()
     api = RepositoryApi(exchange, "", _CATALOG_SCOPES)
     query = f"?last={quote(f'{scope}/{last}' if scope else last, safe='/')}" if last else ""
     target = exchange.base.join(f"/v2/_catalog{query}", "The address")

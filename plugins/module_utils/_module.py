@@ -12,6 +12,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ._auth_config import auth_config_secrets
 from ._client import RegistryClient
 from ._connection import ConnectionOptions, Connections, Listeners
 from ._errors import RegistryError
@@ -37,7 +38,7 @@ def connection_spec() -> ArgumentSpec:
         "password": {"type": "str", "no_log": True},
         "identity_token": {"type": "str", "no_log": True},
         "registry_token": {"type": "str", "no_log": True},
-        "auth_config": {"type": "str", "no_log": True},
+        "auth_config": {"type": "raw", "no_log": True},
         "auth_file": {"type": "path", "aliases": ["authfile", "config_path"]},
         "use_auth_file": {"type": "bool", "default": True},
         "auth_hosts": {"type": "list", "elements": "str", "default": []},
@@ -141,8 +142,10 @@ class RegistryModule(AnsibleModule):
     def _learn_secrets(self) -> None:
         if self._options_known:
             return
-        for value in list(self.no_log_values):
-            self.scrubber.add(str(value))
+        for name, option in self.argument_spec.items():
+            value = self.params.get(name) if option.get("no_log") else None
+            for secret in auth_config_secrets(value) if name == "auth_config" else _texts([value]):
+                self.add_secret(secret)
         for text in _texts(list(self.params.values())):
             for secret in _USER_INFO.findall(text):
                 self.add_secret(secret)
@@ -260,6 +263,8 @@ def _user_info(text: str, in_host: bool) -> str:
 def _texts(value: t.Any) -> t.Iterator[str]:
     if isinstance(value, str):
         yield value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield str(value)  # what ansible-core makes text of later
     elif isinstance(value, (dict, list)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from ._answers import is_page
 from ._api import RepositoryApi
-from ._auth import Scopes
 from ._errors import RegistryError
 from ._headers import parse_next_link
 from ._json import check_spelling, load_object
 from ._origin import Target
 from ._reference import check_repository, check_tag
 from ._scrub import clean
+from ._token_server import Scopes
 from ._transport import Answer
 
 MAX_PAGE = 8 * 1024 * 1024

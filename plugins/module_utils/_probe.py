@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ._answers import shows_registry
 from ._api import RepositoryApi
 from ._certificate import Certificate
 from ._challenge import Challenge, parse_challenges
@@ -54,7 +55,7 @@ def _check(exchange: Exchange, answer: Answer, scope: str, known: bool) -> None:
     if answer.status not in (200, 404) and (known or answer.status != 401):
         raise exchange.failure(answer, f"Looking at the registry {exchange.registry}", exchange.registry, scope)
     answer.finish()
-    if answer.status == 404 or (answer.status == 200 and answer.content_type == "text/html"):
+    if answer.status == 404 or (answer.status == 200 and answer.content_type == "text/html" and not shows_registry(answer)):
         raise RegistryError(
             f"{exchange.registry} does not answer as a registry does ({answer.status} at /v2/): check its name, and that no proxy or "
             "sign-in page is in between.",

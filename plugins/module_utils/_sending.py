@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ._api import RepositoryApi
-from ._auth import TokenRefused
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._headers import parse_count, parse_received
@@ -16,6 +15,7 @@ from ._image_source import BlobStream
 from ._manifest import Descriptor
 from ._origin import Target
 from ._retry import RETRIED, Allowance, Retry
+from ._token_server import TokenRefused
 from ._transport import Answer
 from ._upload_body import UploadBody, open_at
 from ._ways import Ways

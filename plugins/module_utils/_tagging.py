@@ -8,11 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ._api import RepositoryApi
-from ._auth import TokenRefused
 from ._errors import NotFound, RegistryError
 from ._fanout import fan_out
 from ._manifest import Manifest
 from ._reference import Digest, is_digest
+from ._token_server import TokenRefused
 
 TagMap = dict[str, t.Optional[Digest]]
 _FROZEN = frozenset({400, 409, 412})  # how registries refuse to change a tag that is there

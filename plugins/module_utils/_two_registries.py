@@ -9,17 +9,16 @@ import typing as t
 
 from ._client import RegistryClient
 from ._connection import ConnectionOptions, Connections, Listeners
-from ._credentials import explicit
+from ._credentials import LOGIN_OPTIONS, explicit, refuse_empty
 from ._errors import RegistryError
 from ._reference import Reference, split_base
 
 SIDES = ("src", "dest")
-_CREDENTIALS = ("username", "password", "identity_token", "registry_token")
 _CERTIFICATE = ("client_cert", "client_key")
-_OWNED = {"credentials": _CREDENTIALS, "a client certificate": _CERTIFICATE, "plain_http": ("plain_http",)}
+_OWNED = {"credentials": LOGIN_OPTIONS, "a client certificate": _CERTIFICATE, "plain_http": ("plain_http",)}
 _DEFAULTED = ("validate_certs", "ca_path")
 # The options that have a form for each side; all others hold for both.
-SIDED = ("registry", *_CREDENTIALS, *_CERTIFICATE, "plain_http", *_DEFAULTED)
+SIDED = ("registry", *LOGIN_OPTIONS, *_CERTIFICATE, "plain_http", *_DEFAULTED)
 
 
 def parse_sided(options: t.Mapping[str, t.Any], side: str, name: str) -> Reference:
@@ -49,6 +48,8 @@ class TwoRegistries:
         environ: t.Mapping[str, str] | None = None,
     ) -> None:
         self._options = options
+        refuse_empty(options, ("auth_config", "auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in LOGIN_OPTIONS)))
+        refuse_empty(options, [f"{side}_registry" for side in SIDES])
         hosts = {side: sorted({image.registry for image in images}) for side, images in zip(SIDES, (sources, destinations))}
         self._owner = self._find_owner({host for side in SIDES for host in hosts[side]})
         for side in SIDES:
@@ -69,9 +70,9 @@ class TwoRegistries:
 
     def _check_side(self, side: str, hosts: t.Sequence[str]) -> None:
         prefix = f"{side}_"
-        for what, names in (("credentials", _CREDENTIALS), ("a client certificate", _CERTIFICATE)):
+        for what, names in (("credentials", LOGIN_OPTIONS), ("a client certificate", _CERTIFICATE)):
             if len(hosts) > 1 and self._given(names, prefix):
-                others = ", or give the credentials of each registry in auth_file or auth_config" if names is _CREDENTIALS else ""
+                others = ", or give the credentials of each registry in auth_file or auth_config" if names is LOGIN_OPTIONS else ""
                 raise RegistryError(
                     f"The task sets {what} with {prefix} options, but its images on that side are in several registries ({', '.join(hosts)}): "
                     f"use images of one registry{others}.",
@@ -91,7 +92,7 @@ class TwoRegistries:
             if any(given.values()) and not all(self._has_own(side, names) for side in SIDES):
                 reached = ", ".join(sorted({host for side in SIDES for host in hosts[side]}))
                 forms = " and ".join(f"{side}_{next(iter(given))}" for side in SIDES)
-                others = ", or give the credentials of each registry in auth_file or auth_config" if names is _CREDENTIALS else ""
+                others = ", or give the credentials of each registry in auth_file or auth_config" if names is LOGIN_OPTIONS else ""
                 raise RegistryError(
                     f"The task sets {what}, but its images are in several registries ({reached}): "
                     f"set registry to the host that this is for, or use {forms}{others}.",

@@ -8,12 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ._api import RepositoryApi
-from ._auth import TokenRefused
 from ._errors import RegistryError
 from ._fanout import Cancellation
 from ._image_source import BlobStream
 from ._manifest import Descriptor
 from ._sending import Sender
+from ._token_server import TokenRefused
 from ._transport import Answer
 from ._ways import Ways
 

@@ -14,9 +14,11 @@ LAYERS = {
     "Files, archives, credentials of this host": (
         "_image_source _inside _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _flat_store "
         "_docker_archive _source _subset "
-        "_image_content _held _disk _place _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _keychain"
+        "_image_content _held _disk _place _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _auth_config _keychain"
     ),
-    "Requests: trusted, authorized, redirected, retried": "_origin _reach _proxies _tls _connections _coding _transport _answers _retry _auth _exchange",
+    "Requests: trusted, authorized, redirected, retried": (
+        "_origin _reach _proxies _tls _connections _coding _transport _answers _retry _token_server _auth _exchange"
+    ),
     "Endpoints of the distribution specification": "_api _pages _listing _referrers",
     "Blobs, tags, deletions, results": (
         "_download _upload_body _ways _sending _upload _tagging _transfer _deletion_refusal _deletion_requests _deletion _results _retention _needs"

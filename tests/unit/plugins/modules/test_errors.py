@@ -232,8 +232,8 @@ def test_a_number_in_place_of_a_list_of_tags_is_refused(
     assert registry.requests == []
 
 
-def test_a_dictionary_of_credentials_is_refused_with_a_way_out(registry: FakeRegistry, run_module: RunModule) -> None:
-    known = {"auths": {registry.host: {"username": "ci", "password": "s3cret-of-ci"}}}
+def test_a_dictionary_that_a_template_made_text_is_refused_with_a_way_out(registry: FakeRegistry, run_module: RunModule) -> None:
+    known = str({"auths": {registry.host: {"username": "ci", "password": "s3cret-of-ci"}}})
     result = run_module("registry_image_info", registry.args(name=["app:1"], auth_config=known))
     assert "to_json" in result.failure("credentials").msg
     assert "s3cret-of-ci" not in result.stdout

@@ -34,7 +34,7 @@ def test_all_repositories(token_registry: FakeRegistry, run_module: RunModule) -
     assert result["repositories"] == [f"{token_registry.host}/{name}" for name in NAMES]
     assert result["relative_names"] == list(NAMES)
     assert (result["supported"], result["truncated"], result.changed) == (True, False, False)
-    assert token_registry.log() == ["GET /v2/_catalog", "GET /token", "GET /v2/_catalog"]
+    assert token_registry.log() == ["GET /v2/", "GET /token", "GET /v2/_catalog"]
     assert token_registry.named("token")[0].scopes == ("registry:catalog:*",)
 
 
@@ -118,7 +118,7 @@ def test_a_catalog_that_is_denied_is_a_failure(make_registry: MakeRegistry, run_
 
 def test_a_user_who_may_not_see_the_catalog(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry(auth=TokenAuth({"reader": User(grants={"*": "pull"})}))
-    failure = _list(run_module, registry, unsupported="ok").failure("unauthorized")
+    failure = _list(run_module, registry, unsupported="ok").failure("denied")
     assert failure.msg.startswith(f"Listing the repositories of {registry.host} failed: ")
     assert failure.msg.endswith("administrators only.")
 
