@@ -31,8 +31,8 @@ from pythons import Failed, find_controller, find_pythons
 _NAME = "ocitools.registry"
 
 # What is published. Users get what they use and read, packagers the tests that ansible-test runs. What needs a checkout stays there: the Makefile
-# and all that it calls (tests/runner, tests/requirements, tests/benchmark, settings of linters), the drawings of the benchmark, which the site alone
-# shows, and what concerns git and GitHub.
+# and all that it calls (tests/runner, tests/requirements, tests/benchmark, tests/fuzz, settings of linters), the drawings of the benchmark, which the
+# site alone shows, and what concerns git and GitHub.
 _PUBLISHED = (
     *("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "README.md", "REUSE.toml", "SECURITY.md"),
     *(

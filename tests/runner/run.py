@@ -21,17 +21,20 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import ansible_test
 from environment import Job, LeftOut, cache_dir, locked
+from fuzzing import Fuzzing, fuzz
 from galaxy import galaxy
 from lint import lint
 from pythons import Failed
 
-STAGES = ("lint", "galaxy", "sanity", "units", "integration")
+STAGES = ("lint", "galaxy", "sanity", "units", "integration", "fuzz")
 
 
-def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted) -> list[Job]:
+def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzing: Fuzzing) -> list[Job]:
     """Return what a stage runs, for some versions of ansible-core, with some Pythons."""
     if stage in ("lint", "galaxy"):
         return [Job(stage, {"lint": lint, "galaxy": galaxy}[stage])]
+    if stage == "fuzz":
+        return [fuzz(fuzzing)]
     of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "integration": ansible_test.integration}[stage]
     return [job for core in cores for job in of_core(core, wanted)]
 
@@ -102,6 +105,9 @@ def read_arguments() -> argparse.Namespace:
         default=[],
         help='of the integration tests these, such as "registry_push role_mirror", of the unit tests these files',
     )
+    parser.add_argument("--seconds", type=float, default=60, help="how long to fuzz")
+    parser.add_argument("--seed", type=int, help="repeat what was fuzzed with this seed")
+    parser.add_argument("--case", default="", help="fuzz these cases only, such as registry_push, or registry_push/task0/files")
     parser.add_argument("--name", default="tests", help="what the last line calls this run")
     parser.add_argument("stages", nargs="+", metavar="STAGE[+STAGE]", help=", ".join(STAGES))
     arguments = parser.parse_args()
@@ -116,10 +122,11 @@ def main() -> int:
     arguments = read_arguments()
     wanted = ansible_test.Wanted(arguments.all, arguments.ends, tuple(arguments.python), tuple(arguments.targets))
     cores = arguments.core or ansible_test.choose_cores(wanted)
+    fuzzing = Fuzzing(arguments.seconds, arguments.seed, arguments.case)
     begun = time.monotonic()
     outcome = Outcome([], {})
     try:
-        groups = [[job for stage in names.split("+") for job in jobs(stage, cores, wanted)] for names in arguments.stages]
+        groups = [[job for stage in names.split("+") for job in jobs(stage, cores, wanted, fuzzing)] for names in arguments.stages]
         for group in groups:
             run_group(group, outcome)
     except Failed as failure:

@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of what is fuzzed: one entry for each module, and for the lookup. A new module needs an entry, or the run fails.
+
+An entry has ``tasks``, which succeed as long as nothing is changed, and ``failures``, which fail, and which no change can make right: a task that is "ok" then
+has believed what nobody should. Each of them is a function that puts files into ``world.folder / "in"`` and returns the options of the task.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ..unit.plugins import images
+from .world import World
+
+Options = dict[str, t.Any]
+Task = t.Callable[[World], Options]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is run of a module."""
+
+    tasks: tuple[Task, ...]
+    failures: tuple[Task, ...] = ()
+    answers: tuple[str, ...] = ()
+    """Endpoints (see ENDPOINTS in tests/unit/registry/fake.py) whose answers are changed for ``failures``; all without any.
+
+    Tags and lists are the registry's word alone: a task that fails for what they lead to succeeds where a change makes them lead elsewhere.
+    """
+    result: t.Callable[[World, Options], bool] = lambda world, result: True
+    """Whether what an "ok" task says is a success at all: some report what is wrong."""
+
+
+def _docker(world: World) -> Options:
+    return {"name": "new:1", "path": images.write_docker_archive(world.folder / "in" / "app.tar", images.image(layers=["one", "two"]))}
+
+
+def _layout(world: World) -> Options:
+    return {"name": "new:1", "path": images.write_layout(world.folder / "in" / "app", images.multi_arch())}
+
+
+def _archive(compression: str) -> Task:
+    def task(world: World) -> Options:
+        return {"name": "new:1", "path": images.write_oci_archive(world.folder / "in" / "app.tar", images.image(), compression)}
+
+    return task
+
+
+def _torn_layout(world: World) -> Options:
+    content = images.image(layers=["one", "two"])
+    options = {"name": "new:1", "path": images.write_layout(world.folder / "in" / "app", content)}
+    layer = list(content.blobs)[-1]
+    path = world.folder / "in" / "app" / "blobs" / layer.replace(":", "/")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    return options
+
+
+def _pull(form: str, name: str) -> Task:
+    return lambda world: {"name": name, "path": str(world.folder / "out" / "pulled"), "format": form}
+
+
+def _linked_pull(world: World) -> Options:
+    (world.folder / "out" / "pulled").symlink_to(world.folder / "elsewhere")
+    return {"name": "app:1", "path": str(world.folder / "out" / "pulled")}
+
+
+def _fixed(**options: t.Any) -> Task:
+    return lambda world: dict(options)
+
+
+def _torn(option: str, **options: t.Any) -> Task:
+    return lambda world: {**options, option: f"app@{world.torn}"}
+
+
+def _torn_pull(world: World) -> Options:
+    return _pull("oci-archive", f"app@{world.torn}")(world)
+
+
+def _copy(source: t.Callable[[World], str], **options: t.Any) -> Task:
+    return lambda world: {"src": world.registry.name(source(world)), "dest": world.registry.name("copy:1"), **options}
+
+
+TABLE: dict[str, Entry] = {
+    "registry_copy": Entry(
+        (_copy(lambda world: "app:1", referrers=True), _copy(lambda world: "app:multi")),
+        (_copy(lambda world: f"app@{world.torn}"),),
+    ),
+    "registry_digest": Entry((lambda world: {"terms": ["app:1"]},)),
+    "registry_image_info": Entry(
+        (_fixed(name=["app:1"], details="config", referrers=True), _fixed(name=["app:multi"], platform="linux/arm64", details="config")),
+        (lambda world: {"name": [f"app@{world.torn}"], "details": "config"},),
+        result=lambda world, result: all(image["exists"] for image in result["images"]),
+    ),
+    "registry_info": Entry((_fixed(),)),
+    "registry_prune": Entry(
+        (
+            _fixed(name="app", keep_within="1d", include=["^(old|1)$"]),
+            _fixed(name="app", keep_last=1, include=["^(old|1)$"], method="digest"),
+        ),
+        (_fixed(name="app", keep_within="1d"),),
+        ("get_blob",),
+    ),
+    "registry_pull": Entry(
+        (_pull("oci-layout", "app:1"), _pull("oci-archive", "app:multi"), _pull("docker-archive", "app:1")),
+        (_pull("oci-layout", "app:broken"), _torn_pull, _linked_pull),
+        ("get_blob",),
+    ),
+    "registry_push": Entry((_docker, _layout, _archive(""), _archive("gzip"), _archive("xz")), (_torn_layout,)),
+    "registry_repository_info": Entry((_fixed(),)),
+    "registry_tag": Entry((_fixed(name="app:1", tags=["2", "3"]),), (_torn("name", tags=["2"]),)),
+    "registry_tag_delete": Entry((_fixed(name="app:old"), lambda world: {"name": f"app@{world.referrer}", "method": "digest"})),
+    "registry_tag_info": Entry(
+        (_fixed(name="app", details="config", include=["^[a-z1]*[^n]$"]), _fixed(name="app", sort="version")),
+        (_fixed(name="app", details="config"),),
+        ("get_blob",),
+    ),
+}
