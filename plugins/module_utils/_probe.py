@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._answers import shows_registry
+from ._answers import is_registry_root
 from ._api import RepositoryApi
 from ._certificate import Certificate
 from ._challenge import Challenge, parse_challenges
@@ -54,8 +54,9 @@ def _check(exchange: Exchange, answer: Answer, scope: str, known: bool) -> None:
     """Refuse what no registry answers at its root, and let go of the answer."""
     if answer.status not in (200, 404) and (known or answer.status != 401):
         raise exchange.failure(answer, f"Looking at the registry {exchange.registry}", exchange.registry, scope)
+    strange = answer.status == 404 or (answer.status == 200 and not exchange.shown and not is_registry_root(answer))
     answer.finish()
-    if answer.status == 404 or (answer.status == 200 and answer.content_type == "text/html" and not shows_registry(answer)):
+    if strange:
         raise RegistryError(
             f"{exchange.registry} does not answer as a registry does ({answer.status} at /v2/): check its name, and that no proxy or "
             "sign-in page is in between.",

@@ -111,6 +111,25 @@ def test_a_sign_in_page_is_no_registry(registry: FakeRegistry, run_module: RunMo
     assert "sign-in page" in run_module("registry_info", registry.args()).failure("invalid_response").msg
 
 
+def test_any_web_server_is_no_registry(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.on("base").answer(200, {"Content-Type": "text/plain"}, b"It works!")
+    run_module("registry_info", registry.args()).failure("invalid_response")
+
+
+@pytest.mark.parametrize("auth", ["", "basic", "token"])
+def test_a_registry_whose_root_is_called_html_is_one(make_registry: MakeRegistry, run_module: RunModule, auth: str) -> None:
+    registry = make_registry(auth=auth)
+    registry.on("base").answer(200, {"Content-Type": "text/html", "Docker-Distribution-API-Version": "registry/2.0"}, b"true")
+    result = run_module("registry_info", registry.args()).ok()
+    assert (result["authenticated"], result["api_version"]) == (bool(auth), "registry/2.0")
+
+
+@pytest.mark.parametrize("body", [b'{"message":"Too many login attempts"}', b'{"errors":[{"message":"Too many login attempts"}]}'])
+def test_the_vendors_reason_is_shown(registry: FakeRegistry, run_module: RunModule, body: bytes) -> None:
+    registry.on("base").answer(429, {"Content-Type": "application/json"}, body)
+    assert "Too many login attempts" in run_module("registry_info", registry.args(retries=0)).failure("rate_limited").msg
+
+
 def test_a_fault_that_passes_is_waited_for(registry: FakeRegistry, run_module: RunModule, waits: list[float]) -> None:
     registry.on("base").answer(503)
     run_module("registry_info", registry.args()).ok()
