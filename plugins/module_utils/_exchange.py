@@ -235,13 +235,14 @@ class Exchange:
         absent = code in ABSENT and status < 500
         own = answer.target.origin == self.origin
         self.shown = self.shown or (own and said.formed)
-        by_proxy = refusal_in_clear(answer.proxy, answer.target.origin, status, answer.headers, page) if code is None else None
+        doubtful = own and not raw.lstrip().startswith(b"{")
+        by_proxy = refusal_in_clear(answer.proxy, answer.target.origin, status, answer.headers, doubtful) if code is None else None
         if by_proxy is not None:
             return RegistryError(f"{action} failed: {by_proxy.message}", by_proxy.kind, *facts, passing=by_proxy.passing)
         if not own and not absent:
             # An address that was signed for a while may have run out: the registry gives another one.
             return RegistryError(
-                f"{action} failed: {answer.target.origin.authority}, where the registry sent us, refused{told}.",
+                f"{action} failed: {answer.target.origin.authority}, where the registry sent us{answer.way}, refused{told}.",
                 "server",
                 *facts,
                 passing=status in (400, 403),

@@ -145,9 +145,12 @@ def tunnel_status(causes: t.Sequence[BaseException]) -> int | None:
     return None
 
 
-def refusal_in_clear(proxy: str, origin: Origin, status: int, headers: t.Mapping[str, str], page: bool) -> RegistryError | None:
-    """Return the error for an answer over plain http that looks like one of ``proxy`` itself, None for any other; ``page`` is a web page."""
+def refusal_in_clear(proxy: str, origin: Origin, status: int, headers: t.Mapping[str, str], doubtful: bool) -> RegistryError | None:
+    """Return the error for an answer over plain http that looks like one of ``proxy`` itself, None for any other.
+
+    One without a mark of a proxy must be ``doubtful``: not in the form of a registry's answers.
+    """
     stamped = any(name in headers for name in _STAMPS)
-    if not proxy or origin.scheme != "http" or status not in _REFUSALS or not (stamped or page) or _API_VERSION in headers:
+    if not proxy or origin.scheme != "http" or status not in _REFUSALS or not (stamped or doubtful) or _API_VERSION in headers:
         return None
     return proxy_refusal(proxy, origin.authority, status, "" if stamped else ", or something behind it,")

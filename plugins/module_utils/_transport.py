@@ -48,6 +48,11 @@ class Answer:
         """The media type of the body, without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip()
 
+    @property
+    def way(self) -> str:
+        """Words for the proxy that may have answered in place of the host, "" where that cannot be."""
+        return f" by way of the proxy {self.proxy}" if self.proxy and self.target.origin.scheme == "http" else ""
+
     def read(self, amount: int) -> bytes:
         """Return up to ``amount`` bytes of the body, b"" at its end; a body cut short is a ``network`` error."""
         if not self.coding:

@@ -82,6 +82,43 @@ def test_nor_is_its_refusal(run_module: RunModule, proxy: Proxy, scheme: str, st
     assert result.error["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("headers", "body", "said"),
+    [
+        ({"X-Squid-Error": "ERR_ACCESS_DENIED 0"}, b"", "The proxy PROXY on the way to reg.example:5000 does not allow"),
+        ({"X-Squid-Error": "ERR_ACCESS_DENIED 0"}, b'{"error": "denied"}', "The proxy PROXY on the way to reg.example:5000 does not allow"),
+        (
+            {"Content-Type": "text/plain"},
+            b"Forbidden",
+            "The proxy PROXY, or something behind it, on the way to reg.example:5000 does not allow",
+        ),
+        ({}, b"", "The proxy PROXY, or something behind it, on the way to reg.example:5000 does not allow"),
+    ],
+)
+@pytest.mark.parametrize("details", ["digest", "config"])
+def test_nor_is_a_refusal_of_any_form(
+    registry: FakeRegistry, run_module: RunModule, proxy: Proxy, headers: dict[str, str], body: bytes, said: str, details: str
+) -> None:
+    proxy.routes["reg.example:5000"] = registry.host
+    unmarked = {"Docker-Distribution-Api-Version": None, "Content-Length": None if details == "digest" else str(len(body)), **headers}
+    rule = registry.on("head_manifest" if details == "digest" else "get_manifest", times=None)
+    rule.answer(403, body=b"" if details == "digest" else body).headers(unmarked)
+    result = _ask(run_module, "http", details=details).failure("network")
+    assert said.replace("PROXY", proxy.server.host) in result.msg
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"Docker-Distribution-Api-Version": "registry/2.0"}, b"no"), ({"Content-Type": "application/json"}, b'{"message": "no"}')],
+)
+def test_a_proxy_is_not_blamed_for_what_a_registry_shows(
+    registry: FakeRegistry, run_module: RunModule, proxy: Proxy, headers: dict[str, str], body: bytes
+) -> None:
+    proxy.routes["reg.example:5000"] = registry.host
+    registry.on("get_manifest", times=None).answer(403, headers, body)
+    assert "proxy" not in _ask(run_module, "http", details="config").failure("denied").msg.lower()
+
+
 def test_nor_is_the_token_server_blamed_that_it_does_not_reach(guarded: FakeRegistry, run_module: RunModule, proxy: Proxy) -> None:
     proxy.routes["reg.example:5000"] = guarded.host
     challenge = 'Bearer realm="http://auth.reg.example/token",service="x",scope="repository:app:pull"'
