@@ -19,7 +19,7 @@ from ._image_content import LAYOUT_VERSION, Gap, ImageContent, ImageName, layout
 from ._image_source import BlobStream, copy_stream
 from ._manifest import Descriptor, Manifest
 from ._oci_layout import INDEX, MARKER, blob_path
-from ._place import Found, Place, find
+from ._place import Found, Place, find, is_own_place
 from ._reference import Digest
 from ._tar_writer import end_of, header, padded
 
@@ -84,10 +84,11 @@ class ArchivePlace:
 
     def put(self, file: NewFile) -> None:
         """Put the complete ``file`` in its place."""
-        if self._there is not None:
-            file.inherit(self._there)
+        replaced = self._there if self._there is not None and is_own_place(self._folder.descriptor, self._there.st_uid) else None
+        if replaced is not None:
+            file.inherit(replaced)
         if not self._private:
-            file.open_to(self._mode if self._there is None else stat.S_IMODE(self._there.st_mode))
+            file.open_to(self._mode if replaced is None else stat.S_IMODE(replaced.st_mode))
         self._dress(Found(file.path, file.descriptor, False, False))
         file.place(self._name)
         self._folder.sync()

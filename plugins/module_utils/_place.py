@@ -152,3 +152,8 @@ def others_write(folder: int) -> bool:
     """Tell whether somebody else than the task's user and the system can put something into the open ``folder``."""
     found = os.fstat(folder)
     return found.st_uid not in trusted_users() or bool(found.st_mode & _OTHERS_WRITE)
+
+
+def is_own_place(folder: int, owner: int) -> bool:
+    """Tell whether what ``owner`` has in the open ``folder`` is there by right: not where they could merely put it, as in /tmp."""
+    return owner in trusted_users() or owner == os.fstat(folder).st_uid or not others_write(folder)

@@ -88,7 +88,8 @@ options:
       - The permissions of the archive, or of all files of the layout. A number needs quotes or a leading zero.
       - The directories of a layout get the permission to enter wherever the number gives the permission to read; a symbolic mode is used for them as it is,
         so write C(X) for it, as in V(u=rwX,g=rX,o=).
-      - Without it, an archive that is replaced keeps its permissions and its owner, and new files follow the umask.
+      - Without it, an archive that is replaced keeps its permissions and its owner, and new files follow the umask. One that another user put into a folder
+        for all, such as C(/tmp), is replaced by a new file.
   unsafe_writes:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).

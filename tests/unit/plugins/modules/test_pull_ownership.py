@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -196,6 +197,27 @@ def test_t59_a_hard_link_to_a_file_elsewhere_keeps_its_mode(pull: Pull, tmp_path
     assert "is a hard link in a folder that others can write" in failed.msg
     assert (tmp_path / "elsewhere").stat().st_mode == before
     assert content_of(path) == IMAGE.files
+
+
+def test_t59_an_archive_is_not_given_to_whoever_put_a_file_in_its_place(pull: Pull, give_away: GiveAway) -> None:
+    with tempfile.NamedTemporaryFile(dir="/tmp") as planted:  # a folder of the system that everybody can write
+        path = Path(planted.name)
+        path.chmod(0o666)
+        give_away(path)
+        pull(path, "oci-archive").ok()
+        state = path.stat()
+        assert (state.st_uid, state.st_mode & 0o022) == (os.geteuid(), 0)
+
+
+@pytest.mark.parametrize("kind", FORMATS[1:])
+def test_an_archive_of_the_folders_own_user_stays_theirs(pull: Pull, tmp_path: Path, give_away: GiveAway, kind: str) -> None:
+    folder = tmp_path / "folder"
+    path = Path(images.write_files(folder, {"app": b"before"})) / "app"
+    path.chmod(0o664)
+    give_away(folder, path)
+    owner = path.stat().st_uid
+    pull(path, kind).ok()
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (owner, 0o664)
 
 
 # SELinux and chattr, as far as they can be tried on every host
