@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from ._answers import is_page, read_told
 from ._challenge import Challenge
 from ._credentials import Credentials
 from ._errors import RegistryError
@@ -65,13 +66,16 @@ class TokenServer:
         answer = self._ask(realm, service, scopes, credentials, retries)
         where = realm.origin.authority
         if answer.status in (400, 401, 403):
-            answer.finish()
-            raise TokenRefused(self._refusal(where, credentials), "denied" if answer.status == 403 else "unauthorized", answer.status)
+            message = f"{self._refusal(where, credentials)}{_reason(answer, ' It says: ')}"
+            raise TokenRefused(message, "denied" if answer.status == 403 else "unauthorized", answer.status)
         if answer.status != 200:
-            answer.close()
             kind = "rate_limited" if answer.status == 429 else "server"
-            raise RegistryError(f"The token server {where} gave no token: it answered with status {answer.status}.", kind, answer.status)
-        return self._parse(answer.read_all(MAX_TOKEN_BODY, f"The answer of the token server {where}"), where)
+            message = f"The token server {where} gave no token: it answered with status {answer.status}{_reason(answer, ': ') or '.'}"
+            raise RegistryError(message, kind, answer.status)
+        raw = answer.read_all(MAX_TOKEN_BODY, f"The answer of the token server {where}")
+        if is_page(answer.content_type, raw):
+            raise RegistryError(f"The answer of the token server {where} is a web page, not a token.", "invalid_response", answer.status)
+        return self._parse(raw, where)
 
     def _refusal(self, where: str, credentials: Credentials | None) -> str:
         if credentials is None:
@@ -171,3 +175,9 @@ def basic_header(username: str, password: str, on_secret: t.Callable[[str], None
     pair = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
     on_secret(pair)
     return f"Basic {pair}"
+
+
+def _reason(answer: Answer, before: str) -> str:
+    """Return what the token server says of its refusal, as the end of a sentence, "" where it says nothing."""
+    text = read_told(answer.read_error()).text.rstrip(".")
+    return f"{before}{text}." if text else ""

@@ -155,6 +155,21 @@ def test_the_scheme_that_counts_is_told(make_registry: MakeRegistry, run_module:
     assert run_module("registry_info", registry.args(credentials=False)).ok()["auth_scheme"] == scheme
 
 
+@pytest.mark.parametrize(("status", "kind"), [(429, "rate_limited"), (401, "unauthorized"), (403, "denied"), (500, "server")])
+def test_the_reason_of_a_token_server_is_shown(make_registry: MakeRegistry, run_module: RunModule, status: int, kind: str) -> None:
+    registry = make_registry(auth="token")
+    registry.on("token", times=None).answer(status, {"Content-Type": "application/json"}, b'{"error":"Too many login attempts."}')
+    failure = run_module("registry_info", registry.args(retries=0)).failure(kind)
+    assert "Too many login attempts" in failure.msg
+    assert ".." not in failure.msg
+
+
+def test_a_web_page_of_a_token_server_is_called_one(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(auth="token")
+    registry.on("token").html(200, "Sign in")
+    assert "web page" in run_module("registry_info", registry.args()).failure("invalid_response").msg
+
+
 # TLS
 
 
