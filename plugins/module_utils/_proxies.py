@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import typing as t
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies_environment
 
 from ._errors import RegistryError
@@ -19,6 +19,7 @@ from ._origin import IPAddress, Origin
 from ._scrub import clean
 
 PROXY_WANTS_CREDENTIALS = 407
+_PORTS = {"http": 80, "https": 443}
 _TUNNEL = re.compile(r"tunnel connection failed: ([0-9]{3})", re.IGNORECASE)
 _REFUSALS = frozenset({403, 502, 503, 504})  # with which proxies refuse, or say that they do not reach a host
 _STAMPS = ("X-Squid-Error", "Proxy-Status", "Proxy-Agent")  # headers that proxies put into answers of their own
@@ -33,23 +34,30 @@ def environ_proxy(origin: Origin) -> str | None:
     if _is_excepted(origin, os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""):
         return None
     proxies = getproxies_environment()
-    proxy = (proxies.get(origin.scheme) or proxies.get("all") or "").strip()
-    if proxy and not _is_usable(proxy):
+    named = (proxies.get(origin.scheme) or proxies.get("all") or "").strip()
+    proxy = _parse(named) if named else None
+    if named and proxy is None:
         raise RegistryError(
             "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
             "of the password percent-encoded.",
             "invalid_option",
         )
-    return proxy or None
+    return proxy
 
 
-def _is_usable(proxy: str) -> bool:
+def _parse(proxy: str) -> str | None:
+    """Return a proxy's URL as everybody reads it alike, None for one that is of no use; http is meant where no scheme is there."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        whole = parts.netloc.rpartition("@")[2] == proxy_name(proxy)  # no part of a password has ended it
-        return whole and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        port = parts.port if parts.port is not None else _PORTS.get(parts.scheme)
     except ValueError:
-        return False
+        return None
+    user_info, at, authority = parts.netloc.rpartition("@")
+    whole = authority == proxy_name(proxy)  # no part of a password has ended it
+    if not whole or not parts.hostname or not port or parts.scheme not in _PORTS:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{quote(user_info, safe='%:')}{at}{host}:{port}"
 
 
 def _is_excepted(origin: Origin, no_proxy: str) -> bool:

@@ -226,9 +226,13 @@ def test_no_proxy_is_read_as_other_tools_read_it(
         ({"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://b:1"}, "http://a:1"),
         ({"HTTPS_PROXY": "http://a:1", "https_proxy": "http://b:1"}, "http://b:1"),
         ({"HTTPS_PROXY": "", "ALL_PROXY": "http://c:1"}, "http://c:1"),
-        ({"https_proxy": "a:1"}, "a:1"),
-        ({"https_proxy": " http://a:1 "}, "http://a:1"),
-        ({"https_proxy": "http://DOMAIN\\user:password@a:1"}, "http://DOMAIN\\user:password@a:1"),
+        ({"https_proxy": "a:1"}, "http://a:1"),
+        ({"https_proxy": " HTTP://A:1/ "}, "http://a:1"),
+        ({"https_proxy": "http://a"}, "http://a:80"),
+        ({"https_proxy": "https://[::1]"}, "https://[::1]:443"),
+        ({"https_proxy": "user:pass%40word@a:1"}, "http://user:pass%40word@a:1"),
+        ({"https_proxy": "http://user:pass@word@a:1"}, "http://user:pass%40word@a:1"),
+        ({"https_proxy": "http://DOMAIN\\user:password@a:1"}, "http://DOMAIN%5Cuser:password@a:1"),
         ({"HTTP_PROXY": "http://b:1"}, None),
     ],
 )
@@ -255,3 +259,32 @@ def test_no_proxy_holds_for_every_request(
     monkeypatch.setenv("no_proxy", no_proxy.replace("PORT", str(registry.server.port)))
     run_module("registry_image_info", registry.args(registry=host, name=["app:1"], details="config")).ok()
     assert len(proxy.requests) == (0 if direct else len(registry.requests))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(
+    ("form", "user"),
+    [
+        ("PROXY", ""),
+        ("HTTP://PROXY/", ""),
+        ("user:p%40ss@PROXY", "user"),
+        ("http://user:p@ss@PROXY", "user"),
+        ("http://DOMAIN\\user:p%40ss@PROXY", "DOMAIN\\user"),
+    ],
+)
+def test_a_proxy_is_used_in_every_form(
+    make_registry: MakeRegistry,
+    make_proxy: t.Callable[..., Proxy],
+    run_module: RunModule,
+    monkeypatch: pytest.MonkeyPatch,
+    tls: bool,
+    form: str,
+    user: str,
+) -> None:
+    registry = make_registry(tls=tls)
+    registry.add_image("app", "1")
+    proxy = make_proxy(user, "p@ss" if user else "")
+    proxy.routes[registry.host] = f"127.0.0.1:{registry.server.port}"
+    monkeypatch.setenv("ALL_PROXY", form.replace("PROXY", proxy.server.host))
+    run_module("registry_image_info", registry.args(name=["app:1"], details="digest")).ok()
+    assert len(proxy.requests) == 1
