@@ -89,7 +89,7 @@ def _challenges(answer: Answer) -> t.Sequence[t.Any]:
 
 def describe_absence(told: Told, url: str, repository: str) -> str:
     """Return what the registry lacks, as its answer to a request for ``url`` says."""
-    match = _SUBJECT.search(url)
+    match = _SUBJECT.search(url[:1000])
     endpoint, identifier, tags, uploads = match.groups() if match else (None, "", None, None)
     if repository and (told.code == "NAME_UNKNOWN" or tags):
         return f"the registry has no repository {repository}" + (": some want it to be created first" if uploads else "")

@@ -17,8 +17,8 @@ _LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"(?:[^"\\]|\\.)*")*)')
 _BARE_LINK = re.compile(r"""\s*["']?([^\s<>"';]+)["']?\s*(;.*)""", re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?', re.ASCII)
 
-_OTHER_PARAMETER = re.compile(r'(?i)\b(?!rel\b)[a-z*]+\s*=\s*"[^"]*"')
-_SAYS_NEXT = re.compile(r"""(?i)\brel\s*=\s*["']?[^"';,]*\bnext\b(?!-)""")
+_OTHER_PARAMETER = re.compile(r'(?i)\b(?!rel\b)[a-z*]{1,20}\s{0,5}=\s{0,5}"[^"]*"')
+_SAYS_NEXT = re.compile(r"""(?i)\brel\s{0,5}=\s{0,5}["']?[^"';,]{0,100}\bnext\b(?!-)""")
 
 
 def parse_count(value: str | None) -> int | None:

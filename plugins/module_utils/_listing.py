@@ -13,7 +13,7 @@ from ._errors import NotFound, RegistryError
 from ._exchange import Exchange
 from ._host import DOCKER_HUB
 from ._origin import Target
-from ._pages import Page, read_page
+from ._pages import MAX_UNUSABLE, Page, read_page
 
 MOST_BARREN = 1000  # pages in a row without a new name
 MOST_NAMES = 1_000_000
@@ -28,9 +28,11 @@ def _pages(
 ) -> t.Iterator[Names]:
     page, in_parts = _first_page(api, target, key, scopes)
     seen = {target}
+    unusable = 0
     while True:
+        unusable += len(page.unusable)
         for name in page.unusable:
-            if on_unusable is None:
+            if on_unusable is None or unusable > MAX_UNUSABLE:
                 raise RegistryError(
                     f"The list of {api.name} holds the name {name}, which breaks the rules for names: what it stands for cannot be looked at.",
                     "invalid_response",
@@ -39,9 +41,11 @@ def _pages(
             on_unusable(name)
         yield page.names
         following = page.following
-        if following is None and in_parts and len(page.names) + len(page.unusable) >= _PART:
+        if following is None and in_parts and page.count >= _PART:
             # A full part without a word of a next one may be the last, or that of a registry that writes no Link.
-            following = target.with_query(f"n={_PART}&last={quote(page.names[-1], safe='/')}") if page.names else None
+            if not page.names:
+                raise _endless(api.name, "gives no name to go on from")
+            following = target.with_query(f"n={_PART}&last={quote(page.names[-1], safe='/')}")
             if following in seen:
                 return
         if following is None:

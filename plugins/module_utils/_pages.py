@@ -22,16 +22,18 @@ from ._transport import Answer
 
 MAX_PAGE = 8 * 1024 * 1024
 MAX_NAMES = 1_000_000  # on a page
+MAX_UNUSABLE = 1000
 _DIGEST = re.compile(r"sha[0-9]{3}:[0-9a-f]+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list, and where the next one is; ``unusable`` names break the grammar and stand in no address."""
+    """One page of a list of ``count`` entries, and where the next one is; ``unusable`` names break the grammar and stand in no address."""
 
     names: tuple[str, ...]
     following: Target | None
     unusable: tuple[str, ...] = ()
+    count: int = 0
 
 
 def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | None = None) -> Page:
@@ -55,8 +57,8 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
     if not isinstance(names, list):
         raise RegistryError(f"{what} is no list.", "invalid_response")
     api.exchange.shown = True
-    usable, unusable = _sort_names(names, check_tag if key == "tags" else check_repository)
-    return Page(usable, next_page(api, answer), unusable)
+    usable, unusable = _sort_names(names, check_tag if key == "tags" else check_repository, what)
+    return Page(usable, next_page(api, answer), unusable, len(names))
 
 
 def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
@@ -96,7 +98,7 @@ def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
     return target
 
 
-def _sort_names(names: t.Sequence[t.Any], check: t.Callable[[str], str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sort_names(names: t.Sequence[t.Any], check: t.Callable[[str], str], what: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names on a page that pass ``check``, and those that do not, made fit to be shown; digests and null are passed over."""
     usable: list[str] = []
     unusable: list[str] = []
@@ -106,5 +108,9 @@ def _sort_names(names: t.Sequence[t.Any], check: t.Callable[[str], str]) -> tupl
         try:
             usable.append(check(name if isinstance(name, str) else ""))
         except RegistryError:
+            if len(unusable) == MAX_UNUSABLE:
+                raise RegistryError(
+                    f"{what} holds more than {MAX_UNUSABLE} names that break the rules for names.", "invalid_response"
+                ) from None
             unusable.append(clean(ascii(name), 150))
     return tuple(usable), tuple(unusable)

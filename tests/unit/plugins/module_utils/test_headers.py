@@ -166,6 +166,11 @@ def test_t26_any_value_is_a_number_in_bounds_or_nothing(value: str) -> None:
 @given(st.one_of(hostile_text, mixed("<", ">", "; rel=", "next", '"', ",", "/x", "\\", "title=", most=20)))
 @example('<>"' * 6000)
 @example("<" * 20000)
+@example("rel=" * 4000)
+@example("rel=a " * 2700)
+@example("a*" * 8000)
+@example('a="' * 5000)
+@example("x" * 16000 + ";")
 def test_t18_any_link_is_read(value: str) -> None:
     try:
         link = parse_next_link(value)

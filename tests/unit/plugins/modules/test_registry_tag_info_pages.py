@@ -199,6 +199,22 @@ def test_t18_a_link_to_another_scheme_says_so(make_registry: MakeRegistry, run_m
     assert "over http, not https" in list_tags(run_module, registry).failure("untrusted_target").msg
 
 
+def test_many_names_that_no_tag_can_have_are_refused(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry()
+    fill(registry, "a")
+    registry.on("list_tags").body(json.dumps({"tags": ["a", *(f"+{number}" for number in range(1001))]}).encode())
+    list_tags(run_module, registry).failure("invalid_response")
+
+
+def test_a_full_part_with_digests_and_without_a_link_is_not_the_end(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(link="off", page_size=1000)
+    tags = [f"{number:04}" for number in range(1500)]
+    digest = fill(registry, *tags)
+    registry.on("list_tags").body(b'{"tags":[' + b" " * (8 * 1024 * 1024) + b"]}")
+    registry.on("list_tags", nth=2).body(json.dumps({"tags": [*tags[:999], digest]}).encode())
+    assert list_tags(run_module, registry).ok()["tags"] == tags
+
+
 def test_a_full_part_without_a_link_is_not_the_end(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry(link="off", page_size=1000)
     tags = [f"{number:04}" for number in range(2500)]
