@@ -78,7 +78,7 @@ class DockerArchive:
     def __init__(self, store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> None:
         self._store = store
         entries = self._entries()
-        digests = {name: Digest.of(self._read_config(name)) for name in dict.fromkeys(saved.config for saved in entries)}
+        digests = {name: self._digest_of(name) for name in dict.fromkeys(saved.config for saved in entries)}
         candidates = [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
         chosen = [candidate for candidate in candidates if candidate.digest in configs]
         self._saved: _Saved = choose(chosen or candidates, None if chosen else source_name, store.path)
@@ -125,6 +125,11 @@ class DockerArchive:
         if not isinstance(document, list) or len(document) > MAX_DESCRIPTORS:
             raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
         return [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
+
+    def _digest_of(self, name: str) -> Digest:
+        """Return the digest of a config; a name that states it is believed until the config is read."""
+        named = _NAMED_BY_DIGEST.fullmatch(name)
+        return Digest("sha256", named.group(1)) if named else Digest.of(self._read_config(name))
 
     def _read_config(self, name: str) -> bytes:
         config = read_file(self._store, name, MAX_CONFIG)

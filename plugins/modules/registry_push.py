@@ -54,7 +54,8 @@ options:
     aliases: [image]
   source_name:
     description:
-      - Which image of O(path), by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest.
+      - Which image of O(path), by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest, in archives with C(manifest.json) also
+        that of its config.
       - Needed only where there are several; the message of the failure lists them.
     type: str
   tags:

@@ -60,6 +60,17 @@ def test_a_key_in_two_cases_is_refused(registry: FakeRegistry, run_module: RunMo
     assert registry.writes() == []
 
 
+@pytest.mark.parametrize("fault", ["missing", "corrupt"])
+def test_an_image_is_pushed_though_the_config_of_another_one_in_the_archive_is_no_good(push: Push, tmp_path: Path, fault: str) -> None:
+    files = images.docker_files({"app:1": IMAGE, "other:1": OTHER})
+    name = f"{OTHER.document['config']['digest'][7:]}.json"
+    files[name] = b"{}"
+    if fault == "missing":
+        del files[name]
+    result = push(images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items())), source_name="app:1")
+    assert IMAGE.document["config"]["digest"] in {blob["digest"] for blob in result["uploaded_blobs"]}
+
+
 # Archives with index.json and manifest.json
 
 
