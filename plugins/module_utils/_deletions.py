@@ -14,7 +14,7 @@ from ._api import RepositoryApi
 from ._client import RegistryClient
 from ._deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest
 from ._deletion_refusal import NoDeletion
-from ._deletion_requests import DeletionWays, ask_to_delete, find_readable
+from ._deletion_requests import DeletionWays, StillThere, ask_to_delete, find_readable
 from ._errors import NotFound, RegistryError
 from ._manifest import Manifest
 from ._reference import Digest
@@ -68,7 +68,7 @@ class Deletions:
             if error.gone_by:
                 self.done[name] = error.gone_by
             self.fail(name, error)
-            if isinstance(error, (TookMore, NoDeletion)) or error.kind in _FOR_ALL:
+            if isinstance(error, (TookMore, NoDeletion, StillThere)) or error.kind in _FOR_ALL:
                 raise
 
     def failed(self) -> dict[str, str]:

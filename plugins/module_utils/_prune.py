@@ -20,6 +20,7 @@ from ._prune_watch import LostTag, Watch
 from ._reference import Digest, is_digest
 
 Result = dict[str, t.Any]
+_NO_MORE_ANSWERS = frozenset({"network", "timeout", "tls", "unauthorized", "rate_limited"})
 
 
 class Pruning:
@@ -45,8 +46,9 @@ class Pruning:
             self._run_waves()
         except RegistryError as error:
             self._note(error)
-            with contextlib.suppress(RegistryError):
-                self._settle()
+            if error.kind not in _NO_MORE_ANSWERS:
+                with contextlib.suppress(RegistryError):
+                    self._settle()
             raise
         self._settle()
 

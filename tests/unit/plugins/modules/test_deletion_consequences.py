@@ -137,6 +137,17 @@ def test_a_deletion_that_does_not_come_in_time_is_not_said_to_have_failed_for_go
     assert 25 < sum(waits) <= 30
 
 
+def test_what_one_deletion_was_waited_for_in_vain_is_not_waited_for_by_all(
+    make_registry: MakeRegistry, run_module: RunModule, waits: list[float]
+) -> None:
+    registry = make_registry(delete_by_tag="stale", stale_deletes=50)
+    fill(registry)
+    result = prune(run_module, registry, method="tag", timeout=30).failure("conflict")
+    assert "may still happen" in result.msg
+    assert list(result["failed_tags"]) == ["1.0"]
+    assert sum(waits) <= 30
+
+
 def test_a_digest_that_goes_later_is_waited_for(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry()
     digest = fill(registry)["1.0"]
