@@ -100,6 +100,7 @@ class _Scrubbed:
         """Begin."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._scrubber.retire()
         if isinstance(error, RegistryError):
             facts = ", ".join(f"{name} {value}" for name, value in error.facts().items() if name in ("kind", "status", "code") and value)
             text = f"{error.message} ({facts})"

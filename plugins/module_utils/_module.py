@@ -164,6 +164,7 @@ class RegistryModule(AnsibleModule):
         known = {name: _shown(value, self.argument_spec[name]) for name, value in self.params.items() if name in self.argument_spec}
         scrubbed = self.scrubber.result({"invocation": {"module_args": known}, **kwargs})
         self.no_log_values = set()  # ansible-core would mask digests and numbers, in which they occur by chance
+        self.scrubber.retire()
         super()._return_formatted(scrubbed)
 
     def _warn_of_masked_names(self, result: Map) -> None:

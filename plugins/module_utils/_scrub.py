@@ -11,7 +11,7 @@ import typing as t
 import weakref
 
 from ._secret_index import CUT, SHORTEST, SecretIndex
-from ._spellings import Unescaped, encodings, escapes
+from ._spellings import Unescaped, encodings, escapes, may_be_escaped
 from ._vocabulary import is_ours
 
 MASK = "********"
@@ -25,9 +25,19 @@ _live: weakref.WeakSet[Scrubber] = weakref.WeakSet()
 
 def scrubbed(text: str) -> str:
     """Return ``text`` without the secrets of the tasks of this process: what is cut must be scrubbed before."""
-    for scrubber in list(_live):
-        text = scrubber.text(text)
-    return text
+    return _mask(text, [place for scrubber in list(_live) for place in scrubber.find(text)])
+
+
+def _mask(text: str, places: t.Iterable[tuple[int, int]]) -> str:
+    shown: list[str] = []
+    end = 0
+    for start, stop in sorted(places):
+        if _within_digest(text, start, stop):
+            continue
+        if start >= end:
+            shown += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*shown, text[end:]])
 
 
 def cut(text: str, limit: int) -> str:
@@ -109,23 +119,25 @@ class Scrubber:
                 self._unescaped.add(form, is_open)
         self._fresh.clear()
 
+    def retire(self) -> None:
+        """Leave what other tasks of this process cut alone."""
+        _live.discard(self)
+
+    def find(self, value: str) -> list[tuple[int, int]]:
+        """Return where secrets stand in ``value``, and the beginning of one where ``value`` was cut."""
+        with self._lock:
+            if self._fresh:
+                self._learn()
+            found = self._as_written.find(value)
+            if self._known and may_be_escaped(value):
+                plain = Unescaped(value)
+                found = found + [plain.origin(start, end) for start, end in self._unescaped.find(plain.text)]
+        return found
+
     def text(self, value: str) -> str:
         """Return ``value`` with every known secret masked, also the beginning of one where ``value`` was cut."""
-        with self._lock:
-            self._learn()
-            found = list(self._as_written.find(value))
-            plain = Unescaped(value) if found or self._known else None
-            if plain is not None and (plain.changed or plain.text != value):
-                found += [plain.origin(start, end) for start, end in self._unescaped.find(plain.text)]
-        shown: list[str] = []
-        end = 0
-        for start, stop in sorted(found):
-            if _within_digest(value, start, stop):
-                continue
-            if start >= end:
-                shown += [value[end:start], MASK]
-            end = max(end, stop)
-        return "".join([*shown, value[end:]])
+        found = self.find(value)
+        return _mask(value, found) if found else value
 
     def value(self, value: t.Any) -> t.Any:
         """Return a copy of a JSON-like ``value`` with every known secret masked, in keys too; words of our own stay."""

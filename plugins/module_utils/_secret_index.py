@@ -68,11 +68,18 @@ class SecretIndex:
         if is_open:
             self._open.add(form)
 
-    def find(self, text: str) -> t.Iterator[tuple[int, int]]:
-        """Yield where forms stand in ``text``, in order; those that overlap as one."""
+    def find(self, text: str) -> list[tuple[int, int]]:
+        """Return where forms stand in ``text``, in order; those that overlap as one."""
+        if len(text) > _BLOCK:
+            return list(self._find(text, self._candidates(text)))
+        starts = self._buckets
+        found = [at for at in range(len(text) - SHORTEST + 1) if text[at : at + SHORTEST] in starts] if starts else []
+        return list(self._find(text, found)) if found else []
+
+    def _find(self, text: str, candidates: t.Iterable[int]) -> t.Iterator[tuple[int, int]]:
         first, last, resume = 0, 0, 0
         marks = _Marks(text)
-        for start in self._candidates(text):
+        for start in candidates:
             if start < resume:
                 continue
             length = self._length(text, start, marks)
@@ -90,7 +97,7 @@ class SecretIndex:
     def _candidates(self, text: str) -> t.Iterator[int]:
         starts = self._buckets
         last = len(text) - SHORTEST + 1
-        for block in range(0, last if starts else 0, _BLOCK):
+        for block in range(0, last if starts else 0, _BLOCK):  # a list of all would take more memory than the text
             yield from [at for at in range(block, min(block + _BLOCK, last)) if text[at : at + SHORTEST] in starts]
 
     def _length(self, text: str, start: int, marks: _Marks) -> int:

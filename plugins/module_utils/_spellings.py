@@ -59,6 +59,11 @@ def _undo(text: str) -> str:
     return _character(int(digits[1:], 16) if digits[0] in "xX" else int(digits), text)
 
 
+def may_be_escaped(text: str) -> bool:
+    """Tell whether ``Unescaped`` may find anything to undo."""
+    return "%" in text or "&" in text or "\\" in text or "+" in text
+
+
 class Unescaped:
     """Text with all escapes of JSON, HTML, URLs and Python undone, whatever wrote them, and where its characters come from."""
 
@@ -67,7 +72,6 @@ class Unescaped:
         self._rounds: list[tuple[array[int], array[int], array[int], array[int]]] = []
         while len(self._rounds) < _ROUNDS and any(mark in self.text for mark in "\\&%") and self._undo_once():
             pass
-        self.changed = bool(self._rounds)
         self.text = self.text.replace("+", " ")  # forms write a blank so
 
     def _undo_once(self) -> bool:

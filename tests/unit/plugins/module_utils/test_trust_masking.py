@@ -44,6 +44,15 @@ def test_t49_no_cut_takes_a_part_of_a_secret_before_it_is_masked(shown: t.Callab
         assert len(line) <= 125
 
 
+def test_t49_secrets_of_another_task_of_the_process_do_not_spoil_the_masking() -> None:
+    known, other = scrubber("Zk9-Qw7_Xy5.Vb3.Nm1"), scrubber("Qw7_Xy5.")
+    for shown in (clean, cut, quoted):
+        assert "Zk9" not in known.text(shown(f"{'x' * 60}Zk9-Qw7_Xy5.Vb3.Nm1{'y' * 90}", 100))
+    other.retire()
+    known.retire()
+    assert "Qw7_Xy5." in cut(f"Qw7_Xy5.{'y' * 90}", 50)
+
+
 @pytest.mark.parametrize(
     "spelling",
     [
