@@ -42,7 +42,9 @@ def push(
             source = choose_platforms(source, platforms, path)
             _check_digest(image, source.root, path)
             plan = client.plan_push(source, identifiers, params["existing"], known)
-            _carry_out(module, client, image, plan, source, not isinstance(opened, LayoutImage))
+            # The layers of a docker save archive were checked when its manifest was made; and what is missing here may be mounted.
+            is_checked = isinstance(opened, LayoutImage) and not mount_from
+            _carry_out(module, client, image, plan, source, is_checked)
         finally:
             source.close()
     finally:
@@ -65,17 +67,28 @@ def _check_digest(image: Reference, root: Manifest, path: str) -> None:
 
 
 def _carry_out(
-    module: RegistryModule, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource, is_made: bool
+    module: RegistryModule, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource, is_checked: bool
 ) -> None:
     if module.changes(plan.before, plan.after, image.name):
+        if is_checked:
+            _check_source(client, plan, source)
         written: set[str] = set()
         module.done = lambda: written
         transferred = client.execute_push(plan, source, written)
     else:
-        # The layers of a docker save archive were read and checked when its manifest was made.
-        transferred = client.predict_push(plan, (lambda blob: None) if is_made else lambda blob: drain(source.open_blob(blob)))
+        transferred = client.predict_push(plan, (lambda blob: drain(source.open_blob(blob))) if is_checked else lambda blob: None)
     _log(module, transferred)
     module.result.update(transfer_result(image, plan, transferred))
+
+
+def _check_source(client: RegistryClient, plan: PushPlan, source: ImageSource) -> None:
+    """Raise what is wrong with a blob that has to be sent, before anything is: it is missing, or has another size."""
+    for blob in plan.blobs():
+        try:
+            source.open_blob(blob).close()
+        except RegistryError:
+            if not client.api.has_blob(blob):
+                raise
 
 
 def _log(module: RegistryModule, transferred: Transferred) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 
 IMAGE = images.image(layers=("a", "b"))
 INDEX = images.multi_arch()
+INDEX_LAYER = images.image("linux/arm64", ("base", "app-linux-arm64")).document["layers"][1]["digest"]
 
 
 @pytest.fixture
@@ -148,9 +149,7 @@ def test_check_mode_finds_what_a_push_would_refuse(
 ) -> None:
     layout = tmp_path / "layout"
     path = images.write_layout(layout, INDEX)
-    FAULTS[fault](
-        layout / "blobs" / images.image("linux/arm64", ("base", "app-linux-arm64")).document["layers"][1]["digest"].replace(":", "/")
-    )
+    FAULTS[fault](layout / "blobs" / INDEX_LAYER.replace(":", "/"))
     if form != "directory":
         files = [(str(file.relative_to(layout)), file.read_bytes()) for file in layout.rglob("*") if file.is_file()]
         path = images.write_bytes(tmp_path / "app.tar", COMPRESSIONS["" if form == "tar" else form](tar_bytes(files)))
@@ -160,6 +159,32 @@ def test_check_mode_finds_what_a_push_would_refuse(
     result = run_module("registry_push", registry.args(name="app:1", path=path))
     assert (result.msg, result.error["kind"]) == (predicted.msg, predicted.error["kind"])
     assert registry.tags("app") == {}
+
+
+@pytest.mark.parametrize("form", ["directory", "gzip"])
+@pytest.mark.parametrize("fault", ["missing", "shorter", "longer"])
+def test_nothing_is_sent_where_a_blob_is_missing_or_has_another_size(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, fault: str, form: str
+) -> None:
+    layout = tmp_path / "layout"
+    path = images.write_layout(layout, INDEX)
+    FAULTS[fault](layout / "blobs" / INDEX_LAYER.replace(":", "/"))
+    if form != "directory":
+        files = [(str(file.relative_to(layout)), file.read_bytes()) for file in layout.rglob("*") if file.is_file()]
+        path = images.write_bytes(tmp_path / "app.tar", COMPRESSIONS[form](tar_bytes(files)))
+    result = run_module("registry_push", registry.args(name="app:1", path=path))
+    assert INDEX_LAYER.partition(":")[2] in result.msg
+    assert registry.writes() == []
+
+
+def test_a_blob_that_is_missing_may_be_mounted(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    arguments = registry.args(name="base:1", path=images.write_layout(layout, IMAGE))
+    run_module("registry_push", arguments).ok()
+    os.unlink(layout / "blobs" / IMAGE.document["layers"][0]["digest"].replace(":", "/"))
+    mounted = {**arguments, "name": "app:1", "mount_from": ["base"]}
+    assert run_module("registry_push", mounted, check=True).ok().changed is True
+    assert run_module("registry_push", mounted).ok()["uploaded_blobs"] == []
 
 
 def test_check_mode_reads_no_blob_that_is_there(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
