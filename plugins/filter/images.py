@@ -13,7 +13,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..module_utils._errors import RegistryError
 from ..module_utils._reference import Digest, Reference, check_repository, check_tag, split_base
 from ..module_utils._scrub import quoted
-from ..module_utils._versions import Key, sort_by_version
+from ..module_utils._versions import sort_by_version
+
+Group = tuple[str, ...]  # the registry and repository of an image, nothing for tags alone
 
 
 def _type_of(value: t.Any) -> str:
@@ -73,7 +75,7 @@ def image_name(image: t.Any, registry: t.Any = None, prefix: t.Any = None, tag: 
         raise AnsibleFilterError(f"image_name: {error.message}") from None
 
 
-def _split(image: str) -> tuple[Key, str]:
+def _split(image: str) -> tuple[Group, str]:
     """Return what images are grouped by, and the tag that puts them in order; text that is no name with a tag is a tag itself."""
     if not any(mark in image for mark in "/:@"):
         try:
@@ -88,7 +90,7 @@ def image_sort(images: t.Any, reverse: t.Any = False) -> list[str]:
     """Return images in the order of their repositories and versions."""
     if not isinstance(images, (list, tuple)):
         raise AnsibleFilterError(f"image_sort: expected a list of images, not {_type_of(images)}.")
-    groups: dict[Key, list[tuple[str, str]]] = {}
+    groups: dict[Group, list[tuple[str, str]]] = {}
     for image in images:
         group, tag = _split(_text(image, "an image", "image_sort"))
         groups.setdefault(group, []).append((tag, image))

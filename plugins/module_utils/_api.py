@@ -112,7 +112,7 @@ class RepositoryApi:
         announced = _digest_header(answer)
         wanted = Digest.parse(identifier) if is_digest(identifier) else announced
         try:
-            manifest = Manifest.parse(raw, answer.content_type, wanted, f"The manifest of {shown}")
+            manifest = Manifest.parse(raw, answer.content_type, wanted, f"The manifest of {shown}", self.exchange.budget)
             if announced and wanted and announced.algorithm == wanted.algorithm and announced != wanted:
                 raise RegistryError(f"The registry says that {shown} has the digest {announced}.", "digest_mismatch")
         except RegistryError as error:

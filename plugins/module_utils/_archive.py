@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._budget import Budget
 from ._compressed_file import CompressedFile
 from ._compression import HEAVY, LIGHT, TooMuchMemory, detect
 from ._errors import RegistryError
@@ -17,9 +18,10 @@ from ._tar import RECORD, Members, is_header, scan
 class Archive:
     """The members of a tar archive as files; safe for several threads. Links are followed inside the archive only."""
 
-    def __init__(self, file: LocalFile) -> None:
+    def __init__(self, file: LocalFile, budget: Budget | None = None) -> None:
         self.path = file.path
         self._file = file
+        self.budget = budget or Budget()
         self._content, self._members = self._read()
 
     def _read(self) -> tuple[_Plain | CompressedFile, Members]:
@@ -27,17 +29,17 @@ class Archive:
         head = self._file.read_at(0, RECORD)
         if is_header(head):
             plain = _Plain(self._file)
-            return plain, scan(plain, what)
+            return plain, scan(plain, what, self.budget)
         codec = detect(head)
         if not codec:
             fault = "is no tar archive, plain or compressed by gzip, bzip2, xz or zstd" if head.strip(b"\0") else "is empty"
             raise RegistryError(f"The file {self.path} {fault}: it holds no image.", "invalid_source")
         content = CompressedFile(self._file, codec, what, LIGHT)
         try:
-            return content, scan(content.forward(), what)
+            return content, scan(content.forward(), what, self.budget)
         except TooMuchMemory:
             content = CompressedFile(self._file, codec, what, HEAVY)
-            return content, scan(content.forward(), what)
+            return content, scan(content.forward(), what, self.budget)
 
     @property
     def is_local(self) -> bool:

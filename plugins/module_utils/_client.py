@@ -16,7 +16,7 @@ from ._errors import NotFound, RegistryError, damaged
 from ._exchange import Exchange
 from ._fanout import fan_out
 from ._image_source import ImageSource
-from ._listing import OnUnusable, iter_repositories, iter_tags
+from ._listing import OnUnusable, iter_repositories, iter_tags, keep_names
 from ._manifest import Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, check_repository, check_tag, check_tags, is_digest
@@ -172,7 +172,7 @@ class RegistryClient:
                 "invalid_option",
                 reference=shown,
             )
-        return image_config(self.image_of(manifest), self.registry)
+        return image_config(self.image_of(manifest), self.registry, self.connection.exchange.budget)
 
     def check_image_exists(self, tag: str) -> None:
         """Raise ``NotFound`` where the tag or digest is absent; denied is not absent."""
@@ -199,7 +199,7 @@ class RegistryClient:
 
         A listed name that no tag can have (``1.0+1``) is an error, or handed to ``on_unusable``: who deletes must know of it.
         """
-        return list(self.iter_tags(last, limit, on_unusable))
+        return keep_names(self.iter_tags(last, limit, on_unusable), self.connection.exchange.budget, self.registry)
 
     def warn_of_name(self, name: str) -> None:
         """Warn of a ``name`` that no tag can have in the list of this repository."""

@@ -51,8 +51,9 @@ class CompressedFile:
         return Decoder(FileRange(self._file, 0, self._file.size), self._codec, self._what, self._memory, self._allowance)
 
     def check_end(self, end: int) -> None:
-        """Refuse a member that says it ends further on than the file may unpack to."""
-        self._allowance.check(end, self._what)
+        """Refuse a member that says it ends further on than the file may unpack to; of gzip, which cannot, it is cut off."""
+        if self._codec != "gzip":
+            self._allowance.check(end, self._what)
 
     def keeps(self, size: int) -> bool:
         """Tell whether a member of ``size`` bytes shall be kept, and make room for it."""

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ._auth import Authenticator
+from ._budget import Budget
 from ._client import Connection, RegistryClient
 from ._credentials import LOGIN_OPTIONS, Credentials, environment_host, explicit, from_environment, refuse_empty
 from ._errors import RegistryError
@@ -91,7 +92,9 @@ class Connections:
         names: t.Iterable[Reference] = (),
         listeners: Listeners | None = None,
         environ: t.Mapping[str, str] | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget()
         self._options = options
         self._listeners = listeners or Listeners()
         self._environ = os.environ if environ is None else environ
@@ -148,7 +151,7 @@ class Connections:
         tls = self._tls if registry == self._own else TlsOptions(options.validate_certs, options.ca_path)
         if not options.validate_certs and not options.plain_http:
             listeners.on_warning(f"The TLS certificate of {registry} is not verified, since validate_certs is false.")
-        transport = Transport(trust, tls, options.timeout, options.concurrency, listeners.on_secret)
+        transport = Transport(trust, tls, options.timeout, options.concurrency, listeners.on_secret, self.budget)
         authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning, self._advice(registry))
         finder = self._finder(registry)
         exchange = Exchange(registry, transport, authenticator, finder, options.retries, listeners.on_warning, self._advice(registry))

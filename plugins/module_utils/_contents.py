@@ -43,7 +43,9 @@ class ContentReader:
         return [digest for digest in dict.fromkeys(digests) if digest not in self.found]
 
     def _read(self, digest: Digest) -> Content:
-        return Content.of(self._client.get_manifest(str(digest)))
+        content = Content.of(self._client.get_manifest(str(digest)))
+        self._client.connection.exchange.budget.hold(self, content.weight, f"What {self._client.registry}@{digest} names")
+        return content
 
     def _read_child(self, digest: Digest) -> Content:
         try:
@@ -98,4 +100,4 @@ class ContentReader:
     def _read_created(self, config: Descriptor) -> t.Any:
         api = self._client.api
         blob = VerifiedBlob(RegistryBlob(api, config, self._client.connection.options.retries), config, api.name, reference=api.name)
-        return read_config(blob, config, api.name).get("created")
+        return read_config(blob, config, api.name, api.exchange.budget).get("created")

@@ -117,7 +117,9 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
             actions = ("pull",) if options.check_mode else ("pull", "push")
             destination = registries.destination(copy.destination, *actions).with_options(**shared)
             task = CopyTask(registries.source(copy.source), destination, copy, options)
-            return task.run()
+            copied = task.run()
+            registries.budget.hold_result(copied.result, f"What is told of the copy of {copy.source}")
+            return copied
         except RegistryError as error:
             return Failed(error, *(task.done() if task else ({}, {})))
 

@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 from ._api import RepositoryApi
+from ._budget import Once
 from ._errors import RegistryError
 from ._headers import parse_content_range, parse_part
 from ._image_source import BLOCK, BlobStream, VerifiedBlob
@@ -144,7 +145,8 @@ class RegistryImage:
         self.api = api
         self._root = root
         self._retries = retries
-        self._known: dict[Digest, Manifest] = {root.digest: root}
+        self._known: Once[Digest, Manifest] = Once()
+        self._known.get(root.digest, lambda: root)
         self._size = len(root.raw)
         self._lock = threading.Lock()
 
@@ -155,16 +157,16 @@ class RegistryImage:
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
         """Return the manifest of a child, which must be what ``descriptor`` says; it is read once."""
-        with self._lock:
-            known = self._known.get(descriptor.digest)
-        if known is None:
-            known = self.api.get_manifest(str(descriptor.digest))
-            with self._lock:
-                self._known[descriptor.digest] = known
-                self._size += len(known.raw)
-            _check_size(self._size)
+        known = self._known.get(descriptor.digest, lambda: self._read(descriptor.digest))
         known.check(descriptor, f"The manifest {descriptor.digest} in {self.api.name}")
         return known
+
+    def _read(self, digest: Digest) -> Manifest:
+        manifest = self.api.get_manifest(str(digest))
+        with self._lock:
+            self._size += len(manifest.raw)
+        _check_size(self._size)
+        return manifest
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
         """Return the content of a config or layer, verified while it is read."""

@@ -45,6 +45,7 @@ class Exchange:
     ) -> None:
         self.registry = registry
         self.transport = transport
+        self.budget = transport.budget
         self.origin = transport.trust.registry
         self.base = Target.parse(f"{self.origin}/v2/")
         self._authenticator = authenticator

@@ -13,6 +13,7 @@ import stat
 import time
 import typing as t
 
+from ._budget import Budget
 from ._errors import RegistryError
 from ._image_source import BlobStream
 from ._inside import open_inside
@@ -50,6 +51,10 @@ class Store(t.Protocol):
     @property
     def is_local(self) -> bool:
         """Whether its files can be read twice at little cost."""
+
+    @property
+    def budget(self) -> Budget:
+        """What the task may keep in memory: manifests that are read from here are charged to it."""
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file ``name``."""
@@ -193,6 +198,7 @@ class Directory:
         self._descriptor = descriptor
         self.path = path
         self._links = links
+        self.budget = Budget()
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file ``name``; one that may not be read is no missing one, but an error."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._budget import Budget
 from ._errors import RegistryError
 from ._files import SAVED_IMAGES, MissingFile, Store, StoredFile, read_file
 from ._json import load_value
@@ -25,6 +26,11 @@ class FlatStore:
     def path(self) -> str:
         """Where the whole lies."""
         return self._store.path
+
+    @property
+    def budget(self) -> Budget:
+        """What the task may keep in memory."""
+        return self._store.budget
 
     @property
     def is_local(self) -> bool:
@@ -78,6 +84,6 @@ def read_single_manifest(store: Store) -> Manifest | None:
     if not isinstance(document, dict) or "schemaVersion" not in document:
         return None
     try:
-        return Manifest.parse(raw, what=what)
+        return Manifest.parse(raw, what=what, budget=store.budget)
     except RegistryError as error:
         raise RegistryError(error.message, "invalid_source" if error.kind == "invalid_response" else error.kind) from None

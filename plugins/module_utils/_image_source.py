@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._budget import Budget, KeptDocument, weigh
 from ._errors import RegistryError
 from ._json import check_twins, load_object
 from ._manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest, check_config
@@ -109,7 +110,7 @@ def drain(stream: BlobStream) -> None:
         stream.close()
 
 
-def read_config(stream: BlobStream, config: Descriptor, where: str) -> dict[str, t.Any]:
+def read_config(stream: BlobStream, config: Descriptor, where: str, budget: Budget | None = None) -> dict[str, t.Any]:
     """Return the config of an image, which lies ``where`` and has at most 8 MiB, and close its stream."""
     what = f"The config {config.digest} in {where}"
     try:
@@ -120,7 +121,10 @@ def read_config(stream: BlobStream, config: Descriptor, where: str) -> dict[str,
             parts.append(stream.read(MAX_CONFIG))
             if not parts[-1]:
                 raise RegistryError(f"{what} is shorter than {config.size} bytes.", "digest_mismatch")
-        document = load_object(b"".join(parts), MAX_CONFIG, what)
+        raw = b"".join(parts)
+        with (budget or Budget()).parsing(raw, what) as loan:
+            document = KeptDocument(load_object(raw, MAX_CONFIG, what))
+            loan.keep(document, weigh(document))
         if config.media_type in CONFIG_TYPES:
             check_config(document, what)
         else:

@@ -7,28 +7,51 @@ from __future__ import annotations
 
 import typing as t
 
+from ._budget import Once, weigh
 from ._client import RegistryClient
 from ._connection import Connections
 from ._errors import NotFound, RegistryError
 from ._fanout import fan_out
-from ._manifest import INDEX_TYPES, Manifest
+from ._manifest import INDEX_TYPES, Descriptor, Manifest
 from ._platform import Platform
 from ._reference import Digest, Reference
 from ._referrers import list_referrers
 from ._results import Result, config_result, manifest_result, printable, referrer_result
 
+Configs = Once[tuple[str, Digest, int], Result]  # by repository, digest and size
 
-def _configs(client: RegistryClient, index: Manifest, shown: str) -> list[Result]:
+
+def _config(client: RegistryClient, manifest: Manifest, shown: str, configs: Configs) -> Result:
+    """Return what the config of an image tells; one that several images have is read once."""
+    stated = t.cast(Descriptor, manifest.config)
+
+    def read() -> Result:
+        config = client.config_of(manifest, shown)
+        client.connection.exchange.budget.take(
+            weigh(config), f"The config {stated.digest} in {client.registry}"
+        )  # of the copy that is shown
+        return config_result(config)
+
+    return configs.get((client.registry, stated.digest, stated.size), read)
+
+
+def _configs(client: RegistryClient, index: Manifest, shown: str, configs: Configs) -> list[Result]:
     found = []
+    read: dict[tuple[Digest, int, str], Result | None] = {}  # one child may be listed for several platforms
     for child in index.platforms:
-        manifest = client.get_child(child, shown)
-        if not manifest.is_index:
-            config = config_result(client.config_of(manifest, str(child.digest)))["config"]
-            found.append({"platform": str(child.platform), "digest": str(child.digest), "config": config})
+        key = (child.digest, child.size, child.media_type)
+        if key not in read:
+            manifest = client.get_child(child, shown)
+            read[key] = None if manifest.is_index else _config(client, manifest, str(child.digest), configs)["config"]
+        config = read[key]
+        if config is not None:
+            entry = {"platform": str(child.platform), "digest": str(child.digest), "config": config}
+            client.connection.exchange.budget.hold_result(entry, f"The config of {child.digest} in {client.registry}")
+            found.append(entry)
     return found
 
 
-def _details(client: RegistryClient, image: Reference, details: str, platform: Platform | None) -> Result:
+def _details(client: RegistryClient, image: Reference, details: str, platform: Platform | None, configs: Configs) -> Result:
     if details == "digest":
         found = client.get_descriptor(image.identifier, platform)
         return {
@@ -38,11 +61,15 @@ def _details(client: RegistryClient, image: Reference, details: str, platform: P
             "is_index": found.media_type in INDEX_TYPES,
         }
     manifest = client.get_manifest(image.identifier, platform)
+    budget = client.connection.exchange.budget
+    budget.hold_result(manifest.document, f"What is told of {image}")
     result = manifest_result(manifest)
     if details == "config" and manifest.is_index:
-        result["configs"] = _configs(client, manifest, str(image))
+        result["configs"] = _configs(client, manifest, str(image), configs)
     elif details == "config":
-        result.update(config_result(client.config_of(manifest, image.identifier)))
+        told = _config(client, manifest, image.identifier, configs)
+        budget.hold_result(told, f"The config of {image}")
+        result.update(told)
     return result
 
 
@@ -58,6 +85,7 @@ def look_at(
 
     Errors end it unless they are to be ``report``-ed in their entries.
     """
+    configs: Configs = Once()
 
     def look(image: Reference) -> tuple[Result, NotFound | None]:
         entry: Result = {
@@ -69,9 +97,11 @@ def look_at(
         }
         try:
             client = connections.client(image)
-            entry.update(_details(client, image, details, platform), exists=True)
+            entry.update(_details(client, image, details, platform, configs), exists=True)
             if referrers:
                 entry["referrers"] = referrer_result(list_referrers(client.api, Digest.parse(entry["digest"])))
+            told = {key: value for key, value in entry.items() if key not in ("manifest", "config", "configs")}  # these are charged already
+            client.connection.exchange.budget.hold_result(told, f"What is told of {image}")
         except NotFound as absence:
             return {**entry, "exists": False}, absence
         except RegistryError as error:

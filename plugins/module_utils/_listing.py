@@ -9,15 +9,17 @@ import typing as t
 from urllib.parse import quote
 
 from ._api import RepositoryApi
+from ._budget import Budget, Kept
 from ._errors import NotFound, RegistryError
 from ._exchange import Exchange
 from ._host import DOCKER_HUB
 from ._origin import Target
-from ._pages import MAX_UNUSABLE, Page, read_page
+from ._pages import MAX_UNUSABLE, Page, Visited, read_page
 
 MOST_BARREN = 1000  # pages in a row without a new name
 MOST_NAMES = 1_000_000
 _PART = 1000
+_NAME_WEIGHT, _PAGE_WEIGHT = 130, 150  # bytes of memory, besides the characters
 OnUnusable = t.Callable[[str], None]
 Names = tuple[str, ...]
 _CATALOG_SCOPES = ("registry:catalog:*",)
@@ -27,7 +29,8 @@ def _pages(
     api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None, on_unusable: OnUnusable | None
 ) -> t.Iterator[Names]:
     page, in_parts = _first_page(api, target, key, scopes)
-    seen = {target}
+    seen = Visited()
+    seen.add(target)
     unusable = 0
     while True:
         unusable += len(page.unusable)
@@ -46,13 +49,12 @@ def _pages(
             if not page.names:
                 raise _endless(api.name, "gives no name to go on from")
             following = target.with_query(f"n={_PART}&last={quote(page.names[-1], safe='/')}")
-            if following in seen:
+            if not seen.add(following):
                 return
+        elif following is not None and not seen.add(following):
+            raise _endless(api.name, "names the same page again")
         if following is None:
             return
-        if following in seen:
-            raise _endless(api.name, "names the same page again")
-        seen.add(following)
         page = read_page(api, following, key, scopes)
 
 
@@ -70,18 +72,43 @@ def _endless(name: str, fault: str) -> RegistryError:
     return RegistryError(f"The list of {name} does not end: the registry {fault}.", "invalid_response", reference=name)
 
 
-def _unique(pages: t.Iterable[Names], wanted: t.Callable[[str], bool], limit: int | None, of: str) -> t.Iterator[str]:
-    """Yield each name that is ``wanted`` once, up to ``limit``."""
+def weigh_names(names: t.Sequence[str]) -> int:
+    """Return how many bytes of memory a list of ``names`` takes, together with a set of them."""
+    return _NAME_WEIGHT * len(names) + sum(map(len, names))
+
+
+def keep_names(names: t.Iterable[str], budget: Budget, of: str) -> list[str]:
+    """Return a list of ``names``, charged to ``budget`` for as long as somebody has it."""
+    kept = Kept(names)
+    budget.hold(kept, weigh_names(kept), f"The list of {of}")
+    return kept
+
+
+def _fresh(pages: t.Iterable[Names], budget: Budget, of: str) -> t.Iterator[Names]:
+    """Yield of each page the names that were on none before."""
     seen: set[str] = set()
+    charged = 0
+    try:
+        for names in pages:
+            fresh = tuple(name for name in dict.fromkeys(names) if name not in seen)
+            weight = _PAGE_WEIGHT + weigh_names(fresh)
+            budget.take(weight, f"The list of {of}")
+            charged += weight
+            seen.update(fresh)
+            if len(seen) > MOST_NAMES:
+                raise RegistryError(f"The list of {of} has more than {MOST_NAMES} names.", "limit", reference=of)
+            yield fresh
+    finally:
+        budget.give_back(charged)
+
+
+def _unique(pages: t.Iterable[Names], wanted: t.Callable[[str], bool], limit: int | None, budget: Budget, of: str) -> t.Iterator[str]:
+    """Yield each name that is ``wanted`` once, up to ``limit``."""
     count = barren = 0
-    for names in pages:
-        fresh = [name for name in dict.fromkeys(names) if name not in seen]
-        seen.update(fresh)
+    for fresh in _fresh(pages, budget, of):
         barren = 0 if fresh else barren + 1
         if barren >= MOST_BARREN:
             raise _endless(of, f"gives {MOST_BARREN} pages without a new name")
-        if len(seen) > MOST_NAMES:
-            raise RegistryError(f"The list of {of} has more than {MOST_NAMES} names.", "limit", reference=of)
         for name in fresh:
             if not wanted(name):
                 continue
@@ -102,7 +129,9 @@ def iter_tags(
     """
     query = f"?last={quote(last, safe='')}" if last else ""
     pages = _pages(api, api.url(f"tags/list{query}"), "tags", None, on_unusable)
-    return _unique(pages, lambda name: last is None or name > last, limit, api.name)  # some ignore last, and start from the first name
+    return _unique(
+        pages, lambda name: last is None or name > last, limit, api.exchange.budget, api.name
+    )  # some ignore last, and start from the first name
 
 
 def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
@@ -121,7 +150,7 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
         return (not scope or name == scope or name.startswith(f"{scope}/")) and (after is None or name > after)
 
     try:
-        yield from _unique(pages, wanted, limit, exchange.registry)
+        yield from _unique(pages, wanted, limit, exchange.budget, exchange.registry)
     except RegistryError as error:
         if not _lacks_catalog(exchange.registry, error):
             if error.kind in ("unauthorized", "denied"):

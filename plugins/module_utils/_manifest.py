@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 from dataclasses import dataclass, field
 
+from ._budget import Budget, weigh
 from ._errors import NotFound, RegistryError
 from ._json import check_spelling, check_twins, load_object
 from ._platform import Platform
@@ -40,6 +42,7 @@ MAX_CONFIG = 8 * 1024 * 1024
 MAX_MANIFESTS = 32 * 1024 * 1024  # all of one image together
 MAX_DESCRIPTORS = 2000
 _MAX_SIZE = 2**53
+_DESCRIPTOR_WEIGHT = 800  # bytes of memory
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
 _ESSENTIAL = ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers", "artifactType", "annotations")
 _DESCRIBING = ("mediaType", "digest", "size", "platform", "artifactType", "annotations", "urls", "data")
@@ -117,6 +120,11 @@ class Descriptor:
         )
 
     @property
+    def weight(self) -> int:
+        """How many bytes of memory it takes."""
+        return _DESCRIPTOR_WEIGHT + weigh(dict(self.annotations))
+
+    @property
     def is_index(self) -> bool:
         """Whether the content is an index by its media type."""
         return self.media_type in INDEX_TYPES
@@ -152,8 +160,12 @@ class Manifest:
     annotations: t.Mapping[str, str] = field(repr=False, compare=False)
 
     @classmethod
-    def parse(cls, raw: bytes, media_type: str = "", digest: Digest | None = None, what: str = "The manifest") -> Manifest:
+    def parse(
+        cls, raw: bytes, media_type: str = "", digest: Digest | None = None, what: str = "The manifest", budget: Budget | None = None
+    ) -> Manifest:
         """Return the manifest in ``raw``; ``media_type`` is what its carrier calls it, ``digest`` what it must have.
+
+        While it is kept, it is charged to ``budget``.
 
         Errors: ``digest_mismatch``, ``unsupported`` (schema 1), ``limit``, ``invalid_response`` (anything ambiguous).
         """
@@ -165,13 +177,20 @@ class Manifest:
             raise RegistryError(
                 f"{what} is of Docker's schema 1, which holds no digests: push the image again with a current tool.", "unsupported"
             )
+        with (budget or Budget()).parsing(raw, what) as loan:
+            manifest = cls._read(raw, carrier, actual, what)
+            loan.keep(manifest, manifest.weight)
+        return manifest
+
+    @classmethod
+    def _read(cls, raw: bytes, carrier: str, digest: Digest, what: str) -> Manifest:
         document = load_object(raw, MAX_MANIFEST, what)
         kind = _media_type(document, carrier, what)
         is_index = kind in INDEX_TYPES
         return cls(
             raw,
             kind,
-            actual,
+            digest,
             document,
             None if is_index else Descriptor.parse(document.get("config"), f"The config of {_lower(what)}"),
             () if is_index else _descriptors(document, "layers", what),
@@ -179,6 +198,12 @@ class Manifest:
             Descriptor.parse(document["subject"], f"The subject of {_lower(what)}") if document.get("subject") else None,
             _annotations(document, what),
         )
+
+    @property
+    def weight(self) -> int:
+        """How many bytes of memory it takes."""
+        inner = sum(_DESCRIPTOR_WEIGHT + sys.getsizeof(descriptor.annotations) for descriptor in (*self.layers, *self.children))
+        return len(self.raw) + weigh(self.document) + 2 * _DESCRIPTOR_WEIGHT + sys.getsizeof(self.annotations) + inner
 
     @property
     def is_index(self) -> bool:

@@ -13,6 +13,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ._auth_config import auth_config_secrets
+from ._budget import Budget
 from ._client import RegistryClient
 from ._connection import ConnectionOptions, Connections, Listeners
 from ._errors import RegistryError
@@ -86,6 +87,7 @@ class RegistryModule(AnsibleModule):
 
     def __init__(self, options: ArgumentSpec, **settings: t.Any) -> None:
         self.scrubber = Scrubber()
+        self.budget = Budget()
         self._lock = threading.Lock()
         self._options_known = False  # then they hold no secret that is not learnt yet
         self.result: dict[str, t.Any] = {"changed": False}
@@ -214,13 +216,13 @@ class RegistryModule(AnsibleModule):
 
     def connect(self, *names: Reference) -> Connections:
         """Return the connections of the task, whose images are ``names``."""
-        connections = Connections(ConnectionOptions.parse(self.params), names, self._listeners())
+        connections = Connections(ConnectionOptions.parse(self.params), names, self._listeners(), budget=self.budget)
         self._connections = connections
         return connections
 
     def connect_two(self, sources: t.Iterable[Reference], destinations: t.Iterable[Reference]) -> TwoRegistries:
         """Return the connections of a task between registries."""
-        connections = TwoRegistries(self.params, sources, destinations, self._listeners())
+        connections = TwoRegistries(self.params, sources, destinations, self._listeners(), budget=self.budget)
         self._connections = connections
         return connections
 

@@ -14,6 +14,7 @@ from ._manifest import Descriptor, Manifest
 from ._reference import Digest
 from ._retention import Tags, Verdict
 
+_NAMED_WEIGHT = 1000  # bytes of memory for each manifest that is named
 CREATED = "org.opencontainers.image.created"
 
 
@@ -43,6 +44,11 @@ class Content:
             manifest.config,
             manifest.annotations.get(CREATED, ""),
         )
+
+    @property
+    def weight(self) -> int:
+        """How many bytes of memory it takes, together with what is concluded from it."""
+        return (1 + len(self.children)) * _NAMED_WEIGHT + len(self.stated) + (self.config.weight if self.config else 0)
 
 
 Contents = t.Mapping[Digest, Content]

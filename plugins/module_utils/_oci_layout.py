@@ -71,7 +71,7 @@ def _whole_index(store: Store, document: dict[str, t.Any], roots: t.Sequence[Des
     if not images or len(platforms) < len(images):
         return None
     try:
-        return Manifest.parse(read_file(store, INDEX, MAX_MANIFEST), what=f"{INDEX} in {store.path}")
+        return Manifest.parse(read_file(store, INDEX, MAX_MANIFEST), what=f"{INDEX} in {store.path}", budget=store.budget)
     except RegistryError:
         return None
 
@@ -127,7 +127,7 @@ def read_manifest(store: Store, descriptor: Descriptor) -> Manifest:
     finally:
         stream.close()
     with reading_source():
-        return Manifest.parse(raw, descriptor.media_type, descriptor.digest, what)
+        return Manifest.parse(raw, descriptor.media_type, descriptor.digest, what, store.budget)
 
 
 def open_blob(store: Store, descriptor: Descriptor, known: dict[Digest, FileState | None] | None = None) -> BlobStream:
@@ -210,11 +210,12 @@ class LayoutImage:
         return all(self._store.has(blob_path(descriptor.digest)) for descriptor in needed)
 
     def _reachable(self) -> t.Iterator[Manifest]:
-        pending, seen = [self._root], {self._root.digest}
+        yield self._root
+        pending, seen = list(self._root.children), {self._root.digest}
         while pending:
-            manifest = pending.pop()
-            yield manifest
-            for child in manifest.children:
-                if child.is_manifest and child.digest not in seen and self._store.has(blob_path(child.digest)):
-                    seen.add(child.digest)
-                    pending.append(self.manifest(child))
+            child = pending.pop()
+            if child.is_manifest and child.digest not in seen and self._store.has(blob_path(child.digest)):
+                seen.add(child.digest)
+                manifest = self.manifest(child)  # read only now: all of them together may be large
+                pending += manifest.children
+                yield manifest

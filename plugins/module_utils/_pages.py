@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import typing as t
 from dataclasses import dataclass
@@ -36,6 +37,22 @@ class Page:
     count: int = 0
 
 
+class Visited:
+    """The pages of a list that were read: of their addresses, which may be very long, it keeps digests."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+
+    def add(self, target: Target) -> bool:
+        """Enter a page; return False where it was read before."""
+        before = len(self._seen)
+        self._seen.add(hashlib.blake2b(target.url.encode(), digest_size=16).digest())
+        return len(self._seen) > before
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+
 def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | None = None) -> Page:
     """Return one page of tags or repositories; null is an empty list.
 
@@ -48,7 +65,8 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
     raw = answer.read_all(MAX_PAGE, what)
     if is_page(answer.content_type, raw):
         raise api.exchange.page_failure(answer, f"Listing the {key} of {api.name}", api.name)
-    document = load_object(raw, MAX_PAGE, what, values=MAX_NAMES)
+    with api.exchange.budget.parsing(raw, what):
+        document = load_object(raw, MAX_PAGE, what, values=MAX_NAMES)
     check_spelling(document, ("name", key), what)
     if not {key, "name" if key == "tags" else key} & document.keys():
         raise RegistryError(f"{what} is no list of {key}: check that {api.exchange.registry} is a registry.", "invalid_response")

@@ -34,7 +34,7 @@ def push(
 ) -> None:
     """Push what ``path`` holds to ``identifiers`` of the image's repository and fill the module's result."""
     params, path = module.params, module.path()
-    opened = open_source(path, params["source_name"])
+    opened = open_source(path, params["source_name"], module.budget)
     try:
         client = _client(module, image, mount_from)
         source, known = _image(module, client, opened, identifiers)

@@ -10,12 +10,13 @@ import typing as t
 
 from ._answers import is_page
 from ._api import RepositoryApi
+from ._budget import Kept
 from ._digest_tags import digest_key
 from ._errors import NotFound, RegistryError
 from ._json import load_object
 from ._manifest import ACCEPT, INDEX_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
 from ._origin import Target
-from ._pages import next_page
+from ._pages import Visited, next_page
 from ._reference import Digest
 
 MOST_PAGES = 1000
@@ -49,10 +50,12 @@ def _read_page(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Tar
     raw = answer.read_all(MAX_MANIFEST, what)
     if is_page(answer.content_type, b"") or raw.lstrip()[:1] != b"{":
         raise _no_list(api, "shows a web page")
-    if not any(key.casefold() == "manifests" for key in load_object(raw, MAX_MANIFEST, what)):
+    with api.exchange.budget.parsing(raw, what):
+        names = list(load_object(raw, MAX_MANIFEST, what))
+    if not any(key.casefold() == "manifests" for key in names):
         raise _no_list(api, "says something else")
     carrier = answer.content_type if answer.content_type in INDEX_TYPES else ""
-    return Manifest.parse(raw, carrier, None, what), next_page(api, answer)
+    return Manifest.parse(raw, carrier, None, what, api.exchange.budget), next_page(api, answer)
 
 
 def _no_list(api: RepositoryApi, instead: str, error: RegistryError | None = None) -> NoReferrersList:
@@ -93,19 +96,24 @@ def list_by_api(api: RepositoryApi, digest: Digest) -> list[Descriptor] | None:
 
 
 def _read_rest(api: RepositoryApi, page: Manifest, following: Target | None) -> list[Descriptor]:
-    found = {child.digest: child for child in page.children}
-    seen: set[Target] = set()
-    while following is not None:
-        if following in seen or len(seen) >= MOST_PAGES:
+    found: dict[Digest, Descriptor] = {}
+    referrers: Kept[Descriptor] = Kept()
+    seen = Visited()
+    while True:
+        fresh = {child.digest: child for child in page.children if child.digest not in found}
+        api.exchange.budget.hold(referrers, sum(child.weight for child in fresh.values()), f"The list of referrers in {api.name}")
+        found.update(fresh)
+        if following is None:
+            referrers += found.values()
+            return referrers
+        if not seen.add(following) or len(seen) > MOST_PAGES:
             raise RegistryError(f"The list of referrers in {api.name} does not end: its pages repeat.", "invalid_response")
-        seen.add(following)
         further, following = _read_page(api, following)
         if further is None:
             raise RegistryError(
                 f"The list of referrers in {api.name} is not complete: it lacks a page.", "invalid_response", reference=api.name
             )
-        found.update({child.digest: child for child in further.children})
-    return list(found.values())
+        page = further
 
 
 def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:

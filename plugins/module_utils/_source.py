@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._budget import Budget
 from ._errors import RegistryError
 from ._files import SAVED_IMAGES, Directory, Store, open_path
 from ._flat_store import FlatStore, read_single_manifest
@@ -20,13 +21,15 @@ if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads 
 Opened = t.Union[LayoutImage, "DockerArchive"]
 
 
-def open_source(path: str, source_name: str | None = None) -> Opened:
+def open_source(path: str, source_name: str | None = None, budget: Budget | None = None) -> Opened:
     """Open the image at ``path``, an OCI layout, a tree of ``dir:`` or an archive; ``source_name`` chooses where there are several.
+
+    What is kept of it is charged to ``budget``.
 
     Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``unsupported``,
     ``limit``, ``missing_library``.
     """
-    store = _open_store(path)
+    store = _open_store(path, budget or Budget())
     try:
         return _open_image(store, source_name)
     except BaseException:
@@ -34,14 +37,15 @@ def open_source(path: str, source_name: str | None = None) -> Opened:
         raise
 
 
-def _open_store(path: str) -> Store:
+def _open_store(path: str, budget: Budget) -> Store:
     opened = open_path(path)
     if isinstance(opened, Directory):
+        opened.budget = budget
         return opened
     from ._archive import Archive
 
     try:
-        return Archive(opened)
+        return Archive(opened, budget)
     except BaseException:
         opened.close()
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ._budget import Budget
 from ._errors import NotFound, RegistryError, damaged
 from ._image_source import BlobStream, ImageSource, read_config
 from ._manifest import ATTESTATION, CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
@@ -68,14 +69,14 @@ def check_platforms(image: ImageSource, platforms: t.Iterable[Platform], what: s
             raise NotFound(message, registry=registry, reference=what if registry else None)
 
 
-def image_config(image: ImageSource, where: str) -> dict[str, t.Any]:
+def image_config(image: ImageSource, where: str, budget: Budget | None = None) -> dict[str, t.Any]:
     """Return the config of a single image, which lies ``where``; an empty one where it is no image's config and no JSON object."""
     config = t.cast(Descriptor, image.root.config)
     is_known = config.media_type in CONFIG_TYPES
     if not is_known and ("json" not in config.media_type or config.size > MAX_CONFIG):
         return {}
     try:
-        return read_config(image.open_blob(config), config, where)
+        return read_config(image.open_blob(config), config, where, budget)
     except NotFound as error:
         raise damaged(error, f"The image {image.root.digest} of {where} lacks its config {config.digest}") from None
     except RegistryError as error:

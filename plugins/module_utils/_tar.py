@@ -9,6 +9,7 @@ import posixpath
 import re
 import typing as t
 
+from ._budget import Budget
 from ._errors import RegistryError
 from ._scrub import quoted
 
@@ -17,6 +18,7 @@ MAX_MEMBERS = 200_000
 MAX_EXTENSION = 1024 * 1024  # bytes of a long name or a pax header
 MAX_EXTENSIONS = 16 * 1024 * 1024  # of all of them together
 MAX_NAME = 256  # longer names are passed over: no layout has them, and all names are kept in memory
+_MEMBER_WEIGHT = 350  # bytes of memory, besides the names
 _ZEROS = bytes(RECORD)
 _REGULAR, _LINKS, _DIRECTORY = (b"0", b"\0"), (b"1", b"2"), b"5"
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
@@ -94,9 +96,9 @@ def is_header(block: bytes) -> bool:
     return _octal(field) in (total, signed)
 
 
-def scan(forward: Forward, what: str) -> Members:
-    """Return the members of an archive; ``what`` names it in errors (``invalid_source``, ``limit``)."""
-    return _Scan(forward, what).run()
+def scan(forward: Forward, what: str, budget: Budget) -> Members:
+    """Return the members of an archive, charged to ``budget``; ``what`` names it in errors (``invalid_source``, ``limit``)."""
+    return _Scan(forward, what, budget).run()
 
 
 def _octal(field: bytes) -> int:
@@ -114,7 +116,8 @@ def _text(raw: bytes) -> str:
 
 
 class _Scan:
-    def __init__(self, forward: Forward, what: str) -> None:
+    def __init__(self, forward: Forward, what: str, budget: Budget) -> None:
+        self._budget = budget
         self._forward = forward
         self._what = what
         self._members = Members()
@@ -141,6 +144,7 @@ class _Scan:
             self._extend(kind, size)
             return
         name, link, size = self._stated(header, size)
+        self._budget.take(_MEMBER_WEIGHT + len(name) + len(link), f"The table of {self._what[:1].lower()}{self._what[1:]}")
         if kind in _REGULAR and not name.endswith("/"):
             self._members.add(name, Member(self._forward.position, size))
             self._pass_over(size)

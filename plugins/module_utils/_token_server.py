@@ -24,6 +24,7 @@ from ._scrub import is_secret
 from ._transport import Answer, Transport
 
 MAX_TOKEN_BODY = 64 * 1024
+_FORMS = 20  # times its length is what all spellings of a token take, by which it is masked
 _CLIENT_ID = "ocitools.registry"
 _LEAST_LIFETIME = 60
 _LONGEST_LIFETIME = 86400
@@ -54,6 +55,7 @@ class TokenServer:
         self._on_secret = on_secret
         self._check_wire = check_wire
         self._advice = advice
+        self._known: set[str] = set()
 
     def fetch(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None, retries: int) -> Token:
         """Return a token for ``scopes`` (none of them: what the credentials are good for anyway); raises ``TokenRefused``."""
@@ -161,6 +163,9 @@ class TokenServer:
         token = document.get("token") or document.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token, re.ASCII):
             raise RegistryError(f"The answer of the token server {where} holds no token.", "invalid_response")
+        if token not in self._known:
+            self._transport.budget.take(_FORMS * len(token), f"The token that {where} gave")
+            self._known.add(token)
         if is_secret(token):
             self._on_secret(token)
         lifetime = document.get("expires_in")

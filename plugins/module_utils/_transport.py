@@ -13,6 +13,7 @@ import typing as t
 from urllib.parse import unquote
 
 from . import _connections
+from ._budget import Budget
 from ._coding import GzipBody, find_coding
 from ._errors import RegistryError
 from ._headers import parse_count
@@ -134,8 +135,10 @@ class Transport:
         timeout: float = 60,
         connections: int = 4,
         on_secret: t.Callable[[str], None] = lambda secret: None,
+        budget: Budget | None = None,
     ) -> None:
         self.trust = trust
+        self.budget = budget or Budget()
         self.timeout = timeout
         self._on_secret = on_secret
         self._reach = Reach(trust)

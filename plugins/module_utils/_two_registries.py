@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._budget import Budget
 from ._client import RegistryClient
 from ._connection import ConnectionOptions, Connections, Listeners
 from ._credentials import LOGIN_OPTIONS, explicit, refuse_empty
@@ -46,7 +47,9 @@ class TwoRegistries:
         destinations: t.Iterable[Reference],
         listeners: Listeners | None = None,
         environ: t.Mapping[str, str] | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget()
         self._options = options
         refuse_empty(options, ("auth_config", "auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in LOGIN_OPTIONS)))
         refuse_empty(options, [f"{side}_registry" for side in SIDES])
@@ -116,7 +119,7 @@ class TwoRegistries:
         for known, made in self._made:
             if known == options:
                 return made
-        made = Connections(options, (), listeners, environ)
+        made = Connections(options, (), listeners, environ, self.budget)
         self._made.append((options, made))
         made.connection(host)  # what is wrong with the options is found before any request
         return made

@@ -150,7 +150,9 @@ def main() -> None:
                 if limit is not None and len(names) == limit:
                     truncated = True
                     break
-                names[f"{host}/{repository}"] = relative
+                name = f"{host}/{repository}"
+                module.budget.hold_result([name, relative], f"The list of the repositories of {host}")
+                names[name] = relative
         except RegistryError as error:
             if error.kind != "unsupported" or module.params["unsupported"] == "fail":
                 raise

@@ -163,7 +163,7 @@ from ..module_utils._images import look_at
 from ..module_utils._module import ArgumentSpec, RegistryModule
 from ..module_utils._patterns import Selection, check_limit
 from ..module_utils._reference import Reference
-from ..module_utils._versions import sort_by_version
+from ..module_utils._versions import sort_by_version, weigh_keys
 
 
 def _repository(module: RegistryModule) -> Reference:
@@ -175,9 +175,11 @@ def _repository(module: RegistryModule) -> Reference:
     return image
 
 
-def _order(tags: list[str], order: str, reverse: bool) -> list[str]:
+def _order(module: RegistryModule, tags: list[str]) -> list[str]:
+    order, reverse = module.params["sort"], module.params["reverse"]
     if order == "version":
-        return sort_by_version(tags, str, reverse)
+        with module.budget.lend(weigh_keys(tags), "The list of tags, to be sorted by version,"):
+            return sort_by_version(tags, str, reverse)
     if order == "name":
         return sorted(tags, reverse=reverse)
     return tags[::-1] if reverse else tags
@@ -211,7 +213,8 @@ def main() -> None:
                 raise
             exists, listed = False, []
         chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and owner_key(tag))]
-        tags = _order(chosen, params["sort"], params["reverse"])[:limit]
+        tags = _order(module, chosen)[:limit]
+        module.budget.hold_result(tags, f"The list of the tags of {repository}")
         module.result.update(exists=exists, tags=tags, images=[], total=len(chosen), truncated=len(tags) < len(chosen))
         if params["details"] != "none":
             images = [repository.with_tag(tag) for tag in tags]

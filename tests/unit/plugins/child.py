@@ -10,6 +10,7 @@ import importlib.abc
 import json
 import sys
 import typing as t
+from pathlib import Path
 
 _COLLECTION = "ansible_collections.ocitools.registry"
 
@@ -35,7 +36,11 @@ def main() -> None:
     if request["fast"] and not request["hide"]:
         harness.plugin("module_utils._retry").Retry.__init__.__defaults__ = (lambda seconds: None,)
     with harness.patch_module_args(request["args"]):
-        harness.plugin(f"modules.{request['name']}").main()
+        try:
+            harness.plugin(f"modules.{request['name']}").main()
+        finally:
+            if request["status"]:
+                Path(request["status"]).write_bytes(Path("/proc/self/status").read_bytes())
 
 
 if __name__ == "__main__":

@@ -207,12 +207,20 @@ def start_module(
     env: t.Mapping[str, str] | None = None,
     hide: t.Sequence[str] = (),
     fast: bool = True,
+    status: Path | None = None,
 ) -> Process:
     """Start a module in a process of its own, with ``env`` added to the environment.
 
-    ``hide``: libraries that it shall not find; ``fast``: it does not really wait between attempts.
+    ``hide``: libraries that it shall not find; ``fast``: it does not really wait between attempts; ``status`` is a file for what the
+    system tells of the process at its end.
     """
-    request = {"name": name, "args": module_arguments(args, check, diff, tmpdir), "hide": list(hide), "fast": fast}
+    request = {
+        "name": name,
+        "args": module_arguments(args, check, diff, tmpdir),
+        "hide": list(hide),
+        "fast": fast,
+        "status": str(status or ""),
+    }
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     process = subprocess.Popen(
         [sys.executable, str(_CHILD)],

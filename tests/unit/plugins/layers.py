@@ -8,7 +8,7 @@ from __future__ import annotations
 # A file imports from the layers below its own and, in its own, from what stands before it.
 LAYERS = {
     "Words and values, without a file or a socket": (
-        "_errors _spellings _secret_index _vocabulary _scrub _secrets _json _host _reference _versions _digest_tags _platform _manifest "
+        "_errors _spellings _secret_index _vocabulary _scrub _secrets _budget _json _host _reference _versions _digest_tags _platform _manifest "
         "_challenge _headers _fanout _backtracking _patterns _certificate"
     ),
     "Files, archives, credentials of this host": (

@@ -9,6 +9,7 @@ import io
 import tarfile
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._tar import scan
 from ansible_collections.ocitools.registry.plugins.module_utils._tar_writer import end_of, header
 
@@ -43,7 +44,7 @@ def test_headers_are_understood(name: str, size: int) -> None:
     assert member is not None
     assert (member.name, member.size, member.isfile(), member.mode) == (name, size, True, 0o644)
     assert (member.mtime, member.uid, member.gid, member.uname, member.gname) == (0, 0, 0, "", "")
-    members = scan(Endless(raw), "The archive")
+    members = scan(Endless(raw), "The archive", Budget())
     assert list(members) == [name]
     assert members[name] == (len(raw), size, "")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import random
 import string
-import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._versions import sort_by_version, version_key
@@ -34,7 +33,7 @@ ORDERS = [
 ]
 
 
-def _key(tag: str) -> tuple[t.Any, ...]:
+def _key(tag: str) -> bytes:
     """The key of a tag that is a version."""
     key = version_key(tag)
     assert key is not None, f"{tag} is a version"
