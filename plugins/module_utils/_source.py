@@ -14,6 +14,7 @@ from ._flat_store import FlatStore, read_single_manifest
 from ._oci_layout import INDEX, MARKER, LayoutImage, blob_path, check_version, find_root, read_index, read_manifest
 from ._reference import Digest
 from ._scrub import quoted
+from ._selection import Candidate, choose
 
 if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads archives is imported where there is one
     from ._docker_archive import DockerArchive
@@ -59,7 +60,7 @@ def _open_image(store: Store, source_name: str | None) -> Opened:
         flat = FlatStore(store)
         manifest = read_single_manifest(store)
         if manifest is not None:
-            return LayoutImage(flat, manifest)
+            return LayoutImage(flat, choose([Candidate((), manifest.digest, manifest)], source_name, store.path))
         if not isinstance(store, Directory):
             return _open_mixed(flat, source_name) if store.has(INDEX) else _open_saved(store, source_name)
     raise RegistryError(f"{store.path} {_no_image(store)}", "invalid_source")

@@ -107,6 +107,14 @@ def test_a_tree_of_dir_is_pushed_as_it_is(push: Push, tmp_path: Path, content: i
     push(images.write_bytes(tmp_path / "tree.tar", tar_bytes(files.items())) if packed else path, content.digest)
 
 
+def test_a_tree_of_dir_has_no_image_of_another_name(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    arguments = registry.args(name="app:1", path=images.write_files(tmp_path / "tree", dir_files(IMAGE)))
+    failed = run_module("registry_push", {**arguments, "source_name": "app:2"}).failure("invalid_source")
+    assert "has no image 'app:2'" in failed.msg
+    assert IMAGE.digest in failed.msg
+    assert run_module("registry_push", {**arguments, "source_name": IMAGE.digest}).ok()["digest"] == IMAGE.digest
+
+
 @pytest.mark.parametrize("fault", ["a missing layer", "a corrupt layer", "a manifest that is none"])
 def test_a_tree_of_dir_that_is_not_whole_is_refused(registry: FakeRegistry, run_module: RunModule, tmp_path: Path, fault: str) -> None:
     files = dir_files(IMAGE)
