@@ -25,7 +25,7 @@ from ..unit.plugins.matrix import MODULES
 from .changes import ANSWER_KINDS, FILE_KINDS, changes
 from .judge import Case, Fault, Judge, Plan
 from .table import TABLE
-from .world import ROLES
+from .world import ROLES, SETTINGS
 
 _KINDS = {"answers": ANSWER_KINDS, "documents": ("value", "key"), "files": FILE_KINDS}
 _ROUND = 6
@@ -59,7 +59,7 @@ class Clock:
 
 def play(judge: Judge, case: Case, count: int, number: int, clock: Clock) -> str:
     """Run some examples of a case; return what was found, made small."""
-    plans = st.builds(Plan, changes(_KINDS[case.what], count), st.booleans())
+    plans = st.builds(Plan, changes(_KINDS[case.what], count), st.booleans(), st.integers(0, len(SETTINGS) - 1))
 
     @seed(number)
     @settings(

@@ -20,7 +20,7 @@ from ..unit.plugins.harness import ROOT, plugin
 from ..unit.registry.tls import Authority
 from .changes import Change
 from .table import TABLE, Options
-from .world import SECRET, World
+from .world import SECRET, SETTINGS, World
 
 MOST_MEGABYTES = 200
 MOST_SECONDS = 31  # the option timeout, and 30 s without progress
@@ -53,10 +53,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes of one run, and whether it is one of check mode."""
+    """The changes of one run, whether it is one of check mode, and which one of SETTINGS the registry has."""
 
     changes: t.Sequence[Change]
     check: bool
+    setting: int
 
 
 class Outcome(t.NamedTuple):
@@ -106,9 +107,9 @@ class Judge:
         return Outcome(**json.loads(self._worker.stdout.readline()))
 
     @contextlib.contextmanager
-    def _world(self, documents: t.Sequence[Change]) -> t.Iterator[World]:
+    def _world(self, documents: t.Sequence[Change], setting: int) -> t.Iterator[World]:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            world = World(Path(folder), documents)
+            world = World(Path(folder), documents, setting)
             try:
                 yield world
             finally:
@@ -120,18 +121,23 @@ class Judge:
 
     def run(self, case: Case, plan: Plan) -> None:
         """Run a case."""
-        with self._world(plan.changes if case.what == "documents" else ()) as world:
+        with self._world(plan.changes if case.what == "documents" else (), plan.setting) as world:
             self._judge(case, plan, world)
 
     def check_entry(self, case: Case) -> tuple[int, int]:
         """Return how many requests and files a case has; raise Fault where it is not what its entry says without any change."""
-        with self._world(()) as world:
-            options = _task(case)(world)
-            outcome = self._run(case, world, options, False)
-            if self._is_content(case, outcome, world) == case.fails:
-                words = json.dumps(outcome.result)[:1500]
-                raise Fault(f"The entry {case} {'succeeds' if case.fails else 'fails'} without any change: {words}")
-            return len(world.registry.requests), sum(path.is_file() for path in (world.folder / "in").rglob("*"))
+        counts = []
+        for setting in range(len(SETTINGS)):
+            with self._world((), setting) as world:
+                options = _task(case)(world)
+                outcome = self._run(case, world, options, False)
+                if self._is_content(case, outcome, world) == case.fails:
+                    words = json.dumps(outcome.result)[:1500]
+                    raise Fault(
+                        f"The entry {case} {'succeeds' if case.fails else 'fails'} without any change on registry {setting}: {words}"
+                    )
+                counts.append((len(world.registry.requests), sum(path.is_file() for path in (world.folder / "in").rglob("*"))))
+        return max(counts)
 
     def _judge(self, case: Case, plan: Plan, world: World) -> None:
         options = _task(case)(world)
@@ -187,5 +193,7 @@ def _judge_traces(outcome: Outcome, plan: Plan, world: World, before: t.Mapping[
     if plan.check and world.registry.writes():
         raise Fault(f"In check mode it wrote: {', '.join(world.registry.writes())}")
     sent = b"".join(request.body for request in world.registry.requests)
+    if any("Authorization was sent" in problem for problem in world.registry.journal.problems()):
+        raise Fault("It sent its credentials to another host.")
     if SECRET.encode() in sent:
         raise Fault("It sent a file that a link led to.")

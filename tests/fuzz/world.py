@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 from ..unit.plugins import images
-from ..unit.registry.auth import Basic
+from ..unit.registry.auth import Basic, Open, TokenAuth
 from ..unit.registry.fake import FakeRegistry
 from ..unit.registry.store import Stored
 from ..unit.registry.wire import Answer
@@ -22,6 +22,16 @@ from .changes import Change, change_answer, change_file, change_json
 SECRET = "what-nobody-may-read-8Jr2"
 ROLES = 4
 """How many documents can be changed: config, manifest, index and referrer."""
+
+SETTINGS: tuple[tuple[t.Callable[[], Open], dict[str, t.Any]], ...] = (
+    (Basic, {}),
+    (TokenAuth, {}),
+    (Open, {"page_size": 2, "referrers_page": 1, "link": "absolute"}),
+    (TokenAuth, {"blob_redirect": True, "location": "other_host"}),
+    (Basic, {"referrers": False, "delete_by_tag": "digest_invalid", "mount": "ignored"}),
+    (Open, {"head_manifest": "405", "head_blob": "405", "head_digest": "off", "get_digest": "off", "put_digest": "off"}),
+)
+"""Kinds of registries: the first one is that of the entries of the table, which must do what they say on all of them."""
 
 _LABELS = {"org.opencontainers.image.version": "1.0", "team": "blue"}
 
@@ -33,12 +43,13 @@ class World:
     manifest that is not what its digest says.
     """
 
-    def __init__(self, folder: Path, documents: t.Sequence[Change] = ()) -> None:
+    def __init__(self, folder: Path, documents: t.Sequence[Change] = (), setting: int = 0) -> None:
         self.folder = folder
         for name in ("in", "out", "elsewhere", "home", "tmp"):
             (folder / name).mkdir()
         (folder / "elsewhere" / "secret").write_text(SECRET, encoding="ascii")
-        self.registry = FakeRegistry(auth=Basic(), validates=False)
+        auth, switches = SETTINGS[setting]
+        self.registry = FakeRegistry(auth=auth(), validates=False, **switches)
         self.mended = False
         """Whether a change happened to make right what the registry has wrong."""
         self._right: set[str] = set()
@@ -119,7 +130,8 @@ class World:
 
     def args(self, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return all options of a task."""
-        return {**self.registry.args(), "timeout": 1, "retries": 0, "concurrency": 1, **options}
+        more = {"allowed_hosts": [self.registry.storage.host]} if self.registry.style.blob_redirect else {}
+        return {**self.registry.args(), **more, "timeout": 1, "retries": 0, "concurrency": 1, **options}
 
     def environment(self) -> dict[str, str]:
         """Return the variables of the environment that lead into this world."""
