@@ -19,6 +19,7 @@ from ._disk import disk_errors
 from ._errors import RegistryError
 from ._module import RegistryModule
 from ._place import Found
+from ._scrub import quoted
 
 State = dict[str, t.Any]
 Changes = dict[str, tuple[t.Any, t.Any, t.Callable[[], t.Any]]]  # by name: what is, what shall be, and how to make it so
@@ -104,9 +105,11 @@ class Attributes:
             try:
                 return int(self._module._symbolic_mode_to_octal(found, stated))
             except (TypeError, ValueError) as error:
-                raise RegistryError(f"The mode {stated!a:.100} is neither a number nor symbolic: {error}.", "invalid_option") from None
+                raise RegistryError(
+                    f"The mode {quoted(stated, 100)} is neither a number nor symbolic: {error}.", "invalid_option"
+                ) from None
         if not 0 <= number <= 0o7777:
-            raise RegistryError(f"The mode {stated!a:.100} holds more than permissions.", "invalid_option")
+            raise RegistryError(f"The mode {quoted(stated, 100)} holds more than permissions.", "invalid_option")
         # Whoever may read a folder may enter it.
         return number | (number & 0o444) >> 2 if is_folder else number
 

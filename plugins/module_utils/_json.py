@@ -10,6 +10,7 @@ import math
 import typing as t
 
 from ._errors import RegistryError
+from ._scrub import quoted
 
 MAX_DEPTH = 64
 MAX_DIGITS = 30
@@ -91,7 +92,7 @@ def check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: str
     known = {name.casefold(): name for name in names}
     for key in document:
         if known.get(key.casefold(), key) != key:
-            raise RegistryError(f"{what} spells {known[key.casefold()]} as {key!a:.30}: readers would not agree on what it is.", kind)
+            raise RegistryError(f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: readers would not agree on what it is.", kind)
 
 
 def check_twins(document: t.Any, what: str, kind: str = "invalid_response") -> None:
@@ -100,4 +101,4 @@ def check_twins(document: t.Any, what: str, kind: str = "invalid_response") -> N
     for key in document if isinstance(document, dict) else ():
         twin = seen.setdefault(key.casefold(), key)
         if twin != key:
-            raise RegistryError(f"{what} holds both {twin!a:.30} and {key!a:.30}: readers would not agree on what it is.", kind)
+            raise RegistryError(f"{what} holds both {quoted(twin, 30)} and {quoted(key, 30)}: readers would not agree on what it is.", kind)

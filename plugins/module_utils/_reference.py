@@ -24,7 +24,7 @@ from ._host import (
     normalize_registry,
     strip_scheme,
 )
-from ._scrub import quoted
+from ._scrub import cut, quoted
 
 _MAX_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
@@ -105,7 +105,7 @@ def check_repository(repository: str, host: str = "") -> str:
                 "digits, with '.', '_', '__' or '-' between them."
             )
     if len(host) + 1 + len(repository) > _MAX_NAME:
-        raise invalid(f"The name {host}/{repository:.60}... is longer than {_MAX_NAME} characters: use a shorter name.")
+        raise invalid(f"The name {host}/{cut(repository, 60)} is longer than {_MAX_NAME} characters: use a shorter name.")
     return repository
 
 
@@ -165,7 +165,7 @@ def _check_relative(path: str, name: str, base: tuple[str, str], option: str) ->
         named = f"{host}/{prefix}" if prefix else host
         raise invalid(
             f"The name {quoted(name, 300)} names a registry itself; leave out one of the two: {quoted(first, 300)} in the name, "
-            f"or the option {option}, which is {named:.300}."
+            f"or the option {option}, which is {cut(named, 300)}."
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import typing as t
 
@@ -42,6 +43,12 @@ def test_t49_no_cut_takes_a_part_of_a_secret_before_it_is_masked(shown: t.Callab
         line = known.text(shown("x" * place + text + "y" * 200, 120))
         assert not any(text[:length] in line for length in range(4, len(text)))
         assert len(line) <= 125
+
+
+def test_t49_text_is_cut_by_the_functions_that_mask_and_by_no_format() -> None:
+    folder = matrix.FOLDER.parent
+    cutting = [str(path) for path in folder.rglob("*.py") if re.search(r"\{[^{}]*(?:![ars]:|:)\.[0-9]+s?\}", path.read_text())]
+    assert cutting == []
 
 
 def test_t49_secrets_of_another_task_of_the_process_do_not_spoil_the_masking() -> None:
