@@ -95,7 +95,7 @@ def test_without_permission(make_registry: MakeRegistry, run_module: RunModule) 
     registry = make_registry(auth=TokenAuth(users={"user": User(grants={"app": "pull,push"})}))
     registry.add_image("app", "1.0")
     before = registry.tags("app")
-    delete(run_module, registry).failure("unauthorized")
+    delete(run_module, registry).failure("denied")
     assert registry.tags("app") == before
 
 
