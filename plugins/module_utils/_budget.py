@@ -50,7 +50,7 @@ class Budget:
 
     def hold_result(self, result: t.Any, what: str) -> None:
         """Charge what a part of the task's result takes until it is written out; its own keys are in the program anyway."""
-        own = list(result.values()) if isinstance(result, dict) else result
+        own = list(result.values()) if isinstance(result, dict) else result or ()
         self.take(_COPIES * sys.getsizeof(result) + sum(weigh(value, _COPIES, _TEXTS) for value in own), what)
 
     @contextlib.contextmanager

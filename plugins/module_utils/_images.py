@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._budget import Once, weigh
+from ._budget import Once
 from ._client import RegistryClient
 from ._connection import Connections
 from ._errors import NotFound, RegistryError
@@ -22,17 +22,22 @@ Configs = Once[tuple[str, Digest, int], Result]  # by repository, digest and siz
 
 
 def _config(client: RegistryClient, manifest: Manifest, shown: str, configs: Configs) -> Result:
-    """Return what the config of an image tells; one that several images have is read once."""
+    """Return what the config of an image tells; one that several images have is read once, but charged for each."""
+    budget, what = client.connection.exchange.budget, f"The config of {shown} in {client.registry}"
+    fresh = False
     stated = t.cast(Descriptor, manifest.config)
 
     def read() -> Result:
+        nonlocal fresh
+        fresh = True
         config = client.config_of(manifest, shown)
-        client.connection.exchange.budget.take(
-            weigh(config), f"The config {stated.digest} in {client.registry}"
-        )  # of the copy that is shown
+        budget.hold_result(config, what)  # before it is copied
         return config_result(config)
 
-    return configs.get((client.registry, stated.digest, stated.size), read)
+    told = configs.get((client.registry, stated.digest, stated.size), read)
+    if not fresh:
+        budget.hold_result(told["config"], what)
+    return told
 
 
 def _configs(client: RegistryClient, index: Manifest, shown: str, configs: Configs) -> list[Result]:
@@ -43,11 +48,11 @@ def _configs(client: RegistryClient, index: Manifest, shown: str, configs: Confi
         if key not in read:
             manifest = client.get_child(child, shown)
             read[key] = None if manifest.is_index else _config(client, manifest, str(child.digest), configs)["config"]
+        else:
+            client.connection.exchange.budget.hold_result(read[key], f"The config of {child.digest} in {client.registry}")
         config = read[key]
         if config is not None:
-            entry = {"platform": str(child.platform), "digest": str(child.digest), "config": config}
-            client.connection.exchange.budget.hold_result(entry, f"The config of {child.digest} in {client.registry}")
-            found.append(entry)
+            found.append({"platform": str(child.platform), "digest": str(child.digest), "config": config})
     return found
 
 
@@ -61,15 +66,12 @@ def _details(client: RegistryClient, image: Reference, details: str, platform: P
             "is_index": found.media_type in INDEX_TYPES,
         }
     manifest = client.get_manifest(image.identifier, platform)
-    budget = client.connection.exchange.budget
-    budget.hold_result(manifest.document, f"What is told of {image}")
+    client.connection.exchange.budget.hold_result(manifest.document, f"What is told of {image}")
     result = manifest_result(manifest)
     if details == "config" and manifest.is_index:
         result["configs"] = _configs(client, manifest, str(image), configs)
     elif details == "config":
-        told = _config(client, manifest, image.identifier, configs)
-        budget.hold_result(told, f"The config of {image}")
-        result.update(told)
+        result.update(_config(client, manifest, image.identifier, configs))
     return result
 
 
