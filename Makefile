@@ -24,10 +24,10 @@ help:
 	@echo "make clean        remove what the runs installed (.cache)"
 
 test:
-	$(RUN) lint+integration+galaxy+sanity+units+fuzz
+	$(RUN) lint+integration+galaxy+fuzz+sanity+units
 
 test-all:
-	$(RUN) --all lint+integration+galaxy+sanity+units+fuzz
+	$(RUN) --all lint+integration+galaxy+fuzz+sanity+units
 
 lint galaxy sanity units integration:
 	$(RUN) $@
