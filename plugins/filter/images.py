@@ -10,10 +10,10 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..module_utils._errors import RegistryError
-from ..module_utils._reference import Digest, Reference, check_repository, check_tag, split_base
-from ..module_utils._scrub import quoted
-from ..module_utils._versions import sort_by_version
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._core.scrub import quoted
+from ..module_utils._oci.reference import Digest, Reference, check_repository, check_tag, split_base
+from ..module_utils._oci.versions import sort_by_version
 
 Group = tuple[str, ...]  # the registry and repository of an image, nothing for tags alone
 

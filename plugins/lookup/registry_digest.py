@@ -76,14 +76,14 @@ from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ..module_utils._auth_config import auth_config_secrets
-from ..module_utils._connection import ConnectionOptions, Connections, Listeners
-from ..module_utils._errors import NotFound, RegistryError
-from ..module_utils._fanout import fan_out
-from ..module_utils._platform import Platform
-from ..module_utils._reference import Reference
-from ..module_utils._scrub import Scrubber, quoted
-from ..module_utils._secrets import register_secret
+from ..module_utils._core.errors import NotFound, RegistryError
+from ..module_utils._core.fanout import fan_out
+from ..module_utils._core.scrub import Scrubber, quoted
+from ..module_utils._core.secrets import register_secret
+from ..module_utils._http.auth_config import auth_config_secrets
+from ..module_utils._oci.platform import Platform
+from ..module_utils._oci.reference import Reference
+from ..module_utils._registry.connection import ConnectionOptions, Connections, Listeners
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 _VARIABLES = "ocitools_registry_"

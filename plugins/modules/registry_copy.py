@@ -280,8 +280,8 @@ images:
       returned: where it failed
 """
 
-from ..module_utils._copies import copy_images
-from ..module_utils._module import ArgumentSpec, RegistryModule, two_registries_spec
+from ..module_utils._tasks.copies import copy_images
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule, two_registries_spec
 
 
 def main() -> None:

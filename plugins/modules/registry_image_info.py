@@ -217,10 +217,10 @@ images:
       returned: with O(on_error=report), where it failed
 """
 
-from ..module_utils._errors import NotFound
-from ..module_utils._images import look_at
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._platform import Platform
+from ..module_utils._core.errors import NotFound
+from ..module_utils._oci.platform import Platform
+from ..module_utils._registry.images import look_at
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def _absence(missing: list[str], reasons: list[NotFound], asked: int) -> NotFound:

@@ -113,9 +113,9 @@ rate_limit:
       sample: 87
 """
 
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._probe import look_at_registry
-from ..module_utils._reference import split_base
+from ..module_utils._oci.reference import split_base
+from ..module_utils._registry.probe import look_at_registry
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def main() -> None:

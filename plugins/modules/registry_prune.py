@@ -185,12 +185,12 @@ failed_tags:
 
 from datetime import datetime, timezone
 
-from ..module_utils._errors import RegistryError
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._prune import Pruning
-from ..module_utils._prune_plan import PrunePlan, plan_prune
-from ..module_utils._reference import Reference
-from ..module_utils._retention import Policy
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._oci.reference import Reference
+from ..module_utils._retention.prune import Pruning
+from ..module_utils._retention.prune_plan import PrunePlan, plan_prune
+from ..module_utils._retention.retention import Policy
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def _repository(module: RegistryModule) -> Reference:

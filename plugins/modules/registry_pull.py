@@ -170,10 +170,9 @@ skipped_layers:
 
 import typing as t
 
-from ..module_utils._attributes import Attributes
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._platform import Platform
-from ..module_utils._pull import (
+from ..module_utils._oci.platform import Platform
+from ..module_utils._oci.reference import Reference
+from ..module_utils._registry.pull import (
     DOCKER_ARCHIVE,
     FORMATS,
     LAYOUT,
@@ -183,7 +182,8 @@ from ..module_utils._pull import (
     plan_pull,
     pull_result,
 )
-from ..module_utils._reference import Reference
+from ..module_utils._tasks.attributes import Attributes
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 State = dict[str, t.Any]
 

@@ -200,11 +200,11 @@ elapsed:
 
 import time
 
-from ..module_utils._errors import RegistryError
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._platform import Platform
-from ..module_utils._push import push
-from ..module_utils._reference import Reference, check_repository, check_tags
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._oci.platform import Platform
+from ..module_utils._oci.reference import Reference, check_repository, check_tags
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
+from ..module_utils._tasks.push import push
 
 
 def _identifiers(module: RegistryModule, image: Reference) -> tuple[str, ...]:

@@ -111,11 +111,11 @@ truncated:
   returned: success
 """
 
-from ..module_utils._client import RegistryClient
-from ..module_utils._errors import RegistryError
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._patterns import Selection, check_limit
-from ..module_utils._reference import check_repository, split_base
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._core.patterns import Selection, check_limit
+from ..module_utils._oci.reference import check_repository, split_base
+from ..module_utils._registry.client import RegistryClient
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def _scope(module: RegistryModule) -> tuple[str, str]:

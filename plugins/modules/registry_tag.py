@@ -116,15 +116,15 @@ previous:
   returned: success
 """
 
-from ..module_utils._client import RegistryClient
-from ..module_utils._errors import RegistryError
-from ..module_utils._manifest import Descriptor, Manifest
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._platform import Platform
-from ..module_utils._reference import Digest, Reference, check_tags, parse_expected
-from ..module_utils._results import tagging_result
-from ..module_utils._scrub import quoted
-from ..module_utils._tagging import TagMap, align, apply_policy
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._core.scrub import quoted
+from ..module_utils._oci.manifest import Descriptor, Manifest
+from ..module_utils._oci.platform import Platform
+from ..module_utils._oci.reference import Digest, Reference, check_tags, parse_expected
+from ..module_utils._registry.client import RegistryClient
+from ..module_utils._registry.results import tagging_result
+from ..module_utils._registry.tagging import TagMap, align, apply_policy
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def _check_tags(module: RegistryModule, repository: str) -> tuple[str, ...]:

@@ -130,10 +130,10 @@ failed_tags:
   returned: always after the tags were looked at
 """
 
-from ..module_utils._deletion_plan import Deletion, plan_deletion
-from ..module_utils._errors import RegistryError
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._reference import Reference, check_tags, parse_expected
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._oci.reference import Reference, check_tags, parse_expected
+from ..module_utils._retention.deletion_plan import Deletion, plan_deletion
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:

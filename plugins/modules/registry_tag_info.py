@@ -157,13 +157,13 @@ images:
       returned: always
 """
 
-from ..module_utils._digest_tags import owner_key
-from ..module_utils._errors import NotFound, RegistryError
-from ..module_utils._images import look_at
-from ..module_utils._module import ArgumentSpec, RegistryModule
-from ..module_utils._patterns import Selection, check_limit
-from ..module_utils._reference import Reference
-from ..module_utils._versions import sort_by_version, weigh_keys
+from ..module_utils._core.errors import NotFound, RegistryError
+from ..module_utils._core.patterns import Selection, check_limit
+from ..module_utils._oci.digest_tags import owner_key
+from ..module_utils._oci.reference import Reference
+from ..module_utils._oci.versions import sort_by_version, weigh_keys
+from ..module_utils._registry.images import look_at
+from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
 
 def _repository(module: RegistryModule) -> Reference:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..module_utils._errors import RegistryError
-from ..module_utils._reference import Reference
+from ..module_utils._core.errors import RegistryError
+from ..module_utils._oci.reference import Reference
 
 
 def _parse(image: t.Any) -> Reference | None:

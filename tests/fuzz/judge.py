@@ -89,7 +89,7 @@ class Judge:
             env={**env, "PYTHONPATH": str(ROOT), "SSL_CERT_FILE": Authority(folder).path},
         )
         self._tell([name for name in TABLE if name not in _CONTROLLER_ONLY])
-        self._kinds = set(plugin("module_utils._errors").KINDS)
+        self._kinds = set(plugin("module_utils._core.errors").KINDS)
 
     def close(self) -> None:
         """End the worker."""

@@ -23,7 +23,7 @@ PICTURE = CHECKOUT / "docs" / "docsite" / "rst" / "images" / "overview.svg"
 _LEFT, _MIDDLE, _RIGHT, _END = 16, 166, 664, 814  # edges of the columns: filters and tests, modules, lookup
 _OUTSIDE, _WIDTH = 908, 1076
 _LINE, _CHARACTER, _PADDING, _GAP = 18, 7.3, 12, 8
-_DOOR = "_connections"  # the only file that opens connections
+_DOOR = "connections"  # the only file that opens connections
 
 _DESCRIPTION = (
     "Roles stand on modules. Modules, the lookup, filters and tests stand on layers of shared code; one of these layers alone talks to "
@@ -87,17 +87,17 @@ def _names(pattern: str) -> list[str]:
 def _highest(folder: str, order: t.Mapping[str, int]) -> int:
     """Return the highest layer that a kind of plugin imports."""
     texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "plugins" / folder).glob("*.py")]
-    return max(order[name] for text in texts for name in re.findall(r"^from \.\.module_utils\.(\w+) import", text, re.MULTILINE))
+    return max(order[name] for text in texts for name in re.findall(r"^from \.\.module_utils\.(\w+)\.\w+ import", text, re.MULTILINE))
 
 
 def _layers() -> t.Iterator[Box]:
     """Yield the layers from the highest to the lowest, as wide as what stands on them."""
-    table: dict[str, str] = runpy.run_path(str(CHECKOUT / "tests" / "unit" / "plugins" / "layers.py"))["LAYERS"]
-    order = {name: number for number, names in enumerate(table.values()) for name in names.split()}
+    table: dict[str, t.Any] = runpy.run_path(str(CHECKOUT / "tests" / "unit" / "plugins" / "layers.py"))["LAYERS"]
+    order = {folder: number for number, folder in enumerate(table)}
     values, lookups = max(_highest("filter", order), _highest("test", order)), _highest("lookup", order)
-    for number, (title, names) in reversed(list(enumerate(table.items()))):
-        words = [name.strip("_") for name in names.split()]
-        yield Box(_LEFT if number <= values else _MIDDLE, _END if number <= lookups else _RIGHT, title, words, "layer")
+    for number, layer in reversed(list(enumerate(table.values()))):
+        words = layer.files.split()
+        yield Box(_LEFT if number <= values else _MIDDLE, _END if number <= lookups else _RIGHT, layer.title, words, "layer")
 
 
 def draw() -> str:
@@ -116,7 +116,7 @@ def draw() -> str:
             bottoms[_MIDDLE] = y + box.height() + gap
         if box.right == _RIGHT:
             bottoms[_END] = y + box.height() + gap
-        if _DOOR.strip("_") in box.names:
+        if _DOOR in box.names:
             middle = y + box.height() / 2
         elements += drawn.draw(y, box.height())
         y += box.height() + gap

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.plugins import doc_fragments
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import KINDS
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
 
 COLLECTION = Path(__file__).resolve().parents[3]

@@ -34,7 +34,7 @@ def main() -> None:
     sys.meta_path.insert(0, _Hidden(request["hide"]))
     harness = importlib.import_module(f"{_COLLECTION}.tests.unit.plugins.harness")
     if request["fast"] and not request["hide"]:
-        harness.plugin("module_utils._retry").Retry.__init__.__defaults__ = (lambda seconds: None,)
+        harness.plugin("module_utils._http.retry").Retry.__init__.__defaults__ = (lambda seconds: None,)
     with harness.patch_module_args(request["args"]):
         try:
             harness.plugin(f"modules.{request['name']}").main()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 MakeRegistry = t.Callable[..., FakeRegistry]

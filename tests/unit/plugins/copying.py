@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ocitools.registry.plugins.module_utils._two_registries import SIDED
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.two_registries import SIDED
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 

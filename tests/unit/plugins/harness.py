@@ -105,7 +105,7 @@ RunModule = t.Callable[..., Result]
 
 
 def plugin(name: str) -> t.Any:
-    """Return a file of the plugins folder as a module: ``plugin("module_utils._retry")``."""
+    """Return a file of the plugins folder as a module: ``plugin("module_utils._http.retry")``."""
     return importlib.import_module(f"{PLUGINS}.{name}")
 
 

@@ -1,30 +1,64 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The layers of module_utils, from the lowest to the highest; the overview picture is drawn from this table."""
+"""The layers of module_utils: its folders, from the lowest to the highest, and the files of each in the order of their imports."""
 
 from __future__ import annotations
 
-# A file imports from the layers below its own and, in its own, from what stands before it.
+import typing as t
+
+
+class Layer(t.NamedTuple):
+    """A folder: what it is about, the folders that it may import from, and its files: each imports only from those before it."""
+
+    title: str
+    below: t.Sequence[str]
+    files: str
+
+
 LAYERS = {
-    "Words and values, without a file or a socket": (
-        "_errors _spellings _secret_index _vocabulary _scrub _secrets _budget _json _host _reference _versions _digest_tags _platform _manifest "
-        "_challenge _headers _fanout _backtracking _patterns _certificate"
+    "_core": Layer(
+        "Errors, secrets, limits: no file, no socket, no specification",
+        (),
+        "errors spellings secret_index vocabulary scrub secrets budget json fanout backtracking patterns",
     ),
-    "Files, archives, credentials of this host": (
-        "_image_source _inside _files _tar _compression _compressed_file _archive _saved_layers _selection _oci_layout _flat_store "
-        "_docker_archive _source _subset "
-        "_image_content _held _disk _place _layout_writer _tar_writer _archive_writer _docker_writer _credential_helper _credentials _auth_config _keychain"
+    "_oci": Layer(
+        "The specifications as values",
+        ("_core",),
+        "host reference versions digest_tags platform manifest image_source subset image_content",
     ),
-    "Requests: trusted, authorized, redirected, retried": (
-        "_origin _reach _proxies _tls _connections _coding _transport _answers _retry _token_server _auth _exchange"
+    "_local": Layer(
+        "Images on this host: layouts and archives, read and written",
+        ("_core", "_oci"),
+        (
+            "inside files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source "
+            "held disk place layout_writer tar_writer archive_writer docker_writer"
+        ),
     ),
-    "Endpoints of the distribution specification": "_api _pages _listing _referrers",
-    "Blobs, tags, deletions, results": (
-        "_download _upload_body _ways _sending _upload _tagging _transfer _deletion_refusal _deletion_requests _deletion _results _retention _needs"
+    "_http": Layer(
+        "Requests: trusted, authorized, redirected, retried",
+        ("_core", "_oci"),
+        (
+            "challenge headers certificate credential_helper credentials auth_config keychain origin reach proxies tls connections "
+            "coding transport answers retry token_server auth exchange"
+        ),
     ),
-    "Clients and plans": (
-        "_client _connection _two_registries _images _probe _contents _deletions _ghosts _deletion_plan _companions _copy _pull _prune_plan _prune_watch _prune"
+    "_registry": Layer(
+        "One registry: endpoints, transfers, deletion, clients",
+        ("_core", "_oci", "_local", "_http"),
+        (
+            "api pages listing referrers download upload_body ways sending upload tagging transfer deletion_refusal deletion_requests "
+            "deletion results client connection two_registries images probe companions copy pull"
+        ),
     ),
-    "Tasks: from options to results": "_module _attributes _push _copies",
+    "_retention": Layer(
+        "Which tags go, and what must stay with the others",
+        ("_core", "_oci", "_registry"),
+        "retention needs contents deletions ghosts deletion_plan prune_plan prune_watch prune",
+    ),
+    "_tasks": Layer(
+        "Tasks: from options to results",
+        ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
+        "module attributes push copies",
+    ),
 }

@@ -67,7 +67,7 @@ def argument_spec(module: str) -> dict[str, dict[str, t.Any]]:
         """Stands for RegistryModule."""
 
         def __init__(self, options: dict[str, dict[str, t.Any]], **_settings: t.Any) -> None:
-            found.append({**plugin("module_utils._module").connection_spec(), **options})
+            found.append({**plugin("module_utils._tasks.module").connection_spec(), **options})
             raise Stop
 
     original, code.RegistryModule = code.RegistryModule, Taken

@@ -9,7 +9,7 @@ import string
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS, RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import KINDS, RegistryError
 from hypothesis import settings
 from hypothesis import strategies as st
 

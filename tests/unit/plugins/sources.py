@@ -9,9 +9,9 @@ import contextlib
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
 
 CODECS = ("", "gzip", "bzip2", "xz", "zstd")
 

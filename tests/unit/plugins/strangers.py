@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import check_error
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import open_layout

@@ -9,11 +9,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._connection import ConnectionOptions, Connections
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.connection import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ....plugins.module_utils import _retry
-from ....plugins.module_utils._client import RegistryClient
-from ....plugins.module_utils._connection import ConnectionOptions, Connections
+from ....plugins.module_utils._http import retry
+from ....plugins.module_utils._registry.client import RegistryClient
+from ....plugins.module_utils._registry.connection import ConnectionOptions, Connections
 from ..plugins import harness
 from .auth import Basic, Open, TokenAuth
 from .evil import Evil
@@ -24,7 +24,9 @@ from .proxy import Proxy
 if t.TYPE_CHECKING:
     from .tls import Authority
 
-harness.plugin("module_utils._connection")  # imported once, with all below it, and not again in each process that a test runner forks
+harness.plugin(
+    "module_utils._registry.connection"
+)  # imported once, with all below it, and not again in each process that a test runner forks
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 _AUTHS: dict[str, t.Callable[[], Open]] = {"": Open, "basic": Basic, "token": TokenAuth}
@@ -75,7 +77,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were to be waited between attempts, in order; nothing is really waited for."""
     waited: list[float] = []
-    monkeypatch.setattr(_retry.Retry.__init__, "__defaults__", (waited.append,))
+    monkeypatch.setattr(retry.Retry.__init__, "__defaults__", (waited.append,))
     return waited
 
 

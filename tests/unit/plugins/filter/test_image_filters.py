@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.ocitools.registry.plugins.filter.images import image_name, image_parse, image_sort
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
 from ansible_collections.ocitools.registry.tests.unit.plugins.filter.documents import examples, filter_documents
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import check_error, hostile_text, quick
 from hypothesis import given

@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _archive, _compressed_file
-from ansible_collections.ocitools.registry.plugins.module_utils._archive import Archive
-from ansible_collections.ocitools.registry.plugins.module_utils._compression import Decoder
-from ansible_collections.ocitools.registry.plugins.module_utils._files import LocalFile, open_path
+from ansible_collections.ocitools.registry.plugins.module_utils._local import archive as archive_file
+from ansible_collections.ocitools.registry.plugins.module_utils._local import compressed_file
+from ansible_collections.ocitools.registry.plugins.module_utils._local.archive import Archive
+from ansible_collections.ocitools.registry.plugins.module_utils._local.compression import Decoder
+from ansible_collections.ocitools.registry.plugins.module_utils._local.files import LocalFile, open_path
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, tar_bytes
 
@@ -48,10 +49,10 @@ def make(tmp_path: Path) -> t.Iterator[t.Callable[[bytes], Archive]]:
 Make = t.Callable[[bytes], Archive]
 
 
-def compressed(archive: Archive) -> _compressed_file.CompressedFile:
+def compressed(archive: Archive) -> compressed_file.CompressedFile:
     """Look behind an archive that is compressed."""
     content = archive._content
-    assert isinstance(content, _compressed_file.CompressedFile)
+    assert isinstance(content, compressed_file.CompressedFile)
     return content
 
 
@@ -65,7 +66,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             super().__init__(*args)
             count.append(1)
 
-    monkeypatch.setattr(_compressed_file, "Decoder", Counted)
+    monkeypatch.setattr(compressed_file, "Decoder", Counted)
     return count
 
 
@@ -82,7 +83,7 @@ def test_files_are_read_in_any_order_and_often(make: Make, codec: str) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_threads_read_at_the_same_time(make: Make, codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_compressed_file, "_SPACING", 1)
+    monkeypatch.setattr(compressed_file, "_SPACING", 1)
     archive = make(COMPRESSIONS[codec](RAW))
     together = threading.Barrier(4, timeout=30)
 
@@ -119,7 +120,7 @@ def test_reading_in_order_goes_on_instead_of_beginning_anew(make: Make, begun: l
 
 
 def test_gzip_is_read_from_near_the_file(make: Make, begun: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_compressed_file, "_SPACING", 1)
+    monkeypatch.setattr(compressed_file, "_SPACING", 1)
     archive = make(COMPRESSIONS["gzip"](RAW))
     passes = len(begun)
     for name in reversed(FILES):
@@ -128,15 +129,15 @@ def test_gzip_is_read_from_near_the_file(make: Make, begun: list[int], monkeypat
 
 
 def test_copies_of_a_decompressor_are_few(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_compressed_file, "_SPACING", 1)
-    monkeypatch.setattr(_compressed_file, "MAX_COPIES", 4)
+    monkeypatch.setattr(compressed_file, "_SPACING", 1)
+    monkeypatch.setattr(compressed_file, "MAX_COPIES", 4)
     archive = make(COMPRESSIONS["gzip"](RAW))
     assert len(compressed(archive)._copies) <= 4
     assert all(read_stream(archive.open(name)) == FILES[name] for name in FILES)
 
 
 def test_small_files_are_kept_as_long_as_there_is_room(make: Make, begun: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_compressed_file, "MAX_KEPT", 1000)
+    monkeypatch.setattr(compressed_file, "MAX_KEPT", 1000)
     files = {f"{number}": bytes([number]) * 300 for number in range(5)}
     archive = make(COMPRESSIONS["xz"](tar_bytes(files.items())))
     for name in ("2", "1", "0"):
@@ -148,7 +149,7 @@ def test_small_files_are_kept_as_long_as_there_is_room(make: Make, begun: list[i
 
 
 def test_a_large_window_has_one_reader_at_a_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archive, "LIGHT", 1024 * 1024)
+    monkeypatch.setattr(archive_file, "LIGHT", 1024 * 1024)
     archive = make(COMPRESSIONS["xz"](RAW))
     first = archive.open("file1")
     done: list[bytes] = []
@@ -161,7 +162,7 @@ def test_a_large_window_has_one_reader_at_a_time(make: Make, monkeypatch: pytest
 
 
 def test_a_thread_does_not_wait_for_itself(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archive, "LIGHT", 1024 * 1024)
+    monkeypatch.setattr(archive_file, "LIGHT", 1024 * 1024)
     archive = make(COMPRESSIONS["xz"](RAW))
     found: list[bytes] = []
 
@@ -177,8 +178,8 @@ def test_a_thread_does_not_wait_for_itself(make: Make, monkeypatch: pytest.Monke
 
 
 def test_a_window_beyond_all_allowance_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_archive, "LIGHT", 1024 * 1024)
-    monkeypatch.setattr(_archive, "HEAVY", 2 * 1024 * 1024)
+    monkeypatch.setattr(archive_file, "LIGHT", 1024 * 1024)
+    monkeypatch.setattr(archive_file, "HEAVY", 2 * 1024 * 1024)
     with refused("limit", "The archive", "needs more than 2 MiB", "xz"):
         make(COMPRESSIONS["xz"](RAW))
 

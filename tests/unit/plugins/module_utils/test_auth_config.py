@@ -12,9 +12,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _keychain
-from ansible_collections.ocitools.registry.plugins.module_utils._auth_config import auth_config_secrets
-from ansible_collections.ocitools.registry.plugins.module_utils._keychain import Keychain
+from ansible_collections.ocitools.registry.plugins.module_utils._http import keychain
+from ansible_collections.ocitools.registry.plugins.module_utils._http.auth_config import auth_config_secrets
+from ansible_collections.ocitools.registry.plugins.module_utils._http.keychain import Keychain
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, run_lookup
@@ -163,7 +163,7 @@ def test_secrets_of_auth_config_are_all_but_names() -> None:
 def test_the_auth_file_below_run_is_found_where_no_variable_names_the_folder(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_keychain, "_RUN", str(tmp_path))
+    monkeypatch.setattr(keychain, "_RUN", str(tmp_path))
     path = tmp_path / str(os.getuid()) / "auth.json"
     path.parent.mkdir()
     path.write_text(json.dumps({"auths": {"reg.example": {"username": "from-run", "password": PASSWORD}}}))

@@ -12,10 +12,10 @@ import tracemalloc
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._budget import Budget, Kept, Once, weigh
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._fanout import fan_out
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import Manifest
+from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget, Kept, Once, weigh
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.fanout import fan_out
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import Manifest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
 

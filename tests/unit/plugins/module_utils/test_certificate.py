@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._certificate import Certificate
+from ansible_collections.ocitools.registry.plugins.module_utils._http.certificate import Certificate
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import check_error, parsed, quick, refusal
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

@@ -8,7 +8,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._challenge import Challenge, merge_scopes, parse_challenges, split_scopes
+from ansible_collections.ocitools.registry.plugins.module_utils._http.challenge import (
+    Challenge,
+    merge_scopes,
+    parse_challenges,
+    split_scopes,
+)
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import example, given

@@ -10,8 +10,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import NotFound, RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._platform import Platform
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import NotFound, RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.platform import Platform
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, MakeRegistry, kind_of
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import open_layout

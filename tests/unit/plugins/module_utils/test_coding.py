@@ -9,7 +9,7 @@ import gzip
 import zlib
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, kind_of
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 

@@ -12,8 +12,8 @@ import tracemalloc
 import zlib
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._compression import HEAVY, Decoder, GzipStream, TooMuchMemory, detect
-from ansible_collections.ocitools.registry.plugins.module_utils._files import MemoryFile
+from ansible_collections.ocitools.registry.plugins.module_utils._local.compression import HEAVY, Decoder, GzipStream, TooMuchMemory, detect
+from ansible_collections.ocitools.registry.plugins.module_utils._local.files import MemoryFile
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, zstd
 

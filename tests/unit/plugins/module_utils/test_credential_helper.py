@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._credential_helper import MAX_OUTPUT, ask_helper, run_helper
+from ansible_collections.ocitools.registry.plugins.module_utils._http.credential_helper import MAX_OUTPUT, ask_helper, run_helper
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import given

@@ -10,8 +10,8 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._credentials import Credentials, explicit, from_environment
-from ansible_collections.ocitools.registry.plugins.module_utils._keychain import MAX_AUTH_FILE, AuthFile
+from ansible_collections.ocitools.registry.plugins.module_utils._http.credentials import Credentials, explicit, from_environment
+from ansible_collections.ocitools.registry.plugins.module_utils._http.keychain import MAX_AUTH_FILE, AuthFile
 from ansible_collections.ocitools.registry.tests.unit.plugins.auth_files import Helpers, pair
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean

@@ -16,12 +16,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _saved_layers
-from ansible_collections.ocitools.registry.plugins.module_utils._compression import GzipStream
-from ansible_collections.ocitools.registry.plugins.module_utils._docker_archive import DockerArchive
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import OCI_CONFIG, OCI_MANIFEST, Descriptor
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._local import saved_layers
+from ansible_collections.ocitools.registry.plugins.module_utils._local.compression import GzipStream
+from ansible_collections.ocitools.registry.plugins.module_utils._local.docker_archive import DockerArchive
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import OCI_CONFIG, OCI_MANIFEST, Descriptor
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_image, read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, tar_bytes
@@ -133,7 +133,7 @@ def test_a_layer_that_comes_twice_is_compressed_once(tmp_path: Path, monkeypatch
             super().__init__(stream)
             made.append(self)
 
-    monkeypatch.setattr(_saved_layers, "GzipStream", Counted)
+    monkeypatch.setattr(saved_layers, "GzipStream", Counted)
     image = images.image(layers=("base", "app", "base"))
     path = images.write_docker_archive(tmp_path / "image.tar", image)
     document, files = build(path, tmp_path)
@@ -247,7 +247,7 @@ def test_layers_are_compressed_at_the_same_time(tmp_path: Path, monkeypatch: pyt
             super().__init__(stream)
             together.wait()
 
-    monkeypatch.setattr(_saved_layers, "GzipStream", Waiting)
+    monkeypatch.setattr(saved_layers, "GzipStream", Waiting)
     path = images.write_docker_archive(tmp_path / "image.tar", images.image(layers=("1", "2", "3")), compression="gzip")
     document, files = build(path, tmp_path, workers=3)
     assert len(files) == 5

@@ -10,9 +10,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _docker_archive
-from ansible_collections.ocitools.registry.plugins.module_utils._docker_archive import DockerArchive
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._local import docker_archive
+from ansible_collections.ocitools.registry.plugins.module_utils._local.docker_archive import DockerArchive
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
@@ -76,10 +76,10 @@ def test_a_config_that_is_not_what_its_name_says(tmp_path: Path, form: str) -> N
 
 def test_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, [ENTRY])
-    monkeypatch.setattr(_docker_archive, "MAX_CONFIG", 100)
+    monkeypatch.setattr(docker_archive, "MAX_CONFIG", 100)
     with refused("limit", "'config.json' in", "100 bytes"):
         open_source(path)
-    monkeypatch.setattr(_docker_archive, "MAX_MANIFEST", 10)
+    monkeypatch.setattr(docker_archive, "MAX_MANIFEST", 10)
     with refused("limit", "'manifest.json' in", "10 bytes"):
         open_source(path)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._fanout import Cancellation, Cancelled, fan_out
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.fanout import Cancellation, Cancelled, fan_out
 
 LONG = 60  # seconds that nothing here should ever take
 

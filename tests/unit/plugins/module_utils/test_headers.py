@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._headers import (
+from ansible_collections.ocitools.registry.plugins.module_utils._http.headers import (
     MAX_WARNING,
     parse_content_range,
     parse_count,

@@ -10,7 +10,7 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._json import MAX_DEPTH, load_object, load_value
+from ansible_collections.ocitools.registry.plugins.module_utils._core.json import MAX_DEPTH, load_object, load_value
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import given

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._credentials import Credentials
-from ansible_collections.ocitools.registry.plugins.module_utils._keychain import AuthFile, Keychain
+from ansible_collections.ocitools.registry.plugins.module_utils._http.credentials import Credentials
+from ansible_collections.ocitools.registry.plugins.module_utils._http.keychain import AuthFile, Keychain
 from ansible_collections.ocitools.registry.tests.unit.plugins.auth_files import NOT_FOUND, Helpers, answer, pair
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean

@@ -10,9 +10,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _files
-from ansible_collections.ocitools.registry.plugins.module_utils._image_source import VerifiedBlob
-from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._local import files
+from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.image_source import VerifiedBlob
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import open_layout, read_stream, refused
 
@@ -22,7 +22,7 @@ WRITERS = {"directory": images.write_layout, "archive": images.write_oci_archive
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all files be old enough for their times to be trusted."""
-    monkeypatch.setattr(_files, "_COARSEST_CLOCK", -1_000_000_000_000)
+    monkeypatch.setattr(files, "_COARSEST_CLOCK", -1_000_000_000_000)
 
 
 @pytest.fixture(params=list(WRITERS))

@@ -12,40 +12,58 @@ from pathlib import Path
 from ansible_collections.ocitools.registry.tests.unit.plugins.layers import LAYERS
 
 FOLDER = Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
-ORDER = [name for layer in LAYERS.values() for name in layer.split()]
-FILES = sorted(path.stem for path in FOLDER.glob("*.py"))
+FILES = sorted(path.relative_to(FOLDER) for path in FOLDER.rglob("*.py") if path.name != "__init__.py")
 
 
-def imports(name: str) -> t.Iterator[str]:
-    """Yield every module that a file imports anywhere, those of its own folder with a leading dot."""
-    for node in ast.walk(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))):
+def imports(file: Path) -> t.Iterator[str]:
+    """Yield every module that a file imports anywhere; those of this collection as a path below module_utils: "_core/errors"."""
+    for node in ast.walk(ast.parse((FOLDER / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level:
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-            yield from ("." * node.level + str(entry) for entry in names)
+            folder = Path("/", file).parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            names = (
+                [folder]
+                if (FOLDER / folder.relative_to("/")).with_suffix(".py").is_file()
+                else [folder / alias.name for alias in node.names]
+            )
+            yield from (str(name.relative_to("/")) for name in names)
         elif isinstance(node, ast.ImportFrom):
             yield str(node.module)
 
 
-def test_every_file_has_one_layer() -> None:
-    assert sorted(set(FILES) - set(ORDER)) == [], "give these files a layer in tests/unit/plugins/layers.py"
-    assert len(ORDER) == len(set(ORDER))
+def own_imports(file: Path) -> t.Iterator[Path]:
+    """Yield what a file imports of this collection."""
+    return (Path(name) for name in imports(file) if "/" in name)
 
 
-def test_files_import_from_below() -> None:
-    own = [(name, imported[1:]) for name in FILES for imported in imports(name) if imported.startswith(".")]
-    assert [f"{name} imports {below}" for name, below in own if below not in ORDER or ORDER.index(below) >= ORDER.index(name)] == []
+def test_every_file_has_one_place() -> None:
+    listed = [Path(folder, f"{name}.py") for folder, layer in LAYERS.items() for name in layer.files.split()]
+    assert sorted(listed) == FILES, "name each file once in tests/unit/plugins/layers.py"
+
+
+def test_folders_import_from_below() -> None:
+    wrong = [
+        (file, name) for file in FILES for name in own_imports(file) if name.parts[0] not in (file.parts[0], *LAYERS[file.parts[0]].below)
+    ]
+    assert [f"{file} imports {name}" for file, name in wrong] == []
+
+
+def test_files_of_a_folder_import_from_those_before_them() -> None:
+    order = {folder: layer.files.split() for folder, layer in LAYERS.items()}
+    own = [(file, name) for file in FILES for name in own_imports(file) if name.parts[0] == file.parts[0]]
+    wrong = [(file, name) for file, name in own if order[file.parts[0]].index(name.name) >= order[file.parts[0]].index(file.stem)]
+    assert [f"{file} imports {name}" for file, name in wrong] == []
 
 
 def test_libraries_have_one_door_each() -> None:
     doors: dict[str, set[str]] = {}
-    for name in FILES:
-        for imported in imports(name):
-            doors.setdefault(imported.partition(".")[0], set()).add(name)
-    assert doors["requests"] == doors["urllib3"] == {"_connections"}
-    assert doors["ansible"] == {"_module", "_secrets"}
+    for file in FILES:
+        for imported in imports(file):
+            doors.setdefault(imported.partition(".")[0], set()).add(str(file))
+    assert doors["requests"] == doors["urllib3"] == {"_http/connections.py"}
+    assert doors["ansible"] == {"_tasks/module.py", "_core/secrets.py"}
 
 
 def test_only_the_glue_knows_ansible_modules() -> None:
-    assert [name for name in FILES if "AnsibleModule" in (FOLDER / f"{name}.py").read_text(encoding="utf-8")] == ["_module"]
+    assert [str(file) for file in FILES if "AnsibleModule" in (FOLDER / file).read_text(encoding="utf-8")] == ["_tasks/module.py"]

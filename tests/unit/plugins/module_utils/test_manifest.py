@@ -9,9 +9,9 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
-from ansible_collections.ocitools.registry.plugins.module_utils._platform import Platform
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import MAX_DESCRIPTORS, MAX_MANIFEST, Descriptor, Manifest
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.platform import Platform
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, parsed, quick, refusal
 from hypothesis import given

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _oci_layout
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import Descriptor
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._local import oci_layout
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import Descriptor
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, open_layout, read_image, read_stream, refused
@@ -136,10 +136,10 @@ def _files(path: Path) -> list[str]:
 
 def test_an_index_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = images.write_layout(tmp_path, IMAGE)
-    monkeypatch.setattr(_oci_layout, "MAX_DESCRIPTORS", 0)
+    monkeypatch.setattr(oci_layout, "MAX_DESCRIPTORS", 0)
     with refused("invalid_source", "more than 0"):
         open_source(path)
-    monkeypatch.setattr(_oci_layout, "MAX_MANIFEST", 10)
+    monkeypatch.setattr(oci_layout, "MAX_MANIFEST", 10)
     with refused("limit", "'index.json' in", "10 bytes"):
         open_source(path)
 

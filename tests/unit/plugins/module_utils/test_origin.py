@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import urllib3
-from ansible_collections.ocitools.registry.plugins.module_utils._origin import Origin, Target
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import split_base
+from ansible_collections.ocitools.registry.plugins.module_utils._http.origin import Origin, Target
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import split_base
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import example, given

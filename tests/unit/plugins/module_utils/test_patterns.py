@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._patterns import Selection, check_limit
+from ansible_collections.ocitools.registry.plugins.module_utils._core.patterns import Selection, check_limit
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, parsed, quick, refusal
 from hypothesis import given
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._platform import Platform
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.platform import Platform
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, parsed, quick, refusal
 from hypothesis import given
 from hypothesis import strategies as st

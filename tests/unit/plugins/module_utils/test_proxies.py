@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._origin import Target
-from ansible_collections.ocitools.registry.plugins.module_utils._proxies import environ_proxy
+from ansible_collections.ocitools.registry.plugins.module_utils._http.origin import Target
+from ansible_collections.ocitools.registry.plugins.module_utils._http.proxies import environ_proxy
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import full_house

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 import requests
 import urllib3
-from ansible_collections.ocitools.registry.plugins.module_utils._host import check_host, parse_host
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest, Reference, split_base
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.host import check_host, parse_host
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest, Reference, split_base
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import mixed, parsed, quick, refusal
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import example, given

@@ -11,8 +11,8 @@ import typing as t
 import pytest
 import requests
 import urllib3
-from ansible_collections.ocitools.registry.plugins.module_utils._host import check_host, normalize_registry
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import (
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.host import check_host, normalize_registry
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import (
     Digest,
     Reference,
     check_repository,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Reference, split_base
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Reference, split_base
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import refusal
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4

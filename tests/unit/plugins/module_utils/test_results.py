@@ -9,9 +9,9 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import Manifest
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest, Reference
-from ansible_collections.ocitools.registry.plugins.module_utils._results import (
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import Manifest
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest, Reference
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.results import (
     config_result,
     manifest_result,
     printable,
@@ -19,7 +19,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._results import 
     tagging_result,
     transfer_result,
 )
-from ansible_collections.ocitools.registry.plugins.module_utils._transfer import PushPlan, Transferred
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.transfer import PushPlan, Transferred
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, quick
 from hypothesis import given

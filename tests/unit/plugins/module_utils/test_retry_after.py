@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._retry import parse_retry_after
+from ansible_collections.ocitools.registry.plugins.module_utils._http.retry import parse_retry_after
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, quick
 from hypothesis import example, given
 from hypothesis import strategies as st

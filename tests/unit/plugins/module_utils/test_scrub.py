@@ -14,8 +14,8 @@ import typing as t
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._scrub import MASK, Scrubber, clean
-from ansible_collections.ocitools.registry.plugins.module_utils._secret_index import CUT
+from ansible_collections.ocitools.registry.plugins.module_utils._core.scrub import MASK, Scrubber, clean
+from ansible_collections.ocitools.registry.plugins.module_utils._core.secret_index import CUT
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, quick
 from ansible_collections.ocitools.registry.tests.unit.registry.canary import assert_clean
 from hypothesis import given

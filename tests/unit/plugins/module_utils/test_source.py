@@ -15,10 +15,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._docker_archive import DockerArchive
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._local.docker_archive import DockerArchive
+from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import CODECS, read_image, refused

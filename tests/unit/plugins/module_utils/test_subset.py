@@ -9,9 +9,9 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._manifest import Manifest
-from ansible_collections.ocitools.registry.plugins.module_utils._platform import Platform
-from ansible_collections.ocitools.registry.plugins.module_utils._subset import Subset, reduce_index
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import Manifest
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.platform import Platform
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.subset import Subset, reduce_index
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import quick, refusal
 from hypothesis import given

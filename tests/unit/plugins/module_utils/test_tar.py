@@ -13,10 +13,10 @@ import tracemalloc
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _tar
-from ansible_collections.ocitools.registry.plugins.module_utils._archive import Archive
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._files import LocalFile, open_path
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._local import tar
+from ansible_collections.ocitools.registry.plugins.module_utils._local.archive import Archive
+from ansible_collections.ocitools.registry.plugins.module_utils._local.files import LocalFile, open_path
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import read_stream, refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import COMPRESSIONS, Link, header, member, pax_record, tar_bytes
 from hypothesis import given, settings
@@ -191,7 +191,7 @@ def test_harmful_archives_are_refused(case: str, codec: str) -> None:
 
 
 def test_too_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tar, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(tar, "MAX_MEMBERS", 50)
     assert len(contents(tar_bytes((f"{number}", b"") for number in range(49)))) == 49
     with refused("limit", "more than the limit of 50 members"):
         archive(tar_bytes((f"{number}", b"") for number in range(51)))

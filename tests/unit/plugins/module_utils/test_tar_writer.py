@@ -9,9 +9,9 @@ import io
 import tarfile
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._budget import Budget
-from ansible_collections.ocitools.registry.plugins.module_utils._tar import scan
-from ansible_collections.ocitools.registry.plugins.module_utils._tar_writer import end_of, header
+from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
+from ansible_collections.ocitools.registry.plugins.module_utils._local.tar import scan
+from ansible_collections.ocitools.registry.plugins.module_utils._local.tar_writer import end_of, header
 
 SHA512 = "blobs/sha512/" + "0123456789abcdef" * 8
 SIZES = [0, 1, 511, 512, 513, 8**11 - 1, 8**11, 2**53]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from ansible_collections.ocitools.registry.plugins.module_utils import _tls
-from ansible_collections.ocitools.registry.plugins.module_utils._tls import TlsOptions
+from ansible_collections.ocitools.registry.plugins.module_utils._http import tls
+from ansible_collections.ocitools.registry.plugins.module_utils._http.tls import TlsOptions
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import refusal
 from cryptography.hazmat.primitives import serialization
 
@@ -62,8 +62,8 @@ def evil(tmp_path: Path) -> Authority:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand for the machine's own folders and store; return the folder of HOST."""
     folder = tmp_path / "certs.d" / HOST
-    monkeypatch.setattr(_tls, "CERTIFICATE_FOLDERS", (str(tmp_path / "none"), str(tmp_path / "certs.d")))
-    monkeypatch.setattr(_tls, "SYSTEM_STORES", (str(tmp_path / "no-store.pem"), str(tmp_path / "store.pem")))
+    monkeypatch.setattr(tls, "CERTIFICATE_FOLDERS", (str(tmp_path / "none"), str(tmp_path / "certs.d")))
+    monkeypatch.setattr(tls, "SYSTEM_STORES", (str(tmp_path / "no-store.pem"), str(tmp_path / "store.pem")))
     return folder
 
 

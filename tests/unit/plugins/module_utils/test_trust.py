@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._origin import Target, Trust, classify, resolve
+from ansible_collections.ocitools.registry.plugins.module_utils._http.origin import Target, Trust, classify, resolve
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, quick, refusal
 from hypothesis import given
 from hypothesis import strategies as st

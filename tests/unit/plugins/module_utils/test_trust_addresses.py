@@ -9,8 +9,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._connection import ConnectionOptions, Connections
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.connection import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.strangers import (

@@ -13,8 +13,8 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
-from ansible_collections.ocitools.registry.plugins.module_utils._scrub import MASK, Scrubber, clean, cut, is_secret, plain_data, quoted
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import KINDS
+from ansible_collections.ocitools.registry.plugins.module_utils._core.scrub import MASK, Scrubber, clean, cut, is_secret, plain_data, quoted
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, plugin
@@ -277,7 +277,7 @@ def test_a_name_that_was_masked_is_refused_for_that(run_module: RunModule, name:
 
 
 def test_t46_every_word_of_results_and_options_is_known() -> None:
-    words = plugin("module_utils._vocabulary").WORDS
+    words = plugin("module_utils._core.vocabulary").WORDS
     assert set(KINDS) <= words
     for module in matrix.MODULES:
         spec = matrix.argument_spec(module)

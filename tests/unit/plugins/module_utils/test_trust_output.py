@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils import basic
-from ansible_collections.ocitools.registry.plugins.module_utils import _secrets
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import KINDS
-from ansible_collections.ocitools.registry.plugins.module_utils._transport import Transport
+from ansible_collections.ocitools.registry.plugins.module_utils._core import secrets
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import KINDS
+from ansible_collections.ocitools.registry.plugins.module_utils._http.transport import Transport
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, assert_clean, plugin
@@ -118,7 +118,7 @@ def test_t38_tokens_are_secrets_too(
     make_registry: MakeRegistry, run_module: RunModule, journal: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(_secrets, "_register", told.append)
+    monkeypatch.setattr(secrets, "_register", told.append)
     registry = make_registry(auth=TokenAuth({"canary-user": User(PASSWORD)}))
     registry.add_image("app", "1")
     registry.on("get_manifest").call(lambda request: None).then(
@@ -243,7 +243,7 @@ def test_t37_results_keys_and_differences_are_masked(make_registry: MakeRegistry
 
 
 def test_t37_every_way_out_of_a_module_is_one_of_ours() -> None:
-    module = plugin("module_utils._module").RegistryModule
+    module = plugin("module_utils._tasks.module").RegistryModule
     assert {"exit_json", "fail_json", "warn", "deprecate", "log"} - {
         name for name in dir(module) if callable(getattr(module, name))
     } == set()

@@ -12,9 +12,9 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._backtracking import count_ways
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._patterns import Selection, compile_patterns
+from ansible_collections.ocitools.registry.plugins.module_utils._core.backtracking import count_ways
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._core.patterns import Selection, compile_patterns
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import kind_of
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -26,7 +26,7 @@ ONES = "1" * 40 + "-"
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let matching take one second at most."""
-    monkeypatch.setattr(plugin("module_utils._patterns"), "MOST_SECONDS", 1)
+    monkeypatch.setattr(plugin("module_utils._core.patterns"), "MOST_SECONDS", 1)
 
 
 @pytest.mark.usefixtures("one_authority", "hurry")
@@ -142,7 +142,7 @@ def test_t52_an_expression_that_could_take_long_is_matched_all_the_same(monkeypa
 
 
 def test_t52_where_no_process_can_be_started_the_task_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin("module_utils._patterns").sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(plugin("module_utils._core.patterns").sys, "executable", "/nowhere/python")
     assert kind_of(lambda: Selection.parse([EVIL], []).has("1.0")) == "local_io"
 
 

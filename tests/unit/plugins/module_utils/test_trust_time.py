@@ -12,10 +12,10 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._origin import Target, Trust
-from ansible_collections.ocitools.registry.plugins.module_utils._tls import TlsOptions
-from ansible_collections.ocitools.registry.plugins.module_utils._transport import Answer, Transport
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._http.origin import Target, Trust
+from ansible_collections.ocitools.registry.plugins.module_utils._http.tls import TlsOptions
+from ansible_collections.ocitools.registry.plugins.module_utils._http.transport import Answer, Transport
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import (

@@ -39,7 +39,7 @@ def saved(layer: bytes, diff_id: str) -> list[tuple[str, bytes]]:
 def less(monkeypatch: pytest.MonkeyPatch) -> int:
     """What may be unpacked of any source, made so small that a test is quick."""
     size = 32 * MIB
-    monkeypatch.setattr(plugin("module_utils._compression"), "FREE", size)
+    monkeypatch.setattr(plugin("module_utils._local.compression"), "FREE", size)
     return size
 
 

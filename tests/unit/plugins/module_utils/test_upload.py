@@ -9,8 +9,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._oci_layout import LayoutImage
-from ansible_collections.ocitools.registry.plugins.module_utils._source import open_source
+from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
+from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.uploads import MIB, MakeRegistry, Push, is_large
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry

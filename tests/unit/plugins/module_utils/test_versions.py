@@ -10,7 +10,7 @@ import random
 import string
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._versions import sort_by_version, version_key
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.versions import sort_by_version, version_key
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import quick
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,8 +13,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils import _place
-from ansible_collections.ocitools.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.ocitools.registry.plugins.module_utils._local import place
+from ansible_collections.ocitools.registry.plugins.module_utils._tasks.module import RegistryModule
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import content_of, put
@@ -48,7 +48,7 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> GiveAway:
             for path in paths:
                 os.lchown(path, STRANGER, STRANGER)
         else:
-            monkeypatch.setattr(_place, "trusted_users", lambda: frozenset({STRANGER}))
+            monkeypatch.setattr(place, "trusted_users", lambda: frozenset({STRANGER}))
 
     return give
 

@@ -91,7 +91,7 @@ def test_the_journal_has_a_line_for_each_blob_and_one_for_all(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(plugin("module_utils._module").RegistryModule, "log", lambda _module, msg, log_args=None: lines.append(msg))
+    monkeypatch.setattr(plugin("module_utils._tasks.module").RegistryModule, "log", lambda _module, msg, log_args=None: lines.append(msg))
     content = images.image(layers=["a", "b"])
     path = images.write_layout(tmp_path / "layout", content)
     result = run_module("registry_push", registry.args(name="app:1", path=path)).ok()

@@ -9,8 +9,8 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Digest
-from ansible_collections.ocitools.registry.plugins.module_utils._referrers import list_by_api
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.referrers import list_by_api
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, kind_of
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between

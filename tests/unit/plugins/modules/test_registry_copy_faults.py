@@ -12,9 +12,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._connection import ConnectionOptions, Connections
-from ansible_collections.ocitools.registry.plugins.module_utils._fanout import Cancellation, Cancelled
-from ansible_collections.ocitools.registry.plugins.module_utils._reference import Reference
+from ansible_collections.ocitools.registry.plugins.module_utils._core.fanout import Cancellation, Cancelled
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Reference
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.connection import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, digests, put, within
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Try again where that is safe and may help, and wait as long as the registry asks."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+import typing as t
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+
+from .._core.errors import RegistryError
+from .transport import Answer
+
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+LONGEST_RETRY_AFTER = 60.0
+_YEAR = 366 * 86400.0
+_FIRST_DELAY = 0.5
+_LONGEST_DELAY = 30.0
+_LONGEST_PAUSE = 5.0  # between looks at what takes its time
+
+
+def parse_retry_after(value: str, now: float) -> float | None:
+    """Return the seconds that a Retry-After header asks for (never negative), None where it says nothing sensible.
+
+    A number that is a Unix time of this year is the time to come back at, as some registries write it.
+    """
+    text = value.strip()
+    if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
+        return max(float(text) - now, 0.0) if abs(float(text) - now) < _YEAR else float(text)
+    if not re.fullmatch(r"[A-Za-z]{3,9},? [ -~]{10,40}", text, re.ASCII):
+        return None
+    try:
+        date = parsedate_to_datetime(text)
+        known = date if date.tzinfo else date.replace(tzinfo=timezone.utc)  # two of HTTP's three forms may not name a zone
+        return max(known.timestamp() - now, 0.0)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+
+
+class Retry:
+    """Counts the further attempts of one request and waits between them."""
+
+    def __init__(self, retries: int, sleep: t.Callable[[float], object] = time.sleep, *, final: t.Collection[int] = ()) -> None:
+        self._left = retries
+        self._final = final
+        self._delay = _FIRST_DELAY
+        self._sleep = sleep
+        self._waited = 0.0
+
+    def after_answer(self, answer: Answer) -> bool:
+        """Wait and return True where ``answer`` may pass and attempts are left; its body is then dropped.
+
+        Errors: ``rate_limited`` where the registry asks for more than a minute.
+        """
+        if answer.status not in RETRIED or answer.status in self._final:
+            return False
+        asked = parse_retry_after(answer.headers.get("Retry-After", ""), time.time())
+        if asked is not None and asked > LONGEST_RETRY_AFTER:
+            answer.close()
+            raise RegistryError(
+                f"{answer.target.origin.authority} asks to come back in {asked:.0f} seconds (status {answer.status}), longer than the "
+                f"{LONGEST_RETRY_AFTER:.0f} seconds that a task waits: run it again then.",
+                "rate_limited",
+                answer.status,
+            )
+        if not self._take():
+            return False
+        answer.close()
+        self._wait(asked)
+        return True
+
+    def after_error(self, error: RegistryError) -> bool:
+        """Wait and return True where ``error`` may pass and attempts are left."""
+        if not (error.passing and self._take()):
+            return False
+        self._wait(None)
+        return True
+
+    def within(self, seconds: float) -> bool:
+        """Wait a little longer each time and return True, until ``seconds`` were waited in all; attempts are not counted."""
+        left = seconds - self._waited
+        if left <= 0:
+            return False
+        self._wait(min(self._delay, _LONGEST_PAUSE, left))
+        return True
+
+    def _take(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+    def _wait(self, asked: float | None) -> None:
+        pause = self._delay * random.uniform(0.75, 1.25) if asked is None else asked
+        self._delay = min(self._delay * 2, _LONGEST_DELAY)
+        self._waited += pause
+        self._sleep(pause)
+
+    def run(self, attempt: t.Callable[[], Answer]) -> Answer:
+        """Return the first answer that is final: good, bad for good, or the last one that was allowed."""
+        while True:
+            try:
+                answer = attempt()
+            except RegistryError as error:
+                if self.after_error(error):
+                    continue
+                raise
+            if not self.after_answer(answer):
+                return answer
+
+
+class Allowance:
+    """Counts bytes that are moved for one blob, those that are moved again among them: ``times`` its ``size`` and no more."""
+
+    def __init__(self, size: int, times: int, spent: t.Callable[[], RegistryError]) -> None:
+        self._left = size * times
+        self._spent = spent
+
+    def take(self, count: int) -> None:
+        """Count ``count`` bytes; raises the error that ``spent`` returns when there are too many."""
+        self._left -= count
+        if self._left < 0:
+            raise self._spent()

@@ -1,0 +1,285 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send single requests: TLS, proxies, timeouts, what may be reached, and answers that are counted to their end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+import typing as t
+from urllib.parse import unquote
+
+from .._core.budget import Budget
+from .._core.errors import RegistryError
+from .._core.scrub import clean
+from . import connections
+from .coding import GzipBody, find_coding
+from .headers import parse_count
+from .origin import Origin, Target, Trust, resolve
+from .proxies import PROXY_WANTS_CREDENTIALS, describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
+from .reach import Reach
+from .tls import TlsOptions
+
+MAX_ERROR_BODY = 64 * 1024
+USER_AGENT = "ocitools.registry (Ansible collection)"
+
+
+class Answer:
+    """A status, headers, and a body that is read once, counted against its Content-Length."""
+
+    def __init__(self, response: t.Any, method: str, target: Target, proxy: str = "") -> None:
+        self._response = response
+        self.proxy = proxy  # host:port of the proxy that it came by
+        self.method = method
+        self.target = target
+        self.status: int = response.status_code
+        self.headers: t.Mapping[str, str] = response.headers
+        self.abroad = False  # whether another host than the registry was asked on the way to it
+        self.length = parse_count(self.headers.get("Content-Length"))
+        self.coding = find_coding(self.headers.get("Content-Encoding", ""))  # "" where the body is as it is; only gzip is undone
+        self._count = 0
+        self._content: bytes | None = None
+        self._unpacked: GzipBody | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+
+    @property
+    def way(self) -> str:
+        """Words for the proxy that may have answered in place of the host, "" where that cannot be."""
+        return f" by way of the proxy {self.proxy}" if self.proxy and self.target.origin.scheme == "http" else ""
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes of the body, b"" at its end; a body cut short is a ``network`` error."""
+        if not self.coding:
+            return self._read_raw(amount)
+        if self.coding != "gzip":
+            raise RegistryError(
+                f"{self.target.origin.authority} sent a body with a Content-Encoding that was not asked for: it is refused.",
+                "invalid_response",
+            )
+        if self._unpacked is None:
+            self._unpacked = GzipBody(self._read_raw, self.target.origin.authority)
+        return self._unpacked.read(amount)
+
+    def _read_raw(self, amount: int) -> bytes:
+        try:
+            block: bytes = self._response.raw.read(amount, decode_content=False)
+        except connections.transport_errors(reading=True) as error:
+            raise describe_failure(error, self.target.origin, self.proxy) from None
+        self._count += len(block)
+        if not block and self.length is not None and self._count < self.length and self.method != "HEAD":
+            raise RegistryError(
+                f"{self.target.origin.authority} closed the connection after {self._count} of {self.length} bytes.", "network", passing=True
+            )
+        return block
+
+    def read_all(self, limit: int, what: str) -> bytes:
+        """Return the whole body, at most ``limit`` bytes; ``what`` names it in the error where it is longer."""
+        if self._content is not None:
+            return self._content
+        parts: list[bytes] = []
+        size = 0
+        with self:
+            while True:
+                block = self.read(min(limit + 1, 1024 * 1024))
+                if not block:
+                    return b"".join(parts)
+                parts.append(block)
+                size += len(block)
+                if size > limit:
+                    raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
+
+    def load(self, limit: int, what: str) -> None:
+        """Read the whole body now and keep it for ``read_all``."""
+        self._content = self.read_all(limit, what)
+
+    def read_error(self) -> bytes:
+        """Return the first bytes of an error's body; what cannot be read of it does not matter."""
+        try:
+            return self.read(MAX_ERROR_BODY)
+        except RegistryError:
+            return b""
+        finally:
+            self.close()
+
+    def finish(self) -> None:
+        """Read what little is left so that the connection can be used again, then let go of it."""
+        if self.method == "HEAD" or (self.length is not None and self.length <= MAX_ERROR_BODY):
+            self.read_error()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; one with an unread body is closed."""
+        self._response.close()
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self.close()
+
+
+class Transport:
+    """The outbound side of one client: its TLS policy is fixed, and every request passes here."""
+
+    def __init__(
+        self,
+        trust: Trust,
+        tls: TlsOptions,
+        timeout: float = 60,
+        connections: int = 4,
+        on_secret: t.Callable[[str], None] = lambda secret: None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.trust = trust
+        self.budget = budget or Budget()
+        self.timeout = timeout
+        self._on_secret = on_secret
+        self._reach = Reach(trust)
+        self._tls = tls
+        # A stream between two repositories of one registry holds two connections for each worker.
+        self._connections = 2 * connections
+        self._adapters: dict[tuple[str, bool], t.Any] = {}
+        self._lock = threading.Lock()
+        # What is wrong with the options or the host is told at once; the other adapters are seldom needed.
+        self._adapter("own", trust.registry.scheme == "https")
+        # Two counts: an upload that is being sent may have to read on from the same registry, and to renew its token for that.
+        self._reads = threading.BoundedSemaphore(connections)
+        self._writes = threading.BoundedSemaphore(connections)
+
+    def attempt(self, method: str, target: Target, headers: t.Mapping[str, str], body: t.Any = None, token_server: bool = False) -> Answer:
+        """Send one request, once, and return the answer whatever its status.
+
+        Only the registry and the token servers that are as good as it see the client certificate. A host that the registry
+        and not the task has named is reached at safe addresses alone; behind a proxy its spelling is judged.
+        Errors: ``network``, ``timeout``, ``tls``, ``untrusted_target``, ``invalid_option``.
+        """
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+        proxy = environ_proxy(target.origin)
+        self._learn_proxy_secret(proxy or "")
+        encrypted = "https" in (target.origin.scheme, (proxy or "").partition(":")[0].lower())
+        standing = self.trust.standing(target.origin, token_server)
+        if proxy and standing == "stranger":
+            self._reach.check_spelling(target.origin)
+        adapter = self._adapter(standing, encrypted)
+        try:
+            with self._reads if token_server or method in ("GET", "HEAD") else self._writes:
+                response = connections.send(adapter, method, target.url, sent, body, self.timeout, proxy)
+        except RegistryError:
+            raise
+        except connections.transport_errors() as error:
+            raise describe_failure(error, target.origin, proxy_name(proxy)) from None
+        if response.status_code == PROXY_WANTS_CREDENTIALS:
+            response.close()
+            raise proxy_refusal(proxy_name(proxy), target.origin.authority, PROXY_WANTS_CREDENTIALS)
+        return Answer(response, method, target, proxy_name(proxy))
+
+    def _adapter(self, standing: str, encrypted: bool) -> t.Any:
+        with self._lock:
+            if (standing, encrypted) not in self._adapters:
+                host = None if standing == "stranger" else self.trust.registry.authority
+                context = self._tls.context(host, os.environ, client=standing == "own", needed=encrypted)
+                addresses = self._reach.strange if standing == "stranger" else self._reach.named
+                route = connections.Route(addresses, self._reach.connected)
+                self._adapters[standing, encrypted] = connections.make_adapter(context, route, _PROXIES, self._connections)
+            return self._adapters[standing, encrypted]
+
+    def _learn_proxy_secret(self, proxy: str) -> None:
+        user_info, at, _host = proxy.rpartition("@")
+        password = user_info.rpartition("//")[2].partition(":")[2] if at else ""
+        for secret in {password, unquote(password)} - {""}:
+            self._on_secret(secret)
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The registry's TLS certificate in DER, verified or not; None before the first request and without TLS."""
+        registry = self.trust.registry
+        certificates: connections.Certificates = self._adapter("own", registry.scheme == "https").certificates
+        return certificates.get((registry.host.strip("[]"), registry.port))
+
+    def close(self) -> None:
+        """Close all connections."""
+        for adapter in self._adapters.values():
+            adapter.close()
+
+
+def _causes(error: BaseException) -> t.Iterator[BaseException]:
+    """Yield an exception and all that it carries: libraries wrap the socket's own error several times."""
+    pending: list[t.Any] = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+
+
+def describe_failure(error: BaseException, origin: Origin, proxy: str = "") -> RegistryError:
+    """Return the error that says in one sentence why ``origin``, asked through ``proxy`` (``host:port``), gave no answer."""
+    where = origin.authority
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, RegistryError):
+            return cause
+    refused = tunnel_status(causes) if proxy else None
+    if refused is not None:
+        return proxy_refusal(proxy, where, refused)
+    failure = _describe_certificate(causes, where) or _describe_tls(causes, where) or _describe_lookup(causes, where)
+    if failure is not None:
+        return failure
+    by = f", asked through the proxy {proxy}," if proxy else ""
+    text = " ".join(str(cause) for cause in causes).lower()
+    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
+        return RegistryError(
+            f"{where}{by} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True
+        )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
+    return RegistryError(f"The connection to {where}{by} broke before the answer was complete.", "network", passing=True)
+
+
+def _describe_proxy(error: Exception, host: str, port: int) -> RegistryError:
+    proxy = f"{host}:{port}"
+    causes = list(_causes(error))
+    return _describe_certificate(causes, proxy) or describe_proxy(causes, proxy)
+
+
+_PROXIES = connections.Route(resolve, failed=_describe_proxy)
+
+
+def _describe_certificate(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
+    for cause in causes:
+        # urllib3 1 compares host names itself, and says so in an error of its own.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            reason = clean(getattr(cause, "verify_message", "") or str(cause), 200).rstrip(".") or "it cannot be verified"
+            named = "match" in reason
+            advice = "Use a name that is in it" if named else "ca_path must name the authority that issued it"
+            return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
+    return None
+
+
+def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
+                return RegistryError(f"{where} does not speak TLS: if it really serves plain http, set plain_http: true.", "tls")
+            return RegistryError(f"The TLS connection to {where} failed: {cause.reason or 'handshake refused'}.", "tls")
+    return None
+
+
+def _describe_lookup(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return RegistryError(
+                f"The host name {where} cannot be resolved: check how it is spelled, and the name servers.",
+                "network",
+                passing=cause.errno == socket.EAI_AGAIN,
+            )
+    return None

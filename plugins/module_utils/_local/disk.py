@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders and files that are written: no symbolic link is followed, and nobody sees a file that is not complete."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import typing as t
+
+from .._core.errors import RegistryError
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TEMPORARY = re.compile(r"\.ocitools-([0-9a-z]{1,64})-[0-9a-f]{16}\.tmp", re.ASCII)
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})  # file systems that cannot sync a folder
+_SPACE = "free some space there or choose another path"
+_PERMISSION = "the user who runs the task needs the permission to write there"
+_ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: "the largest size that a file may have there is reached",
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: "choose a path that can be written to",
+    errno.EISDIR: "a folder is in the way; remove it or choose another path",
+    errno.EBUSY: "it is in use as a mount point; choose another path",
+}
+
+
+def disk_error(path: str, error: OSError) -> RegistryError:
+    """Return the error (``local_io``) that says why ``path`` could not be written."""
+    advice = _ADVICE.get(error.errno or 0)
+    return RegistryError(f"Writing {path} failed: {error.strerror or error}{f'; {advice}' if advice else ''}.", "local_io")
+
+
+@contextlib.contextmanager
+def disk_errors(path: str) -> t.Iterator[None]:
+    """Turn an ``OSError`` inside the block into a ``local_io`` error about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(path, error) from None
+
+
+def default_mode() -> int:
+    """Return the mode that the umask gives to new files; call it while there is one thread."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _lock(descriptor: int, operation: int) -> bool:
+    """Take the lock of a temporary file; False where a running task holds it."""
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks cannot tell
+    return True
+
+
+class Folder:
+    """An open directory; what is in it is reached by name, never through a symbolic link."""
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self.descriptor = descriptor
+        self.path = path
+
+    def child(self, name: str, mode: int | None = None) -> Folder | None:
+        """Open a directory in this one; None where it is not there and no ``mode`` says to make it."""
+        path = os.path.join(self.path, name)
+        with disk_errors(path):
+            if mode is not None:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, mode, dir_fd=self.descriptor)
+            try:
+                return Folder(os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self.descriptor), path)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+        raise RegistryError(f"{path} is a symbolic link or a file instead of a folder: nothing is written there.", "local_io")
+
+    def open_file(self, name: str) -> t.BinaryIO:
+        """Open a file for reading; raises ``OSError``, for a link too."""
+        return open(os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor), "rb", buffering=0)
+
+    def names(self) -> list[str]:
+        """Return what is in the directory, in order."""
+        with disk_errors(self.path):
+            return sorted(os.listdir(self.descriptor))
+
+    def stat(self, name: str) -> os.stat_result | None:
+        """Return what is known of ``name`` itself, None where it is not there."""
+        with disk_errors(os.path.join(self.path, name)), contextlib.suppress(FileNotFoundError):
+            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        return None
+
+    def remove(self, name: str) -> None:
+        """Remove a file; it is fine where it is gone."""
+        with disk_errors(os.path.join(self.path, name)), contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.descriptor)
+
+    def leftovers(self, label: str, remove: bool = False) -> list[str]:
+        """Return the temporary files with ``label`` that no running task is writing: one that was killed left them behind."""
+        return [name for name in self.names() if is_temporary(name, label) and self._is_left(name, remove)]
+
+    def _is_left(self, name: str, remove: bool) -> bool:
+        try:
+            descriptor = os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor)
+        except OSError:
+            return False
+        try:
+            left = _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if left and remove:
+                self.remove(name)  # under the lock: a task that is just making the file sees that it is gone
+            return left
+        finally:
+            os.close(descriptor)
+
+    def sync(self) -> None:
+        """Make the names in the directory last."""
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
+                raise disk_error(self.path, error) from None
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Keep out other tasks that do the same, where the file system has locks."""
+        with contextlib.suppress(OSError):
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the directory; a second call is fine."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def is_temporary(name: str, label: str) -> bool:
+    """Tell whether ``name`` is that of a temporary file with ``label``."""
+    match = _TEMPORARY.fullmatch(name)
+    return match is not None and match.group(1) == label
+
+
+class NewFile:
+    """A file under a temporary name, readable by its owner alone; it is gone at the end unless it was put in its place."""
+
+    def __init__(self, folder: Folder, label: str, shown: str) -> None:
+        self._folder = folder
+        self._shown = shown
+        self._label = label
+        self._position = 0
+        self._named = True
+        with disk_errors(shown):
+            while not self._make():
+                os.close(self.descriptor)
+
+    def _make(self) -> bool:
+        """Make and lock the file; False where another task took it for a leftover before it was locked."""
+        self._name = f".ocitools-{self._label}-{secrets.token_hex(8)}.tmp"
+        self.descriptor = os.open(self._name, _NEW_FLAGS, 0o600, dir_fd=self._folder.descriptor)
+        _lock(self.descriptor, fcntl.LOCK_EX)
+        return os.fstat(self.descriptor).st_nlink > 0
+
+    @property
+    def path(self) -> str:
+        """Where the file is now."""
+        return os.path.join(self._folder.path, self._name)
+
+    def write(self, block: bytes) -> None:
+        """Add ``block`` at the end."""
+        self.write_at(self._position, block)
+        self._position += len(block)
+
+    def write_at(self, offset: int, block: bytes) -> None:
+        """Write ``block`` from byte ``offset`` on; several threads may."""
+        view = memoryview(block)
+        with disk_errors(self._shown):
+            while view:
+                count = os.pwrite(self.descriptor, view, offset)
+                view, offset = view[count:], offset + count
+
+    def resize(self, size: int) -> None:
+        """Give the file its length; what was not written is zeros."""
+        with disk_errors(self._shown):
+            os.ftruncate(self.descriptor, size)
+
+    def hide(self) -> None:
+        """Take the name away: the content is there until the file is closed, however the task ends."""
+        if self._named:
+            self._named = False
+            self._folder.remove(self._name)
+
+    def inherit(self, replaced: os.stat_result) -> None:
+        """Give the file the owner of the one it will replace, where that is allowed."""
+        with disk_errors(self._shown), contextlib.suppress(PermissionError):
+            os.fchown(self.descriptor, replaced.st_uid, replaced.st_gid)
+
+    def open_to(self, mode: int) -> None:
+        """Give the file its permissions."""
+        with disk_errors(self._shown):
+            os.fchmod(self.descriptor, mode)
+
+    def place(self, name: str) -> None:
+        """Put the complete file under ``name``, in the place of what is there."""
+        with disk_errors(self._shown):
+            os.fsync(self.descriptor)
+            os.rename(self._name, name, src_dir_fd=self._folder.descriptor, dst_dir_fd=self._folder.descriptor)
+        self._named = False
+
+    def close(self) -> None:
+        """Close the file, and remove it unless it was put in its place; a second call is fine."""
+        if self.descriptor >= 0:
+            try:
+                self.hide()
+            finally:
+                os.close(self.descriptor)
+                self.descriptor = -1
+
+    def __enter__(self) -> NewFile:
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self.close()

@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Layers of docker save archives, which are not compressed there, made ready for a registry."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from .._core.errors import RegistryError
+from .._core.fanout import Cancellation
+from .._core.scrub import quoted
+from .._oci.image_source import BLOCK, BlobStream
+from .._oci.manifest import Descriptor
+from .._oci.reference import Digest
+from .compression import HEAVY, LIGHT, Allowance, Decoder, GzipStream, TooMuchMemory, detect
+from .files import FileRange, LocalFile, Store
+from .tar import RECORD, is_header
+
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_SENT_AS_THEY_ARE = ("gzip", "zstd")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as it is sent: its descriptor, and how to open it."""
+
+    descriptor: Descriptor
+    open: t.Callable[[], BlobStream]
+    close: t.Callable[[], None] = lambda: None
+
+
+class _Counted:
+    """A stream whose digest and length are taken as it is read."""
+
+    def __init__(self, stream: BlobStream, algorithm: str = "sha256") -> None:
+        self._stream = stream
+        self._algorithm = algorithm
+        self._hash = hashlib.new(algorithm)
+        self.length = 0
+
+    def read(self, amount: int) -> bytes:
+        block = self._stream.read(amount)
+        self._hash.update(block)
+        self.length += len(block)
+        return block
+
+    def close(self) -> None:
+        self._stream.close()
+
+    @property
+    def digest(self) -> Digest:
+        return Digest(self._algorithm, self._hash.hexdigest())
+
+
+class _Begun:
+    """A stream whose first bytes, its ``head``, were looked at; it is still read from its first byte."""
+
+    def __init__(self, stream: BlobStream) -> None:
+        self._stream = stream
+        self.head = b""
+        while len(self.head) < RECORD:
+            block = stream.read(RECORD - len(self.head))
+            if not block:
+                break
+            self.head += block
+        self._left = self.head
+
+    def read(self, amount: int) -> bytes:
+        block, self._left = self._left[:amount], self._left[amount:]
+        return block or self._stream.read(amount)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class LayerPacker:
+    """Makes layers of an archive ready.
+
+    ``compression`` is ``gzip`` or ``none``; ``tmpdir`` holds what is compressed, in files that have no name, or is None: then nothing is
+    written and a layer is compressed anew for each reading. ``allowance`` is how much all layers may unpack to.
+    """
+
+    def __init__(self, store: Store, compression: str, tmpdir: str | None, cancellation: Cancellation, allowance: Allowance) -> None:
+        self._store = store
+        self._compression = compression
+        self._tmpdir = tmpdir
+        self._cancellation = cancellation
+        self._allowance = allowance
+        self._heavy = threading.Lock()  # one layer at a time that takes much memory
+
+    def pack(self, name: str, diff_id: Digest) -> Layer:
+        """Return the layer in the file ``name``, whose content without compression has the digest ``diff_id``."""
+        try:
+            return self._open_and_pack(name, diff_id, LIGHT)
+        except TooMuchMemory:
+            with self._heavy:
+                return self._open_and_pack(name, diff_id, HEAVY)
+
+    def _open_and_pack(self, name: str, diff_id: Digest, memory: int) -> Layer:
+        with contextlib.closing(self._store.open(name)) as file:
+            return self._pack(_Begun(file), name, diff_id, memory)
+
+    def _pack(self, file: _Begun, name: str, diff_id: Digest, memory: int) -> Layer:
+        codec = "" if is_header(file.head) else detect(file.head)
+        if codec in _SENT_AS_THEY_ARE:
+            return self._as_it_is(file, name, diff_id, codec, memory)
+
+        def decoded(stream: BlobStream) -> BlobStream:
+            return self._decoded(stream, name, codec, memory) if codec else stream
+
+        def open_tar() -> BlobStream:
+            return decoded(self._store.open(name))
+
+        tar = _Counted(decoded(file), diff_id.algorithm)
+        if self._compression == "none":
+            self._drain(tar)
+            layer = Layer(Descriptor(_LAYER, diff_id, tar.length), open_tar)
+        else:
+            layer = self._gzip(tar, open_tar)
+        try:
+            self._check(tar, name, diff_id)
+        except RegistryError:
+            layer.close()
+            raise
+        return layer
+
+    def _decoded(self, stream: BlobStream, name: str, codec: str, memory: int) -> Decoder:
+        return Decoder(stream, codec, f"The layer {quoted(name, 300)} in {self._store.path}", memory, self._allowance)
+
+    def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str, memory: int) -> Layer:
+        packed = _Counted(file)
+        tar = _Counted(self._decoded(packed, name, codec, memory), diff_id.algorithm)
+        self._drain(tar)
+        self._drain(packed)  # what may follow the compressed stream belongs to the blob as well
+        self._check(tar, name, diff_id)
+        return Layer(Descriptor(f"{_LAYER}+{codec}", packed.digest, packed.length), lambda: self._store.open(name))
+
+    def _gzip(self, tar: BlobStream, open_tar: t.Callable[[], BlobStream]) -> Layer:
+        packed = _Counted(GzipStream(tar))
+        if self._tmpdir is None:
+            self._drain(packed)
+            return Layer(self._gzipped(packed), lambda: GzipStream(open_tar()))
+        try:
+            # It has no name, so that nothing is left behind however the task ends.
+            with contextlib.ExitStack() as on_failure:
+                file = on_failure.enter_context(tempfile.TemporaryFile(dir=self._tmpdir))
+                self._drain(packed, file.write)
+                file.flush()
+                on_failure.pop_all()
+        except OSError as error:
+            raise RegistryError(f"A layer cannot be compressed into {self._tmpdir}: {error.strerror or error}.", "local_io") from None
+        kept = LocalFile(t.cast(t.BinaryIO, file), f"the compressed layer in {self._tmpdir}")
+        descriptor = self._gzipped(packed)
+        return Layer(descriptor, lambda: FileRange(kept, 0, descriptor.size), kept.close)
+
+    def _gzipped(self, packed: _Counted) -> Descriptor:
+        return Descriptor(f"{_LAYER}+gzip", packed.digest, packed.length)
+
+    def _drain(self, stream: BlobStream, write: t.Callable[[bytes], t.Any] = len) -> None:
+        """Read ``stream`` to its end."""
+        while True:
+            self._cancellation.check()
+            block = stream.read(BLOCK)
+            if not block:
+                return
+            write(block)
+
+    def _check(self, tar: _Counted, name: str, diff_id: Digest) -> None:
+        if tar.digest != diff_id:
+            raise RegistryError(
+                f"The layer {quoted(name, 300)} in {self._store.path} has the digest {tar.digest}, not {diff_id} as the config of its image states: "
+                "it is corrupt.",
+                "invalid_source",
+            )

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user named by its path: it is looked at, whatever it is called, and opened as the image that it holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.budget import Budget
+from .._core.errors import RegistryError
+from .._core.scrub import quoted
+from .._oci.reference import Digest
+from .files import SAVED_IMAGES, Directory, Store, open_path
+from .flat_store import FlatStore, read_single_manifest
+from .oci_layout import INDEX, MARKER, LayoutImage, blob_path, check_version, find_root, read_index, read_manifest
+from .selection import Candidate, choose
+
+if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads archives is imported where there is one
+    from .docker_archive import DockerArchive
+
+Opened = t.Union[LayoutImage, "DockerArchive"]
+
+
+def open_source(path: str, source_name: str | None = None, budget: Budget | None = None) -> Opened:
+    """Open the image at ``path``, an OCI layout, a tree of ``dir:`` or an archive; ``source_name`` chooses where there are several.
+
+    What is kept of it is charged to ``budget``.
+
+    Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``unsupported``,
+    ``limit``, ``missing_library``.
+    """
+    store = _open_store(path, budget or Budget())
+    try:
+        return _open_image(store, source_name)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _open_store(path: str, budget: Budget) -> Store:
+    opened = open_path(path)
+    if isinstance(opened, Directory):
+        opened.budget = budget
+        return opened
+    from .archive import Archive
+
+    try:
+        return Archive(opened, budget)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _open_image(store: Store, source_name: str | None) -> Opened:
+    if store.has(MARKER) and store.has(INDEX):
+        check_version(store)
+        return _open_mixed(store, source_name) if store.has(SAVED_IMAGES) else LayoutImage(store, find_root(store, source_name))
+    if store.has(SAVED_IMAGES):
+        flat = FlatStore(store)
+        manifest = read_single_manifest(store)
+        if manifest is not None:
+            return LayoutImage(flat, choose([Candidate((), manifest.digest, manifest)], source_name, store.path))
+        if not isinstance(store, Directory):
+            return _open_mixed(flat, source_name) if store.has(INDEX) else _open_saved(store, source_name)
+    raise RegistryError(f"{store.path} {_no_image(store)}", "invalid_source")
+
+
+def _open_saved(store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> DockerArchive:
+    from .docker_archive import DockerArchive
+
+    return DockerArchive(store, source_name, configs)
+
+
+def _no_image(store: Store) -> str:
+    from .archive import Archive
+
+    if not isinstance(store, Archive):
+        needed = f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}"
+        if store.has(SAVED_IMAGES):
+            return f"{needed}. If it is an unpacked archive of docker save, name the archive, or pack it again with tar."
+        return f"{needed}, or {SAVED_IMAGES} as skopeo's dir: writes it."
+    inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
+    if inner:
+        return f"holds an OCI layout in the directory {quoted(inner[0][: -len(MARKER) - 1], 100)}, not at its top: make the archive from within it."
+    if store.has("repositories"):
+        return f"was saved by a Docker before 1.10 and has no {SAVED_IMAGES}: save it anew with a current one."
+    return f"holds no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."
+
+
+def _open_mixed(store: Store, source_name: str | None) -> Opened:
+    """Open an archive of docker save with an index.json: that of Docker 25 or later, which is a layout as well, or of apko.
+
+    The layout counts, with all its platforms, unless its layers are not compressed (Docker's own store) or some of it was left out
+    (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is pushed, as the
+    manifest that it had where that is there.
+    """
+    layout = _find_layout(store, source_name)
+    if layout is not None and layout.is_complete and not layout.is_uncompressed:
+        return layout
+    saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
+    for whole in [layout] if layout is not None else _every_layout(store):
+        manifest = whole.find_image(saved.is_image_of)
+        if manifest is not None:
+            image = LayoutImage(store, manifest)
+            return saved if image.is_uncompressed else image
+    return saved
+
+
+def _find_layout(store: Store, source_name: str | None) -> LayoutImage | None:
+    try:
+        return LayoutImage(store, find_root(store, source_name))
+    except RegistryError as error:
+        # The two know an image by different names. What is wrong for both is told by the second.
+        if error.kind != "invalid_source":
+            raise
+        return None
+
+
+def _every_layout(store: Store) -> t.Iterator[LayoutImage]:
+    """Yield each image that index.json names and whose manifest is there; none where it cannot be read."""
+    try:
+        _document, roots = read_index(store)
+    except RegistryError:
+        return
+    for root in roots:
+        if root.is_manifest and store.has(blob_path(root.digest)):
+            yield LayoutImage(store, read_manifest(store, root))

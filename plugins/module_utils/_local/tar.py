@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of contents of a tar archive: its headers alone are read, every number in them is held against a limit."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import typing as t
+
+from .._core.budget import Budget
+from .._core.errors import RegistryError
+from .._core.scrub import quoted
+
+RECORD = 512
+MAX_MEMBERS = 200_000
+MAX_EXTENSION = 1024 * 1024  # bytes of a long name or a pax header
+MAX_EXTENSIONS = 16 * 1024 * 1024  # of all of them together
+MAX_NAME = 256  # longer names are passed over: no layout has them, and all names are kept in memory
+_MEMBER_WEIGHT = 350  # bytes of memory, besides the names
+_ZEROS = bytes(RECORD)
+_REGULAR, _LINKS, _DIRECTORY = (b"0", b"\0"), (b"1", b"2"), b"5"
+_EXTENSIONS = (b"x", b"g", b"L", b"K")
+_OCTAL = re.compile(rb"[0-7]*")
+_LENGTH = re.compile(rb"([0-9]{1,7}) ")
+_ROOTED = re.compile(r"\A/+(?=oci-layout\Z|index\.json\Z|blobs/)")  # so layouts of the buildpacks are packed; no path in full is meant
+_SIZE = re.compile(rb"[0-9]{1,18}")
+
+
+class Forward(t.Protocol):
+    """An archive being read once, from its first byte to its last."""
+
+    @property
+    def position(self) -> int:
+        """How many bytes lie behind."""
+
+    def read(self, amount: int) -> bytes:
+        """Return ``amount`` bytes, fewer only at the end."""
+
+    def pass_over(self, size: int) -> bool:
+        """Skip the ``size`` bytes of a member; False where there are fewer."""
+
+
+class Member(t.NamedTuple):
+    """Where the content of a member is; or, for a link, the name that it points to."""
+
+    offset: int
+    size: int
+    link: str = ""
+
+
+class Members(dict[str, Member]):
+    """The members of an archive by name, the last of each name; ``repeated`` are those that came more than once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated: set[str] = set()
+
+    def add(self, name: str, member: Member) -> None:
+        """Enter a member under its plain name; one that no path inside the archive can name is left out."""
+        plain = normalize(_ROOTED.sub("", name))
+        if not plain or len(plain) > MAX_NAME or len(member.link) > MAX_NAME:
+            return
+        if plain in self:
+            self.repeated.add(plain)
+        self[plain] = member
+
+    def find(self, name: str) -> Member | None:
+        """Return the file ``name``, through links that stay inside the archive; None where there is none."""
+        seen: set[str] = set()
+        plain = normalize(name)
+        while plain not in seen:
+            seen.add(plain)
+            member = self.get(plain)
+            if member is None or not member.link:
+                return member
+            plain = member.link
+        return None
+
+
+def normalize(name: str) -> str:
+    """Return ``name`` in its shortest form, "" where it is absolute or leads out of the archive."""
+    plain = posixpath.normpath(name)
+    return "" if plain.startswith(("/", "../")) or plain in (".", "..") else plain
+
+
+def is_header(block: bytes) -> bool:
+    """Tell whether ``block`` is the header of a tar member, by its checksum."""
+    if len(block) != RECORD or block == _ZEROS:
+        return False
+    field = block[148:156]
+    # Old tars summed up signed bytes; such a header is the same for all names in ASCII.
+    total = sum(block) - sum(field) + 8 * 32
+    signed = total - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
+    return _octal(field) in (total, signed)
+
+
+def scan(forward: Forward, what: str, budget: Budget) -> Members:
+    """Return the members of an archive, charged to ``budget``; ``what`` names it in errors (``invalid_source``, ``limit``)."""
+    return _Scan(forward, what, budget).run()
+
+
+def _octal(field: bytes) -> int:
+    text = field.split(b"\0")[0].strip(b" ")
+    return int(text or b"0", 8) if _OCTAL.fullmatch(text) else -1
+
+
+def _size(field: bytes) -> int:
+    """Return the size in a header, negative where it is none: octal, or GNU's binary form for large files."""
+    return int.from_bytes(field[1:], "big") if field[0] == 0x80 else _octal(field)
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+class _Scan:
+    def __init__(self, forward: Forward, what: str, budget: Budget) -> None:
+        self._budget = budget
+        self._forward = forward
+        self._what = what
+        self._members = Members()
+        self._said: dict[str, str] = {}  # by extensions, of the member that follows
+        self._extensions = 0
+
+    def run(self) -> Members:
+        for _count in range(MAX_MEMBERS):
+            header = self._forward.read(RECORD)
+            if header == _ZEROS or not header:
+                if self._said:
+                    raise self._truncated()
+                return self._members
+            if not is_header(header):
+                self._refuse(header)
+            self._enter(header)
+        raise RegistryError(f"{self._what} has more than the limit of {MAX_MEMBERS} members.", "limit")
+
+    def _enter(self, header: bytes) -> None:
+        kind, size = header[156:157], _size(header[124:136])
+        if size < 0:
+            raise self._damaged("a member has a size that is none")
+        if kind in _EXTENSIONS:
+            self._extend(kind, size)
+            return
+        name, link, size = self._stated(header, size)
+        self._budget.take(_MEMBER_WEIGHT + len(name) + len(link), f"The table of {self._what[:1].lower()}{self._what[1:]}")
+        if kind in _REGULAR and not name.endswith("/"):
+            self._members.add(name, Member(self._forward.position, size))
+            self._pass_over(size)
+        elif kind in _LINKS:
+            self._members.add(
+                name, Member(0, 0, normalize(posixpath.join(posixpath.dirname(normalize(name)), link) if kind == b"2" else link) or "..")
+            )
+        elif kind != _DIRECTORY and kind not in _REGULAR:
+            raise self._damaged(f"the member {quoted(name, 100)} is neither file, directory nor link (type {quoted(kind, 10)})")
+
+    def _stated(self, header: bytes, size: int) -> tuple[str, str, int]:
+        said, self._said = self._said, {}
+        name, prefix = _text(header[:100]), _text(header[345:500])
+        if prefix and header[257:263] == b"ustar\0":
+            name = f"{prefix}/{name}"
+        if "size" in said:
+            size = int(said["size"])
+        return said.get("path", name), said.get("linkpath", _text(header[157:257])), size
+
+    def _pass_over(self, size: int) -> None:
+        if not self._forward.pass_over(size) or len(self._forward.read(-size % RECORD)) < -size % RECORD:
+            raise self._truncated()
+
+    def _extend(self, kind: bytes, size: int) -> None:
+        if size > MAX_EXTENSION:
+            raise RegistryError(f"{self._what} has a header of {size} bytes: more than the limit of {MAX_EXTENSION}.", "limit")
+        self._extensions += size
+        if self._extensions > MAX_EXTENSIONS:
+            raise RegistryError(f"{self._what} has more than the limit of {MAX_EXTENSIONS} bytes of names and pax headers.", "limit")
+        raw = self._forward.read(size)
+        if len(raw) < size or len(self._forward.read(-size % RECORD)) < -size % RECORD:
+            raise self._truncated()
+        if kind == b"L":
+            self._said.setdefault("path", _text(raw))
+        elif kind == b"K":
+            self._said.setdefault("linkpath", _text(raw))
+        else:
+            said = self._pax(raw)
+            if kind == b"x":
+                self._said.update(said)
+            elif said:
+                raise self._damaged("a header gives one name or size to many members")
+
+    def _pax(self, raw: bytes) -> dict[str, str]:
+        said: dict[str, str] = {}
+        start, end = 0, len(raw.rstrip(b"\0"))
+        while start < end:
+            match = _LENGTH.match(raw, start)
+            length = int(match.group(1)) if match else 0
+            record = raw[match.end() if match else start : start + length]
+            start += length
+            key, equals, value = record.partition(b"=")
+            if not equals or start > len(raw) or not value.endswith(b"\n"):
+                raise self._damaged("a pax header cannot be read")
+            if key.startswith(b"GNU.sparse"):
+                raise self._damaged("it holds a sparse file")
+            if key in (b"path", b"linkpath"):
+                said[key.decode()] = _text(value[:-1])
+            elif key == b"size":
+                if not _SIZE.fullmatch(value[:-1]):
+                    raise self._damaged("a member has a size that is none")
+                said["size"] = value[:-1].decode()
+        return said
+
+    def _refuse(self, header: bytes) -> t.NoReturn:
+        if self._forward.position <= RECORD:
+            raise self._damaged("it holds no tar archive")
+        raise self._truncated() if len(header) < RECORD else self._damaged("a header has the wrong checksum")
+
+    def _damaged(self, fault: str) -> RegistryError:
+        return RegistryError(f"{self._what} cannot be used: {fault}.", "invalid_source")
+
+    def _truncated(self) -> RegistryError:
+        return RegistryError(
+            f"{self._what} is truncated: it ends after {self._forward.position} bytes, in the middle of a member.", "invalid_source"
+        )

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What belongs to an image without being named by it: what refers to it, the signatures that cosign keeps under tags, and theirs."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._core.errors import NotFound, RegistryError
+from .._oci.reference import Digest
+from .client import RegistryClient
+from .download import RegistryImage, walk
+from .referrers import list_referrers, signature_tags
+from .transfer import PushPlan
+
+MOST_COMPANIONS = 2000
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What is kept under ``identifier`` (a digest, or a signature's tag); ``subject`` is what lists it as a referrer."""
+
+    identifier: str
+    image: RegistryImage
+    subject: Digest | None
+
+
+class TagLists:
+    """The tags of repositories, each listed once; safe for several threads."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, client: RegistryClient) -> list[str]:
+        """Return the tags of the client's repository."""
+        with self._lock:
+            if client.registry not in self._lists:
+                self._lists[client.registry] = client.list_tags(on_unusable=client.warn_of_name)
+            return self._lists[client.registry]
+
+
+def find_companions(source: RegistryClient, digests: t.Iterable[Digest], lists: TagLists) -> list[Companion]:
+    """Return what belongs to ``digests``, and what belongs to that, each after what it belongs to."""
+    found: dict[str, Companion] = {}
+    pending = list(dict.fromkeys(digests))
+    seen = set(pending)
+    while pending:
+        wanted = {name: subject for name, subject in _names(source, pending, lists) if name not in found}
+        if len(found) + len(wanted) > MOST_COMPANIONS:
+            raise RegistryError(f"More than {MOST_COMPANIONS} manifests refer to one image in {source.registry}.", "limit")
+        pending = []
+        for companion in source.fan_out(lambda entry: _read(source, *entry), wanted.items()):
+            if companion is None:
+                continue
+            found[companion.identifier] = companion
+            root = companion.image.root
+            for digest in [root.digest, *(child.digest for child, _manifest in walk(companion.image, root))]:
+                if digest not in seen:
+                    seen.add(digest)
+                    pending.append(digest)
+    return list(found.values())
+
+
+def _names(source: RegistryClient, digests: t.Sequence[Digest], lists: TagLists) -> t.Iterator[tuple[str, Digest | None]]:
+    tags = lists.of(source)
+    api = source.api
+    for digest, referrers in zip(digests, source.fan_out(lambda digest: list_referrers(api, digest), digests)):
+        yield from ((str(referrer.digest), digest) for referrer in referrers)
+        yield from ((tag, None) for tag in signature_tags(digest, tags))
+
+
+def _read(source: RegistryClient, identifier: str, subject: Digest | None) -> Companion | None:
+    try:
+        return Companion(identifier, source.get_image(identifier), subject)
+    except NotFound:
+        return None  # lists of referrers, and of tags, may name what was deleted
+
+
+def plan_companions(destination: RegistryClient, companions: t.Sequence[Companion], existing: str) -> list[PushPlan]:
+    """Return a plan for each companion; the policy ``existing`` is for signature tags, digests are never in conflict."""
+    api = destination.api
+    subjects = list(dict.fromkeys(companion.subject for companion in companions if companion.subject))
+    listed = dict(zip(subjects, destination.fan_out(lambda subject: {item.digest for item in list_referrers(api, subject)}, subjects)))
+
+    def plan(companion: Companion) -> PushPlan:
+        root, subject = companion.image.root, companion.subject
+        planned = destination.plan_push(companion.image, [companion.identifier], existing if subject is None else "overwrite")
+        refers = subject is not None and root.subject is not None and root.subject.digest == subject
+        if planned.writes or not refers or root.digest in listed[t.cast(Digest, subject)]:
+            return planned
+        # It is there, but nothing leads to it: a run before may have been cut off.
+        return replace(planned, before={companion.identifier: None})
+
+    return destination.fan_out(plan, companions)

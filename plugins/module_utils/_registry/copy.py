@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copy images between repositories: the engine of a push with a registry as its source."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from .._core.errors import RegistryError
+from .._oci.image_source import ImageSource
+from .._oci.manifest import Manifest
+from .._oci.platform import Platform
+from .._oci.reference import Digest, Reference, is_digest
+from .._oci.subset import choose_platforms
+from .client import RegistryClient, pair_clients
+from .companions import Companion, TagLists, find_companions, plan_companions
+from .results import Result, printable, tagging_result, transfer_result
+from .tagging import TagMap, apply_policy
+from .transfer import PushPlan, Transferred
+
+
+@dataclass(frozen=True)
+class CopyOptions:
+    """What to copy besides the image, what to leave, and what the copies of one task share."""
+
+    referrers: bool = False
+    existing: str = "overwrite"
+    expected_digest: Digest | None = None
+    check_mode: bool = False
+    lists: TagLists = field(default_factory=TagLists)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One image to copy: from where, to which repository, under which tags (or by digest, with none), which platforms of it."""
+
+    source: Reference
+    destination: Reference
+    tags: tuple[str, ...]
+    platforms: tuple[Platform, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The one spelling of the source."""
+        return f"{self.source.name}{'@' if self.source.digest else ':'}{self.source.identifier}"
+
+
+@dataclass
+class Copied:
+    """The states of the destination by full names, and the result for the user."""
+
+    before: TagMap
+    after: TagMap
+    result: Result
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is, or would be, another than before."""
+        return self.before != self.after
+
+
+class CopyTask:
+    """Copies one image."""
+
+    def __init__(self, source: RegistryClient, destination: RegistryClient, copy: Copy, options: CopyOptions) -> None:
+        self._source, self._destination = pair_clients(source, destination)
+        self._copy = copy
+        self._options = options
+        self._plans: list[PushPlan] = []
+        self._written: set[str] = set()
+
+    def done(self) -> tuple[TagMap, TagMap]:
+        """Return before and after, by full names, of what was written, whatever became of the rest."""
+        written = [(plan, key) for plan in self._plans for key in plan.writes if key in self._written]
+        return {self._name(key): plan.before[key] for plan, key in written}, {self._name(key): plan.after[key] for plan, key in written}
+
+    def run(self) -> Copied:
+        """Copy (or in check mode, plan) and return what became of it."""
+        start = time.monotonic()
+        copied = self._run()
+        copied.result["elapsed"] = round(time.monotonic() - start, 3)
+        return copied
+
+    def _run(self) -> Copied:
+        before = self._destination.find_states(self._copy.tags, self._options.existing) if self._copy.tags else None
+        unchanged = self._compare_digests(before) if before else None
+        if unchanged is not None:
+            return unchanged
+        original = self._source.get_image(self._copy.source.identifier)
+        self._check_expected(original.root.digest, original.root)
+        image = self._choose(original)
+        self._source.fan_out(image.manifest, [child for child in image.root.children if child.is_manifest])
+        identifiers = self._copy.tags or (str(image.root.digest),)
+        plan = self._destination.plan_push(image, identifiers, self._options.existing, before)
+        companions = self._find_companions(plan)
+        along = plan_companions(self._destination, companions, self._options.existing)
+        transferred = self._transfer(plan, image)
+        for companion, companion_plan in zip(companions, along):
+            if not self._options.check_mode:
+                self._transfer(companion_plan, companion.image)
+        result = transfer_result(self._copy.destination, plan, transferred)
+        if self._options.referrers:
+            result["referrers"] = [_companion_result(*pair) for pair in zip(companions, along)]
+        return self._copied([plan, *along], original.root.digest, result)
+
+    def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:
+        if self._options.check_mode:
+            return self._destination.predict_push(plan)
+        self._plans.append(plan)
+        return self._destination.execute_push(plan, image, self._written)
+
+    def _copied(self, plans: t.Sequence[PushPlan], origin: Digest, result: Result) -> Copied:
+        before = {self._name(key): digest for plan in plans for key, digest in plan.before.items()}
+        after = {self._name(key): digest for plan in plans for key, digest in plan.after.items()}
+        digest_changed = plans[0].root.digest != origin
+        return Copied(before, after, {**result, "src_digest": str(origin), "digest_changed": digest_changed})
+
+    def _name(self, identifier: str) -> str:
+        return f"{self._copy.destination.name}{'@' if is_digest(identifier) else ':'}{identifier}"
+
+    def _choose(self, image: ImageSource) -> ImageSource:
+        """Return the image with the platforms that are wanted; a single image must be for all of them."""
+        return choose_platforms(image, self._copy.platforms, str(self._copy.source), self._copy.source.registry)
+
+    def _check_expected(self, digest: Digest, root: Manifest | None = None) -> None:
+        expected = self._options.expected_digest
+        if expected is not None and digest != expected and not (root and root.has_digest(expected)):
+            raise RegistryError(
+                f"{self._copy.source} has the digest {digest}, not the expected {expected}: nothing was copied.",
+                "precondition",
+                reference=str(self._copy.source),
+            )
+
+    def _compare_digests(self, before: TagMap) -> Copied | None:
+        """Find out by HEADs alone whether there is nothing to do; None where that cannot be told."""
+        if self._copy.platforms or self._options.referrers or None in before.values():
+            return None
+        source = self._source.get_descriptor(self._copy.source.identifier)
+        others = {digest.algorithm for digest in (*before.values(), self._options.expected_digest) if digest}
+        if others != {source.digest.algorithm}:
+            return None  # digests of two algorithms can be compared by the content alone
+        self._check_expected(source.digest)
+        after = apply_policy(before, source.digest, self._options.existing, self._copy.destination.name)
+        if before != after:
+            return None
+        nothing: Result = {key: [] for key in ("uploaded_blobs", "mounted_blobs", "existing_blobs", "skipped_layers")}
+        nothing.update(dict.fromkeys(("uploaded_bytes", "mounted_bytes", "existing_bytes"), 0))
+        result = {**tagging_result(self._copy.destination, source, before, after), **nothing, "size": None}
+        states = {self._name(tag): digest for tag, digest in before.items()}
+        return Copied(states, states, {**result, "src_digest": str(source.digest), "digest_changed": False})
+
+    def _find_companions(self, plan: PushPlan) -> list[Companion]:
+        if not self._options.referrers or plan.root.digest not in plan.after.values():
+            return []
+        digests = [plan.root.digest, *(child.digest for child, _manifest in plan.children)]
+        return find_companions(self._source, digests, self._options.lists)
+
+
+def _companion_result(companion: Companion, plan: PushPlan) -> Result:
+    root = companion.image.root
+    return {
+        "name": companion.identifier,
+        "digest": str(root.digest),
+        "media_type": root.media_type,
+        "artifact_type": printable(root.artifact_type),
+        "changed": plan.before != plan.after,
+    }
+
+
+def destination_tags(source: Reference, destination: Reference, tags: t.Sequence[str]) -> tuple[str, ...]:
+    """Return the tags that a copy writes: the destination's, else the source's, and the further ones."""
+    if destination.digest is not None:
+        raise RegistryError(
+            f"The destination {destination} has a digest, which only the content decides: give a tag instead.", "invalid_reference"
+        )
+    if destination.tag:
+        first = [destination.tag]
+    elif tags:
+        first = []
+    else:
+        first = [source.tag] if source.tag else [] if source.digest else ["latest"]
+    return tuple(dict.fromkeys([*first, *tags]))

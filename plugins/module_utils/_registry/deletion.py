@@ -1,0 +1,267 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Delete a tag, and only the tag: what else is on the same digest stays, and what happened is checked afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import typing as t
+from dataclasses import dataclass, field
+
+from .._core.errors import NotFound, RegistryError
+from .._oci.manifest import Manifest
+from .._oci.reference import Digest
+from .api import RepositoryApi
+from .deletion_refusal import no_deletion, no_tag_deletion
+from .deletion_requests import UNCERTAIN, DeletionWays, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
+from .listing import iter_tags
+from .referrers import remove_referrer
+from .tagging import find_digest, write_tags
+
+_NONCE_BITS = 96
+_PADDING = re.compile(rb"\n[ \t]{96}\Z")
+_FEW = 5
+_TAG_REFUSED = frozenset({400, 404, 405})
+
+
+class TookMore(RegistryError):
+    """The registry deleted more than it was asked to: nothing further must be asked of it."""
+
+
+@dataclass(frozen=True)
+class TagDeletion:
+    """A tag that was just seen on ``manifest``, and is to be deleted.
+
+    ``siblings`` are other tags on the same digest that must stay, as far as they are known. ``spare`` says that the manifest itself
+    may go along with its last tag, since nothing needs it. ``watched`` says that the caller finds out whether other tags went along.
+    """
+
+    api: RepositoryApi
+    tag: str
+    manifest: Manifest
+    ways: DeletionWays = field(default_factory=DeletionWays)
+    siblings: t.Sequence[str] = ()
+    spare: bool = False
+    watched: bool = False
+
+    @property
+    def shown(self) -> str:
+        """How messages name the tag."""
+        return self.api.display(self.tag)
+
+    def run(self, method: str) -> str:
+        """Delete the tag by ``tag``, ``substitute`` or ``auto``; return the method that did it."""
+        if method == "tag" or (method == "auto" and self.ways.by_tag):
+            refusal = self._delete(self.tag)
+            if refusal is None:
+                with gone_by("tag"):
+                    self._wait_until_gone(self.manifest.digest)
+                    self._check_rest(self.watched)
+                return "tag"
+            if method == "tag" or refusal.status not in _TAG_REFUSED:
+                raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
+            # A denial may be about this tag alone, because an index names its manifest.
+            self.ways.by_tag = refusal.kind == "denied"
+        self._substitute()
+        return "substitute"
+
+    def _delete(self, identifier: str) -> RegistryError | None:
+        """Delete a tag or digest; return why it was not done, None where it was. Afterwards the state decides, not the answer."""
+        failure = ask_to_delete(self.api, identifier, self.shown)
+        if failure is None or failure.kind not in UNCERTAIN:
+            return failure
+        try:
+            if self._find_tag() is not None:
+                return failure
+        except RegistryError:
+            return failure
+        self.ways.doubtful = True
+        return None
+
+    def _find_tag(self) -> Digest | None:
+        """Return what the tag is on now; some registries deny what is not there, but do not list it either."""
+        try:
+            return find_digest(self.api, self.tag)
+        except RegistryError as error:
+            if error.kind != "denied" or self.tag in iter_tags(self.api, on_unusable=lambda name: None):
+                raise
+            return None
+
+    def _wait_until_gone(self, *ours: Digest) -> None:
+        """Wait until the tag is absent for readers too; a tag on another digest than ``ours`` was set by somebody else."""
+
+        def is_gone() -> bool:
+            found = self._find_tag()
+            if found is not None and found not in ours:
+                message = (
+                    f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else has put it on {found} meanwhile."
+                )
+                raise RegistryError(message, "conflict", reference=self.shown)
+            return found is None
+
+        wait_until(is_gone, self.api, f"the tag {self.shown}")
+
+    def _check_rest(self, may_collect: bool) -> None:
+        """Make sure that manifest and siblings are there; put back what the registry took along and raise ``TookMore``.
+
+        With ``may_collect`` the registry may have taken the manifest since no tag was left on it: that is noted.
+        """
+        digest = self.manifest.digest
+        kept = self.spare or find_readable(self.api, str(digest)) is not None
+        # A registry that takes other tags along takes all that are on the digest: few tell whether it does.
+        lost = self._find_lost(self.siblings[:_FEW]) and self._find_lost(self.siblings)
+        if kept and not lost:
+            return
+        if may_collect and not lost:
+            self.ways.collected[digest] = self.manifest
+            return
+        taken = [] if kept else [f"the manifest {digest}"]
+        taken += [f"the tag {tag}" for tag in lost]
+        message = f"When the tag {self.shown} was deleted, the registry took more along: {', '.join(taken)}."
+        try:
+            if lost:
+                write_tags(self.api, self.manifest, lost, 1)
+            else:
+                self.api.put_manifest(str(digest), self.manifest)
+        except RegistryError as error:
+            raise TookMore(f"{message} It could not be put back: {error.message}", "unsupported", reference=self.shown) from None
+        rest = "" if self.siblings else " Other tags that were on it, if there were any, have to be set again."
+        raise TookMore(f"{message} It was put back.{rest}", "unsupported", reference=self.shown)
+
+    def _find_lost(self, tags: t.Sequence[str]) -> list[str]:
+        return [tag for tag in tags if find_readable(self.api, tag) is None]
+
+    # Where tags cannot be deleted by name
+
+    def _substitute(self) -> None:
+        """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
+        check_replaceable(self.shown, self.manifest)
+        check_enabled(self.api, self.shown, self.ways)
+        current = self._find_tag()
+        if current is None:
+            return
+        check_unmoved(self.shown, self.manifest.digest, current)
+        double = padded(self.manifest)
+        deleted = False
+        try:
+            with self.ways.writing:
+                write_tags(self.api, double, [self.tag], 1)
+                refusal = self._delete(str(double.digest))
+            if refusal is not None:
+                # Some registries that delete nothing say of everything that it is not there.
+                raise no_deletion(refusal, self.api.exchange.registry) if isinstance(refusal, NotFound) else refusal
+            deleted = True
+            self._wait_until_gone(double.digest, self.manifest.digest)
+        except RegistryError as error:
+            if not self._put_back(double, error) and deleted:
+                error.gone_by = "substitute"
+            raise
+        with gone_by("substitute"):
+            self._check_rest(self.watched)
+
+    def _put_back(self, double: Manifest, error: RegistryError) -> bool:
+        """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended, and whether it is there."""
+        try:
+            current = self._find_tag()
+            if current == self.manifest.digest:
+                error.message += " Nothing was changed."
+                return True
+            if current == double.digest or (current is not None and error.kind == "digest_mismatch"):
+                with self.ways.writing:
+                    write_tags(self.api, self.manifest, [self.tag], 1)
+                error.message += " The tag was put back as it was."
+                return True
+        except RegistryError:
+            error.message += (
+                f" The tag may be on {double.digest} now, which is the same image with blanks behind its manifest: run the task again."
+            )
+        return False
+
+
+@contextlib.contextmanager
+def gone_by(method: str) -> t.Iterator[None]:
+    """Note in errors of what comes after a deletion by ``method`` that it was done all the same."""
+    try:
+        yield
+    except RegistryError as error:
+        error.gone_by = "" if isinstance(error, StillThere) else method
+        raise
+
+
+def check_replaceable(shown: str, manifest: Manifest) -> None:
+    """Raise ``unsupported`` for a manifest with a subject: a double of it would be one more referrer."""
+    if manifest.subject is not None:
+        raise RegistryError(
+            f"The tag {shown} cannot be deleted by substitute: its manifest refers to another one, and a copy of it would be "
+            "listed there too. Nothing was changed; method digest deletes the manifest with all its tags.",
+            "unsupported",
+            reference=shown,
+        )
+
+
+def check_unmoved(shown: str, planned: Digest, current: Digest) -> None:
+    """Raise ``conflict`` where somebody moved the tag since it was looked at."""
+    if current != planned:
+        message = f"The tag {shown} was moved from {planned} to {current} by somebody else meanwhile: it was left alone."
+        raise RegistryError(message, "conflict", reference=shown)
+
+
+def unpadded(manifest: Manifest) -> Manifest:
+    """Return the manifest without the blanks that a deletion cut short has left behind it."""
+    raw = manifest.raw
+    while _PADDING.search(raw):
+        raw = raw[: -_NONCE_BITS - 1]
+    return manifest if raw == manifest.raw else Manifest.parse(raw, manifest.media_type)
+
+
+def padded(manifest: Manifest) -> Manifest:
+    """Return the same manifest with blanks behind it that nobody has used before."""
+    nonce = secrets.randbits(_NONCE_BITS)
+    blanks = "".join(" \t"[nonce >> bit & 1] for bit in range(_NONCE_BITS))
+    return Manifest.parse(unpadded(manifest).raw + f"\n{blanks}".encode("ascii"), manifest.media_type)
+
+
+def delete_tag(api: RepositoryApi, tag: str, manifest: Manifest, method: str) -> str:
+    """Delete ``tag``, which is on ``manifest``, and return the method that did it."""
+    return TagDeletion(api, tag, manifest).run(method)
+
+
+OnDeleted = t.Callable[[Manifest], None]
+
+
+def delete_digest(
+    api: RepositoryApi, manifest: Manifest, ways: DeletionWays | None = None, on_deleted: OnDeleted = lambda manifest: None
+) -> None:
+    """Delete a manifest and every tag on it, and its entry in the list of referrers that a tag stands in for.
+
+    ``on_deleted`` is called before anything else is deleted.
+    """
+    ways = ways or DeletionWays()
+    if manifest.subject is None:
+        _delete_manifest(api, manifest, ways, ways.writing, on_deleted)
+        return
+    # It leaves the list before the next one goes: a list that names what is not there is refused.
+    with ways.writing:
+        _delete_manifest(api, manifest, ways, contextlib.nullcontext(), on_deleted)
+        with gone_by("digest"):
+            remove_referrer(api, manifest)
+
+
+def _delete_manifest(
+    api: RepositoryApi, manifest: Manifest, ways: DeletionWays, lock: t.ContextManager[t.Any], on_deleted: OnDeleted
+) -> None:
+    name = str(manifest.digest)
+    shown = api.display(name)
+    with lock:
+        failure = ask_to_delete(api, name, shown)
+        if failure is not None:
+            if failure.kind not in UNCERTAIN or (not isinstance(failure, NotFound) and find_readable(api, name) is not None):
+                raise no_deletion(failure, api.exchange.registry)
+            ways.doubtful = True
+        with gone_by("digest"):
+            on_deleted(manifest)
+    with gone_by("digest"):
+        wait_until(lambda: find_readable(api, name) is None, api, shown)

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests that refer to another by ``subject``: the referrers API, and the tag that stands in for it."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from .._core.budget import Kept
+from .._core.errors import NotFound, RegistryError
+from .._core.json import load_object
+from .._http.answers import is_page
+from .._http.origin import Target
+from .._oci.digest_tags import digest_key
+from .._oci.manifest import ACCEPT, INDEX_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
+from .._oci.reference import Digest
+from .api import RepositoryApi
+from .pages import Visited, next_page
+
+MOST_PAGES = 1000
+
+
+def signature_tags(digest: Digest, tags: t.Iterable[str]) -> list[str]:
+    """Return those of ``tags`` under which cosign keeps signatures, attestations and SBOMs of ``digest``."""
+    beginning = f"{digest.algorithm}-{digest.hex}."
+    return [tag for tag in tags if tag.startswith(beginning)]
+
+
+class NoReferrersList(RegistryError):
+    """The registry answers the question for referrers with something that is no list, and no word that it has none."""
+
+
+def _read_page(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Target | None]:
+    """Return one page of referrers, an index under whatever media type, and where the next one is; None where there is no referrers API."""
+    what = f"The referrers in {api.name}"
+    try:
+        answer = api.send("GET", target, api.name, headers={"Accept": ACCEPT}, whole=(MAX_MANIFEST, what))
+    except RegistryError as error:
+        if error.kind != "untrusted_target":
+            raise
+        raise _no_list(api, f"leads elsewhere ({error.message})", error) from None
+    if answer.status in (400, 404, 405, 406, 501):
+        answer.finish()
+        return None, None
+    if answer.status != 200:
+        failure = api.failure(answer, f"Listing the referrers in {api.name}")
+        raise _no_list(api, "leads elsewhere", failure) if answer.abroad else failure
+    raw = answer.read_all(MAX_MANIFEST, what)
+    if is_page(answer.content_type, b"") or raw.lstrip()[:1] != b"{":
+        raise _no_list(api, "shows a web page")
+    with api.exchange.budget.parsing(raw, what):
+        names = list(load_object(raw, MAX_MANIFEST, what))
+    if not any(key.casefold() == "manifests" for key in names):
+        raise _no_list(api, "says something else")
+    carrier = answer.content_type if answer.content_type in INDEX_TYPES else ""
+    return Manifest.parse(raw, carrier, None, what, api.exchange.budget), next_page(api, answer)
+
+
+def _no_list(api: RepositoryApi, instead: str, error: RegistryError | None = None) -> NoReferrersList:
+    message = f"{api.exchange.registry} gives no list of what refers to an image: where it should be, it {instead}."
+    status, code = (error.status, error.code) if error else (200, None)
+    return NoReferrersList(message, "invalid_response", status, code, api.exchange.registry, api.name)
+
+
+def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
+    """Return what is under the tag that stands in for the referrers API; some registries take that tag for ``digest`` itself."""
+    try:
+        found = api.get_manifest(digest_key(digest))
+    except NotFound:
+        return None
+    return None if found.has_digest(digest) else found
+
+
+def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
+    """Return the descriptors of what refers to ``digest``, by the API, else by the fallback tag.
+
+    Where the API gives no list, a warning says that the tag was used. Those who must know all ask ``list_by_api``.
+    """
+    try:
+        page, following = _read_page(api, api.url(f"referrers/{digest}"))
+    except NoReferrersList as error:
+        api.exchange.warn(f"{error.message} The tags that stand in for such lists are read instead.")
+        page = following = None
+    if page is None:
+        index = _read_fallback(api, digest)
+        return list(index.children) if index and index.is_index else []
+    return _read_rest(api, page, following)
+
+
+def list_by_api(api: RepositoryApi, digest: Digest) -> list[Descriptor] | None:
+    """Return the descriptors of what refers to ``digest``, None where there is no referrers API; ``NoReferrersList`` where it gives no list."""
+    page, following = _read_page(api, api.url(f"referrers/{digest}"))
+    return None if page is None else _read_rest(api, page, following)
+
+
+def _read_rest(api: RepositoryApi, page: Manifest, following: Target | None) -> list[Descriptor]:
+    found: dict[Digest, Descriptor] = {}
+    referrers: Kept[Descriptor] = Kept()
+    seen = Visited()
+    while True:
+        fresh = {child.digest: child for child in page.children if child.digest not in found}
+        api.exchange.budget.hold(referrers, sum(child.weight for child in fresh.values()), f"The list of referrers in {api.name}")
+        found.update(fresh)
+        if following is None:
+            referrers += found.values()
+            return referrers
+        if not seen.add(following) or len(seen) > MOST_PAGES:
+            raise RegistryError(f"The list of referrers in {api.name} does not end: its pages repeat.", "invalid_response")
+        further, following = _read_page(api, following)
+        if further is None:
+            raise RegistryError(
+                f"The list of referrers in {api.name} is not complete: it lacks a page.", "invalid_response", reference=api.name
+            )
+        page = further
+
+
+def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
+    """Enter ``manifest`` in the fallback tag of its subject; what others entered there stays."""
+    subject = manifest.subject
+    if subject is None:
+        return
+    tag = digest_key(subject.digest)
+    current = _read_fallback(api, subject.digest)
+    if current is not None and not current.is_index:
+        raise RegistryError(
+            f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.",
+            "conflict",
+            reference=api.display(tag),
+        )
+    entries: list[t.Any] = list(current.document["manifests"] or []) if current else []
+    if any(entry["digest"] == str(manifest.digest) for entry in entries):
+        return
+    entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": str(manifest.digest), "size": len(manifest.raw)}
+    if manifest.artifact_type or manifest.config:
+        entry["artifactType"] = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
+    if manifest.annotations:
+        entry["annotations"] = dict(manifest.annotations)
+    _write_fallback(api, tag, [*entries, entry])
+
+
+def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
+    """Take ``manifest``, which was deleted, out of the fallback tag of its subject; registries with the referrers API do it themselves."""
+    subject = manifest.subject
+    if subject is None or _read_page(api, api.url(f"referrers/{subject.digest}"))[0] is not None:
+        return
+    current = _read_fallback(api, subject.digest)
+    entries = (current.document["manifests"] or []) if current and current.is_index else []
+    left = [entry for entry in entries if entry["digest"] != str(manifest.digest)]
+    if len(left) < len(entries):
+        _write_fallback(api, digest_key(subject.digest), left)
+
+
+def _write_fallback(api: RepositoryApi, tag: str, entries: t.Sequence[t.Any]) -> None:
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
+    raw = json.dumps(document, separators=(",", ":")).encode("ascii")
+    api.put_manifest(tag, Manifest.parse(raw, OCI_INDEX))

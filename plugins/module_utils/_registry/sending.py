@@ -1,0 +1,300 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send the bytes of one blob through an upload session: whole, else in chunks, resumed where the session broke."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.errors import RegistryError
+from .._core.fanout import Cancellation
+from .._http.headers import parse_count, parse_received
+from .._http.origin import Target
+from .._http.retry import RETRIED, Allowance, Retry
+from .._http.token_server import TokenRefused
+from .._http.transport import Answer
+from .._oci.image_source import BlobStream
+from .._oci.manifest import Descriptor
+from .api import RepositoryApi
+from .upload_body import UploadBody, open_at
+from .ways import Ways
+
+DEFAULT_CHUNK = 16 * 1024 * 1024
+SMALLEST_CHUNK = 1024 * 1024
+_BREAKS_BEFORE_CHUNKS = 2
+_MORE_TIMES = 4  # that a blob may be sent, besides once for each of ``retries``: for other ways of sending it
+_MOST_READS = 32  # of a whole blob, to go on within it
+_OCTETS = {"Content-Type": "application/octet-stream"}
+_TAKEN = frozenset({200, 201, 202, 204})
+_SESSION_LOST = frozenset({404, 410, 416})
+
+
+class _Restart(Exception):
+    """The session is lost or spoilt: the upload begins anew."""
+
+
+class Sender:
+    """Sends one blob: ``start`` opens a session, ``send`` goes on with it (or a new one) until the blob is there."""
+
+    def __init__(
+        self,
+        api: RepositoryApi,
+        descriptor: Descriptor,
+        open_blob: t.Callable[[Descriptor], BlobStream],
+        ways: Ways,
+        cancellation: Cancellation,
+        retries: int,
+        chunk_size: int = 0,
+    ) -> None:
+        self._api = api
+        self._descriptor = descriptor
+        self._open_blob = open_blob
+        self._ways = ways
+        self._cancellation = cancellation
+        self._chunk_size = chunk_size
+        self._retries = retries
+        self._retry = Retry(retries)
+        self._restarts = Retry(retries)
+        self._breaks = 0
+        self._furthest = 0  # how much the registry had, in any session, when there were new attempts last
+        self._spoilt = False
+        self._target: Target  # where the upload goes on, as the registry's newest answer says
+        self._action = f"Uploading the blob {descriptor.digest} to {api.name}"
+        self._to_send = Allowance(descriptor.size, retries + _MORE_TIMES, self._lost)
+        self._to_skip = Allowance(descriptor.size, _MOST_READS, self._lost)
+
+    def start(self) -> Answer:
+        """Open an upload session."""
+        return self.opened(self._api.start_upload())
+
+    def opened(self, answer: Answer) -> Answer:
+        """Return ``answer`` if it opened a session, else raise what it says."""
+        if answer.status != 202:
+            raise self._failure(answer)
+        answer.finish()
+        return answer
+
+    def cancel(self, session: Answer | None) -> None:
+        """End a session that is not wanted; one that cannot be ended expires by itself."""
+        if session is not None:
+            self._end(lambda: self._api.upload_target(session))
+
+    def _end(self, find_target: t.Callable[[], Target]) -> None:
+        if self._ways.keeps_sessions:
+            return
+        try:
+            answer = self._api.send_upload("DELETE", find_target())
+            answer.finish()
+            self._ways.keeps_sessions = answer.status in (401, 403)
+        except TokenRefused:
+            self._ways.keeps_sessions = True
+        except RegistryError:
+            return
+
+    def send(self, session: Answer | None) -> None:
+        """Send the blob through ``session``, and through further ones where it is lost."""
+        while True:
+            current = session or self.start()
+            session = None
+            self._target = self._api.upload_target(current)
+            try:
+                if self._in_chunks():
+                    self._send_chunks(parse_count(current.headers.get("OCI-Chunk-Min-Length")) or 0)
+                else:
+                    self._send_whole()
+                return
+            except _Restart:
+                self._end(lambda: self._target)
+            except BaseException:
+                self._end(lambda: self._target)
+                raise
+
+    def _failure(self, answer: Answer) -> RegistryError:
+        return self._api.failure(answer, self._action)
+
+    def _in_chunks(self) -> bool:
+        forced = self._ways.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
+        return self._descriptor.size > 0 and (forced or 0 < self._chunk_size < self._descriptor.size)
+
+    def _body(self, stream: BlobStream, length: int) -> t.Any:
+        return UploadBody(stream, length, self._cancellation, self._to_send) if length else b""
+
+    def _send_whole(self) -> None:
+        streams: list[BlobStream] = []
+
+        def body() -> t.Any:
+            streams.append(self._open_blob(self._descriptor))
+            return self._body(streams[-1], self._descriptor.size)
+
+        try:
+            self._commit(body)
+        finally:
+            for stream in streams:
+                stream.close()
+
+    def _commit(self, body: t.Any) -> None:
+        """Send the last request of an upload and settle what became of it; raises ``_Restart`` where nothing did."""
+        try:
+            answer = self._api.send_upload("PUT", self._target.with_query(f"digest={self._descriptor.digest}"), body, _OCTETS)
+        except RegistryError as error:
+            if not self._retry.after_error(error):
+                raise
+            self._settle()
+            return
+        if answer.status in _TAKEN:
+            answer.finish()
+        elif answer.status == 413 and callable(body):
+            answer.finish()
+            self._ways.needs_chunks = True
+            raise _Restart
+        elif answer.status in _SESSION_LOST:
+            answer.finish()
+            self._take_restart(answer)
+            self._settle()
+        elif answer.status in RETRIED and self._retry.after_answer(answer):
+            self._settle()
+        else:
+            self._refuse(answer)
+
+    def _settle(self) -> None:
+        """After a lost answer: the blob may have arrived all the same; else begin anew."""
+        self._breaks += 1
+        if not self._api.has_blob(self._descriptor):
+            raise _Restart
+
+    def _refuse(self, answer: Answer) -> t.NoReturn:
+        failure = self._failure(answer)
+        if failure.code == "DIGEST_INVALID" and not self._spoilt:
+            self._spoilt = True  # what the registry put together may be wrong even where every part was right
+            raise _Restart
+        raise failure
+
+    def _take_restart(self, answer: Answer) -> None:
+        lost = self._lost(answer.status)
+        if not self._restarts.after_error(lost):
+            raise lost
+
+    def _lost(self, status: int | None = None) -> RegistryError:
+        return RegistryError(
+            f"{self._action} failed: the registry lost the upload session, or what was sent to it, several times.",
+            "server",
+            status,
+            None,
+            self._api.exchange.registry,
+            self._api.name,
+            passing=status is not None,
+        )
+
+    # Chunks
+
+    def _send_chunks(self, least: int) -> None:
+        offset = 0
+        stream = self._open_blob(self._descriptor)
+        try:
+            while offset < self._descriptor.size:
+                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self._ways.largest_chunk), least)
+                length = min(wanted, self._descriptor.size - offset)
+                answer = self._send_chunk(stream, offset, length)
+                reached = self._after_chunk(answer, offset, length)
+                if reached - self._furthest >= min(length, SMALLEST_CHUNK):
+                    self._retry = Retry(self._retries)  # none for what the registry took before and lost
+                    self._furthest = reached
+                if reached != offset + length:
+                    stream.close()
+                    stream = open_at(self._open_blob, self._descriptor, reached, self._to_skip)
+                offset = reached
+        finally:
+            stream.close()
+        self._commit(b"")
+
+    def _send_chunk(self, stream: BlobStream, offset: int, length: int) -> Answer | None:
+        """Send one chunk; None where the connection broke and another attempt is allowed."""
+        headers = {**_OCTETS, "Content-Range": f"{offset}-{offset + length - 1}"}
+        first = [stream]
+        reopened: list[BlobStream] = []
+
+        def body() -> t.Any:
+            # A second call is a repetition after a renewed token: the stream has moved on, so it is opened anew.
+            if not first:
+                reopened.append(open_at(self._open_blob, self._descriptor, offset, self._to_skip))
+            return self._body(first.pop() if first else reopened[-1], length)
+
+        try:
+            return self._api.send_upload("PATCH", self._target, body, headers)
+        except RegistryError as error:
+            if not self._retry.after_error(error):
+                raise
+            return None
+        finally:
+            for extra in reopened:
+                extra.close()
+
+    def _after_chunk(self, answer: Answer | None, offset: int, length: int) -> int:
+        """Return how much of the blob the registry has, and with what the upload goes on."""
+        if answer is None:
+            return self._resynchronize(offset)
+        if answer.status in _TAKEN:
+            answer.finish()
+            self._follow(answer)
+            return self._check_range(answer, offset, length)
+        if answer.status in (413, 416):
+            if answer.status == 413 and length <= SMALLEST_CHUNK:
+                raise self._failure(answer)
+            answer.finish()
+            self._follow(answer)
+            self._take_restart(answer)
+            self._ways.largest_chunk = max(min(self._ways.largest_chunk, length) // 4, SMALLEST_CHUNK)
+            reached = self._resynchronize(offset)
+            if reached == offset and length <= SMALLEST_CHUNK:
+                raise _Restart  # it does not take what it asks for
+            return reached
+        if answer.status in _SESSION_LOST:
+            answer.finish()
+            self._take_restart(answer)
+            raise _Restart
+        if not (answer.status in RETRIED and self._retry.after_answer(answer)):
+            self._refuse(answer)
+        return self._resynchronize(offset)
+
+    def _check_range(self, answer: Answer, offset: int, length: int) -> int:
+        """Return how much of the blob the registry has, which ``answer`` may misstate; one that was caught at it is not believed again.
+
+        Of one that takes but a part of each chunk less is asked for, and hardly any is no progress.
+        """
+        end = offset + length
+        if self._ways.misstates_range or _reached(answer) in (None, end):
+            return end
+        reached = self._resynchronize(offset)
+        if reached == end:
+            self._ways.misstates_range = True
+            return reached
+        if reached - offset < min(length, SMALLEST_CHUNK):
+            self._take_restart(answer)
+        self._ways.largest_chunk = min(self._ways.largest_chunk, max(reached - offset, SMALLEST_CHUNK))
+        return reached
+
+    def _follow(self, answer: Answer) -> None:
+        if answer.headers.get("Location"):
+            self._target = self._api.upload_target(answer)
+
+    def _resynchronize(self, offset: int) -> int:
+        """Ask how much the registry has; a first byte alone cannot be told from none (0-0), so that begins anew.
+
+        One that has less than the ``offset`` it had confirmed may do so only a few times.
+        """
+        answer = self._api.send_upload("GET", self._target)
+        answer.finish()
+        if answer.status in _TAKEN:
+            self._follow(answer)
+            reached = _reached(answer)
+            if reached is not None and 1 < reached <= self._descriptor.size:
+                if reached < offset:
+                    self._take_restart(answer)
+                return reached
+        self._take_restart(answer)
+        raise _Restart
+
+
+def _reached(answer: Answer) -> int | None:
+    return parse_received(answer.headers.get("Range"))

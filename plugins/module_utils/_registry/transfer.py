@@ -1,0 +1,266 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One engine for push and copy: plan with reads only, then write blobs, children, the root and its tags, in this order."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass, field
+
+from .._core.errors import RegistryError
+from .._core.fanout import Cancellation, fan_out
+from .._oci.image_source import ImageSource, drain
+from .._oci.manifest import Descriptor, Manifest
+from .._oci.reference import Digest, is_digest
+from .api import RepositoryApi
+from .download import walk
+from .referrers import add_referrer
+from .tagging import TagMap, align, apply_policy, find_states, write_tags
+from .upload import Upload
+from .ways import Ways
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), and what to log.
+
+    Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``.
+    """
+
+    workers: int = 6
+    retries: int = 4
+    chunk_size: int = 0
+    mount_from: tuple[str, ...] = ()
+    slots: t.ContextManager[t.Any] = field(default_factory=contextlib.nullcontext)
+    cancellation: Cancellation | None = None
+    on_log: t.Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """What is where, found by reads: ``before`` and ``after`` of each tag, and which manifests are missing.
+
+    ``children`` are in the order of writing; a tag that is kept is in ``before`` but keeps its digest in ``after``.
+    """
+
+    root: Manifest
+    before: TagMap
+    after: TagMap
+    root_present: bool = True
+    children: tuple[tuple[Descriptor, Manifest], ...] = ()
+    present: frozenset[Digest] = frozenset()
+
+    @property
+    def writes(self) -> list[str]:
+        """The tags (or the digest) to be written, in order."""
+        return [tag for tag in self.after if self.before[tag] != self.after[tag]]
+
+    @property
+    def kept(self) -> list[str]:
+        """The tags that stay on another digest."""
+        return [tag for tag, digest in self.after.items() if digest is not None and digest != self.root.digest]
+
+    @property
+    def unchanged(self) -> list[str]:
+        """The tags that are on the digest already."""
+        return [tag for tag, digest in self.before.items() if digest == self.root.digest]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the image is in the repository when the plan is carried out: not where every tag is kept on another one."""
+        return bool(self.writes or self.unchanged)
+
+    @property
+    def missing(self) -> list[tuple[Descriptor, Manifest]]:
+        """The children to be written, each before what names it."""
+        return [entry for entry in self.children if entry[0].digest not in self.present]
+
+    def manifests(self) -> list[Manifest]:
+        """Return every manifest of the image, the root last."""
+        return [manifest for _child, manifest in self.children] + [self.root]
+
+    def blobs(self, every: bool = False) -> list[Descriptor]:
+        """Return the blobs of all missing manifests (or of ``every`` one), each once; foreign layers are left out."""
+        wanted = self.manifests() if every else self._missing_manifests()
+        found = {blob.digest: blob for manifest in wanted for blob in manifest.blobs if not blob.is_foreign}
+        return list(found.values())
+
+    def _missing_manifests(self) -> list[Manifest]:
+        return [manifest for _child, manifest in self.missing] + ([] if self.root_present else [self.root])
+
+    def foreign(self) -> list[Descriptor]:
+        """Return the layers that may not be distributed."""
+        found = {blob.digest: blob for manifest in self.manifests() for blob in manifest.blobs if blob.is_foreign}
+        return list(found.values())
+
+
+@dataclass
+class Transferred:
+    """What an execution (or its prediction) sent, mounted and found."""
+
+    uploaded: list[Descriptor] = field(default_factory=list)
+    mounted: list[Descriptor] = field(default_factory=list)
+    existing: list[Descriptor] = field(default_factory=list)
+
+    def add(self, how: str, descriptor: Descriptor) -> None:
+        """Remember how a blob came to be where it is."""
+        {"uploaded": self.uploaded, "mounted": self.mounted, "existing": self.existing}[how].append(descriptor)
+
+
+def plan_push(
+    api: RepositoryApi,
+    source: ImageSource,
+    identifiers: t.Sequence[str],
+    existing: str,
+    options: TransferOptions,
+    before: TagMap | None = None,
+) -> PushPlan:
+    """Return what has to be written so that ``identifiers`` (tags, or the root's own digest) are the source's root.
+
+    ``before`` is what some of them are on, as far as that is known.
+    """
+    root, seen = source.root, before or {}
+    found = find_states(api, [name for name in identifiers if name not in seen], options.workers, existing)
+    before = align({name: seen[name] if name in seen else found[name] for name in identifiers}, root)
+    after = apply_policy(before, root.digest, existing, api.name)
+    if all(before[tag] == after[tag] for tag in before):
+        return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
+    known = any(digest == root.digest for digest in before.values())
+    root_present = known or (not is_digest(identifiers[0]) and bool(_present(api, [root.digest], options.workers)))
+    children = tuple(walk(source, root))
+    return PushPlan(
+        root, before, after, root_present, children, _present(api, [child.digest for child, _manifest in children], options.workers)
+    )
+
+
+def _present(api: RepositoryApi, digests: t.Sequence[Digest], workers: int) -> frozenset[Digest]:
+    found = find_states(api, [str(digest) for digest in digests], workers, "overwrite")
+    return frozenset(digest for digest in digests if found[str(digest)] is not None)
+
+
+def predict(
+    api: RepositoryApi, plan: PushPlan, options: TransferOptions, check: t.Callable[[Descriptor], None] = lambda blob: None
+) -> Transferred:
+    """Return what executing ``plan`` would send, found by HEAD: a missing blob counts as sent, it may be mounted instead.
+
+    Each of those is handed to ``check``, which raises what sending it would raise.
+    """
+    result = Transferred()
+    wanted = {blob.digest for blob in plan.blobs()} if plan.writes else set()
+    every = plan.blobs(every=True) if plan.is_there else []
+
+    def is_there(blob: Descriptor) -> bool:
+        if blob.digest not in wanted or api.has_blob(blob):
+            return True
+        check(blob)
+        return False
+
+    there = fan_out(is_there, every, options.workers)
+    for blob, exists in zip(every, there):
+        result.add("existing" if exists else "uploaded", blob)
+    return result
+
+
+class Execution:
+    """Carries out a plan against one repository."""
+
+    def __init__(self, api: RepositoryApi, source: ImageSource, ways: Ways, options: TransferOptions) -> None:
+        self._api = api
+        self._source = source
+        self._ways = ways
+        self._options = options
+        self._written: set[str] = set()
+
+    def run(self, plan: PushPlan, written: set[str] | None = None) -> Transferred:
+        """Write what the plan says; a tag is written, and then added to ``written``, only when all that it needs is there."""
+        self._written = set() if written is None else written
+        result = Transferred()
+        if not plan.writes:
+            for blob in plan.blobs(every=True) if plan.is_there else ():
+                result.add("existing", blob)
+            return result
+        try:
+            self._write(plan, plan.blobs(), result)
+        except RegistryError as error:
+            # A manifest that was there is no proof of its blobs; they may have been deleted under it.
+            skipped = plan.root_present or plan.present or result.existing
+            if error.status not in (400, 404) or not skipped:
+                raise
+            result = Transferred()
+            whole = PushPlan(plan.root, plan.before, plan.after, False, plan.children, frozenset())
+            self._write(whole, whole.blobs(), result, trust_mounts=False)
+        done = {blob.digest for blob in result.uploaded + result.mounted + result.existing}
+        for blob in plan.blobs(every=True):
+            if blob.digest not in done:
+                result.add("existing", blob)
+        return result
+
+    def _write(self, plan: PushPlan, blobs: t.Sequence[Descriptor], result: Transferred, trust_mounts: bool = True) -> None:
+        cancellation = Cancellation(self._options.cancellation)
+
+        def upload(blob: Descriptor) -> str:
+            return self._upload(blob, cancellation, trust_mounts)
+
+        # The largest first: what comes last is done by one thread, while the others have nothing left to do.
+        ordered = sorted(blobs, key=lambda blob: -blob.size)
+        ways = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
+        for blob in blobs:
+            result.add(ways[blob.digest], blob)
+        for level in _levels(plan.missing):
+            fan_out(self._store, level, self._options.workers)
+        self._write_root(plan)
+
+    def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
+        own, homes = self._api.repository, self._ways.homes
+        with homes.visit(blob.digest) as home:
+            if home == own and trust_mounts:
+                return "existing"
+            with self._options.slots:
+                how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts)
+            homes.settle(blob.digest, own)
+        self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
+        return how
+
+    def _bring(self, blob: Descriptor, cancellation: Cancellation, home: str | None, trust_mounts: bool) -> str:
+        own = self._api.repository
+        mount_from = (home, own) if home and not self._ways.ignores_mount else self._options.mount_from or (own,)
+        upload = Upload(self._api, blob, self._source.open_blob, self._ways, cancellation, self._options.retries, self._options.chunk_size)
+        if not trust_mounts:
+            mount_from = tuple(repository for repository in mount_from if repository != own)
+            if self._api.has_blob(blob):
+                return "existing"
+        return upload.run(mount_from, self._check if self._source.is_local else None)
+
+    def _check(self, blob: Descriptor) -> None:
+        """Read a local blob to its end: a corrupt one is found before its first byte is sent."""
+        drain(self._source.open_blob(blob))
+
+    def _write_root(self, plan: PushPlan) -> None:
+        tags = plan.writes
+        if plan.root.subject is not None:
+            # Also where it is there already: an earlier run may have been cut off before the list of referrers knew it.
+            self._store(plan.root)
+            tags = [tag for tag in tags if tag != str(plan.root.digest)]
+        write_tags(self._api, plan.root, tags, self._options.workers, self._written)
+
+    def _store(self, manifest: Manifest) -> None:
+        """Put a manifest by its digest, and where it has a subject see to it that the list of referrers names it."""
+        stored = self._api.put_manifest(str(manifest.digest), manifest)
+        self._written.add(str(manifest.digest))
+        if manifest.subject is not None and not stored.knows_subject:
+            with self._ways.listing:
+                add_referrer(self._api, manifest)
+
+
+def _levels(missing: t.Sequence[tuple[Descriptor, Manifest]]) -> list[list[Manifest]]:
+    """Group manifests so that each group needs only those before it."""
+    pending = {child.digest: manifest for child, manifest in missing}
+    levels: list[list[Manifest]] = []
+    while pending:
+        ready = [manifest for manifest in pending.values() if not any(child.digest in pending for child in manifest.children)]
+        levels.append(ready)
+        for manifest in ready:
+            del pending[manifest.digest]
+    return levels

@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A task between registries: what is meant for its sources and what for its destinations, and that the two never meet."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.budget import Budget
+from .._core.errors import RegistryError
+from .._http.credentials import LOGIN_OPTIONS, explicit, refuse_empty
+from .._oci.reference import Reference, split_base
+from .client import RegistryClient
+from .connection import ConnectionOptions, Connections, Listeners
+
+SIDES = ("src", "dest")
+_CERTIFICATE = ("client_cert", "client_key")
+_OWNED = {"credentials": LOGIN_OPTIONS, "a client certificate": _CERTIFICATE, "plain_http": ("plain_http",)}
+_DEFAULTED = ("validate_certs", "ca_path")
+# The options that have a form for each side; all others hold for both.
+SIDED = ("registry", *LOGIN_OPTIONS, *_CERTIFICATE, "plain_http", *_DEFAULTED)
+
+
+def parse_sided(options: t.Mapping[str, t.Any], side: str, name: str) -> Reference:
+    """Return the image that ``name`` says on one side: relative to ``src_registry`` or ``dest_registry``, else to ``registry``.
+
+    Beside ``registry``, which both sides share, a name that begins with a host stands for itself.
+    """
+    option = f"{side}_registry"
+    if options[option] is not None:
+        return Reference.parse(name, options[option], option)
+    return Reference.parse_beside(name, options["registry"])
+
+
+class TwoRegistries:
+    """The registries of a task's ``sources`` and ``destinations``, one connection for each that is used in one way.
+
+    ``src_`` and ``dest_`` options are for one side. Credentials, a client certificate and ``plain_http`` without such a prefix
+    are for the host that ``registry`` names, without it for the only host that all images are in.
+    """
+
+    def __init__(
+        self,
+        options: t.Mapping[str, t.Any],
+        sources: t.Iterable[Reference],
+        destinations: t.Iterable[Reference],
+        listeners: Listeners | None = None,
+        environ: t.Mapping[str, str] | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.budget = budget or Budget()
+        self._options = options
+        refuse_empty(options, ("auth_config", "auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in LOGIN_OPTIONS)))
+        refuse_empty(options, [f"{side}_registry" for side in SIDES])
+        hosts = {side: sorted({image.registry for image in images}) for side, images in zip(SIDES, (sources, destinations))}
+        self._owner = self._find_owner({host for side in SIDES for host in hosts[side]})
+        for side in SIDES:
+            self._check_side(side, hosts[side])
+        self._check_plain(hosts)
+        self._made: list[tuple[ConnectionOptions, Connections]] = []
+        listeners = _heard_once(listeners or Listeners())
+        self._connections = {(side, host): self._connect(side, host, listeners, environ) for side in SIDES for host in hosts[side]}
+
+    def _find_owner(self, hosts: set[str]) -> str | None:
+        if self._options.get("registry") is not None:
+            return split_base(self._options["registry"])[0]
+        return next(iter(hosts)) if len(hosts) == 1 else None
+
+    def _given(self, names: t.Iterable[str], prefix: str = "") -> dict[str, t.Any]:
+        found = {name: self._options.get(f"{prefix}{name}") for name in names}
+        return {name: value for name, value in found.items() if value not in (None, "")}
+
+    def _check_side(self, side: str, hosts: t.Sequence[str]) -> None:
+        prefix = f"{side}_"
+        for what, names in (("credentials", LOGIN_OPTIONS), ("a client certificate", _CERTIFICATE)):
+            if len(hosts) > 1 and self._given(names, prefix):
+                others = ", or give the credentials of each registry in auth_file or auth_config" if names is LOGIN_OPTIONS else ""
+                raise RegistryError(
+                    f"The task sets {what} with {prefix} options, but its images on that side are in several registries ({', '.join(hosts)}): "
+                    f"use images of one registry{others}.",
+                    "invalid_option",
+                )
+        explicit(self._options, prefix)
+        certificate = self._given(_CERTIFICATE, prefix)
+        if certificate and "client_cert" not in certificate:
+            raise RegistryError(f"The task sets {prefix}client_key without {prefix}client_cert: set both.", "invalid_option")
+
+    def _check_plain(self, hosts: t.Mapping[str, t.Sequence[str]]) -> None:
+        """Refuse what has no prefix where nothing says which of the registries it is for."""
+        if self._owner is not None or not any(hosts.values()):
+            return
+        for what, names in _OWNED.items():
+            given = self._given(names)
+            if any(given.values()) and not all(self._has_own(side, names) for side in SIDES):
+                reached = ", ".join(sorted({host for side in SIDES for host in hosts[side]}))
+                forms = " and ".join(f"{side}_{next(iter(given))}" for side in SIDES)
+                others = ", or give the credentials of each registry in auth_file or auth_config" if names is LOGIN_OPTIONS else ""
+                raise RegistryError(
+                    f"The task sets {what}, but its images are in several registries ({reached}): "
+                    f"set registry to the host that this is for, or use {forms}{others}.",
+                    "invalid_option",
+                )
+
+    def _has_own(self, side: str, names: t.Iterable[str]) -> bool:
+        return bool(self._given(names, f"{side}_"))
+
+    def _resolve(self, side: str, host: str) -> ConnectionOptions:
+        """Return the connection options for a host as one side reaches it."""
+        resolved = {name: value for name, value in self._options.items() if name not in SIDED or name in _DEFAULTED}
+        resolved.update(self._given(_DEFAULTED, f"{side}_"))
+        for names in _OWNED.values():
+            own = self._given(names, f"{side}_")
+            resolved.update(own or (self._given(names) if host == self._owner else {}))
+        return ConnectionOptions.parse({**resolved, "registry": host})
+
+    def _connect(self, side: str, host: str, listeners: Listeners, environ: t.Mapping[str, str] | None) -> Connections:
+        options = self._resolve(side, host)
+        for known, made in self._made:
+            if known == options:
+                return made
+        made = Connections(options, (), listeners, environ, self.budget)
+        self._made.append((options, made))
+        made.connection(host)  # what is wrong with the options is found before any request
+        return made
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests at a time are sent to one registry."""
+        return ConnectionOptions.parse(self._options).concurrency
+
+    def source(self, image: Reference) -> RegistryClient:
+        """Return the client that reads the image's repository."""
+        return self._connections["src", image.registry].client(image)
+
+    def destination(self, image: Reference, *actions: str) -> RegistryClient:
+        """Return the client for the repository that the image goes to."""
+        return self._connections["dest", image.registry].client(image, *actions)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for _options, made in self._made:
+            made.close()
+
+
+def _heard_once(listeners: Listeners) -> Listeners:
+    """Return listeners that pass each warning on once: several connections may have the same to say."""
+    heard: set[str] = set()
+
+    def warn(text: str) -> None:
+        if text not in heard:
+            heard.add(text)
+            listeners.on_warning(text)
+
+    return Listeners(listeners.on_secret, warn, listeners.on_log)

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring one blob into a repository: ask with the upload, never send what is there."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.errors import RegistryError
+from .._core.fanout import Cancellation
+from .._http.token_server import TokenRefused
+from .._http.transport import Answer
+from .._oci.image_source import BlobStream
+from .._oci.manifest import Descriptor
+from .api import RepositoryApi
+from .sending import Sender
+from .ways import Ways
+
+SMALL = 4 * 1024 * 1024  # a blob under this may go twice to a host that ignores mount; asking first would cost more
+
+
+class Upload:
+    """The upload of one blob to one repository."""
+
+    def __init__(
+        self,
+        api: RepositoryApi,
+        descriptor: Descriptor,
+        open_blob: t.Callable[[Descriptor], BlobStream],
+        ways: Ways,
+        cancellation: Cancellation,
+        retries: int,
+        chunk_size: int = 0,
+    ) -> None:
+        self._api = api
+        self._descriptor = descriptor
+        self._ways = ways
+        self._sender = Sender(api, descriptor, open_blob, ways, cancellation, retries, chunk_size)
+
+    def run(self, mount_from: t.Sequence[str], check: t.Callable[[Descriptor], None] | None = None) -> str:
+        """Bring the blob there and return how: ``existing``, ``mounted`` or ``uploaded``.
+
+        ``mount_from`` are the repositories to ask for, this one (which finds what is there) among them; ``check`` is
+        called before the first byte is sent.
+        """
+        own = self._api.repository
+        if self._ways.ignores_mount and self._api.has_blob(self._descriptor):
+            return "existing"
+        session: Answer | None = None
+        for repository in mount_from if not self._ways.ignores_mount else ():
+            if repository in self._ways.unreadable:
+                continue
+            session = self._mount(repository, session)
+            if session is None:
+                return "existing" if repository == own else "mounted"
+        if session is not None and self._is_there_after_all():
+            self._sender.cancel(session)
+            return "existing"
+        if check is not None:
+            try:
+                check(self._descriptor)
+            except RegistryError:
+                self._sender.cancel(session)
+                raise
+        self._sender.send(session)
+        return "uploaded"
+
+    def _mount(self, repository: str, session: Answer | None) -> Answer | None:
+        """Ask for the blob of ``repository``, in place of the ``session`` before; return the new one, None where the blob is there now."""
+        own = repository == self._api.repository
+        scopes = () if own else (f"repository:{repository}:pull",)
+        try:
+            answer = self._api.start_upload(self._descriptor.digest, repository, scopes)
+        except TokenRefused:
+            if own:
+                raise
+            self._ways.unreadable.add(repository)
+            return session or self._sender.start()
+        self._sender.cancel(session)
+        if answer.status == 201:
+            answer.finish()
+            self._ways.mounts = True
+            return None
+        if 400 <= answer.status < 600 and answer.status != 429:
+            answer.finish()  # "not mountable" is no error; but a host that refuses its own blobs has to be asked first
+            self._ways.ignores_mount = self._ways.ignores_mount or (own and not self._ways.mounts)
+            return self._sender.start()
+        return self._sender.opened(answer)
+
+    def _is_there_after_all(self) -> bool:
+        """Find out whether this host ignores mount: with a large blob asking is cheaper than sending it again."""
+        if self._ways.mounts or (self._descriptor.size < SMALL and not self._ways.ignores_mount):
+            return False
+        if not self._api.has_blob(self._descriptor):
+            return False
+        self._ways.ignores_mount = True
+        return True

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many deletions in one repository: the first alone, to see what this registry makes of it, then several at a time.
+
+Of digests one is deleted after the other, whatever is read beside it: see ``DeletionWays``.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.errors import NotFound, RegistryError
+from .._oci.manifest import Manifest
+from .._oci.reference import Digest
+from .._registry.api import RepositoryApi
+from .._registry.client import RegistryClient
+from .._registry.deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest
+from .._registry.deletion_refusal import NoDeletion
+from .._registry.deletion_requests import DeletionWays, StillThere, ask_to_delete, find_readable
+
+Delete = t.Callable[[str], str]
+_FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
+
+
+class Deletions:
+    """Deletes names (tags, or digests) and notes what became of each.
+
+    ``done`` has the method that did it, "" for what was gone already. A failure stops the others only where they would fail alike, or
+    where the registry took more than it was asked to.
+    """
+
+    def __init__(self, client: RegistryClient, after_first: t.Callable[[], None] = lambda: None) -> None:
+        self._client = client
+        self._after_first = after_first
+        self._proven = False
+        self.done: dict[str, str] = {}
+        self.failures: dict[str, RegistryError] = {}
+        self._reasons: dict[str, str] = {}
+
+    def run(self, names: t.Sequence[str], delete: Delete) -> None:
+        """Delete each of ``names`` by ``delete(name)``, which returns the method."""
+        pending = list(names)
+        while pending and not self._proven:
+            name = pending.pop(0)
+            self._delete_one(name, delete)
+            if self.done.get(name):
+                self._look_after(name)
+                self._proven = True
+        self._client.fan_out(lambda name: self._delete_one(name, delete), pending)
+
+    def _look_after(self, name: str) -> None:
+        try:
+            self._after_first()
+        except RegistryError as error:
+            self.fail(name, error)
+            raise
+
+    def fail(self, name: str, error: RegistryError) -> None:
+        """Note that the deletion of ``name`` has failed, whatever came of it."""
+        self.failures[name] = error
+        self._reasons[name] = error.message
+
+    def _delete_one(self, name: str, delete: Delete) -> None:
+        try:
+            self.done[name] = delete(name)
+        except RegistryError as error:
+            if error.gone_by:
+                self.done[name] = error.gone_by
+            self.fail(name, error)
+            if isinstance(error, (TookMore, NoDeletion, StillThere)) or error.kind in _FOR_ALL:
+                raise
+
+    def failed(self) -> dict[str, str]:
+        """Return why each name that failed did."""
+        return dict(sorted(self._reasons.items()))
+
+    def raise_failures(self, asked: int) -> None:
+        """Raise the first failure, if there is one, and tell how many of those ``asked`` for there are."""
+        for error in self.failures.values():
+            if asked > 1:
+                error.message += f" {sum(map(bool, self.done.values()))} of {asked} were deleted, {len(self.failures)} failed."
+            raise error
+
+
+def delete_planned(
+    client: RegistryClient,
+    tag: str,
+    planned: Digest,
+    method: str,
+    ways: DeletionWays,
+    manifest: Manifest | None = None,
+    siblings: t.Sequence[str] = (),
+    spare: bool = False,
+    watched: bool = False,
+) -> str:
+    """Delete a tag that was ``planned`` to go while it was on this digest, and return the method; "" where it is gone already.
+
+    It is looked at once more, unless its ``manifest`` was read just now. Raises ``conflict`` where it was moved.
+    """
+    if manifest is None:
+        try:
+            manifest = client.get_manifest(tag)
+        except NotFound:
+            return ""
+        check_unmoved(client.api.display(tag), planned, manifest.digest)
+    return TagDeletion(client.api, tag, manifest, ways, siblings, spare, watched).run(method)
+
+
+def delete_with_tags(
+    client: RegistryClient,
+    digest: Digest,
+    tags: t.Sequence[str],
+    ways: DeletionWays,
+    on_deleted: OnDeleted = lambda manifest: None,
+) -> str:
+    """Delete a manifest and with it ``tags``, all that are on it; return the method, "" where it is gone already.
+
+    ``on_deleted`` is called before anything else is deleted.
+    """
+    try:
+        manifest = client.get_manifest(str(digest))
+    except NotFound:
+        return ""
+    delete_digest(client.api, manifest, ways, on_deleted)
+    for tag in tags:
+        if find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest):
+            raise RegistryError(
+                f"The registry deleted {client.registry}@{digest}, but the tag {tag} still leads there: delete it by method tag.",
+                "conflict",
+                reference=f"{client.registry}:{tag}",
+            )
+    return "digest"
+
+
+def _delete_outliving(api: RepositoryApi, tag: str, digest: Digest) -> bool:
+    """Delete a tag of a registry whose tags outlive their manifest; return whether it is gone. Where somebody pushed the manifest, nothing is done."""
+    if find_readable(api, str(digest)) is not None:
+        return False
+    return ask_to_delete(api, tag, api.display(tag)) is None and find_readable(api, tag) is None

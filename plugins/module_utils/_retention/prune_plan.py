@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a policy makes of a repository: everything that the decision needs is read first, and nothing is written."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+
+from .._core.errors import NotFound, RegistryError
+from .._oci.digest_tags import owner_digest
+from .._oci.manifest import Descriptor
+from .._oci.reference import Digest
+from .._registry.client import RegistryClient
+from .._registry.referrers import list_by_api
+from .contents import ContentReader
+from .ghosts import among_ghosts, list_all
+from .needs import Contents, Reached, Settlement, settle
+from .retention import Dates, Policy
+
+Result = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What becomes of one tag, and why; a ghost has no ``descriptor``."""
+
+    tag: str
+    descriptor: Descriptor | None
+    keep: bool
+    reason: str
+    created: datetime | None = None
+
+    def result(self) -> Result:
+        """Return the entry as plain values."""
+        return {
+            "tag": self.tag,
+            "digest": str(self.descriptor.digest) if self.descriptor else None,
+            "action": "keep" if self.keep else "delete",
+            "reason": self.reason,
+            "created": self.created.strftime("%Y-%m-%dT%H:%M:%SZ") if self.created else None,
+        }
+
+
+@dataclass(frozen=True)
+class PrunePlan:
+    """What becomes of each tag, in the order of their names, and what the kept ones lead to.
+
+    ``warnings`` tell of what is listed and left alone. With ``by_digest`` manifests that no kept tag leads to are deleted.
+    """
+
+    entries: tuple[Entry, ...]
+    kept: Reached
+    contents: Contents
+    by_digest: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def doomed(self) -> list[Entry]:
+        """The tags that go."""
+        return [entry for entry in self.entries if not entry.keep]
+
+    def states(self) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        """Return what there is before and after, each tag with the reason."""
+        before = {entry.tag: f"{entry.descriptor.digest if entry.descriptor else 'no manifest'} ({entry.reason})" for entry in self.entries}
+        return before, {entry.tag: before[entry.tag] if entry.keep else None for entry in self.entries}
+
+    def deleted_by_digest(self, entry: Entry) -> Digest | None:
+        """Return the digest that is deleted so that the tag goes, None where only the tag is: a kept one may lead to the digest."""
+        if entry.descriptor is None or not self.by_digest or self.kept.has(entry.descriptor.digest):
+            return None
+        return entry.descriptor.digest
+
+    def result(self) -> Result:
+        """Return the results that the plan foresees."""
+        return {
+            "kept": [entry.tag for entry in self.entries if entry.keep],
+            "deleted": [entry.tag for entry in self.doomed],
+            "protected_by": {entry.tag: entry.reason for entry in self.entries if entry.keep},
+            "plan": [entry.result() for entry in self.entries],
+            "failed_tags": {},
+        }
+
+
+def plan_prune(client: RegistryClient, policy: Policy, now: datetime, method: str) -> PrunePlan:
+    """Return what becomes of each tag of the repository; any read that fails ends it."""
+    try:
+        return _plan(client, policy, now, method)
+    except RegistryError as error:
+        error.message += " Nothing was deleted."
+        raise
+
+
+def _plan(client: RegistryClient, policy: Policy, now: datetime, method: str) -> PrunePlan:
+    unusable: list[str] = []
+    names = sorted(client.list_tags(on_unusable=unusable.append))
+    states = dict(zip(names, client.fan_out(lambda tag: _describe(client, tag), names)))
+    found = {tag: descriptor for tag, descriptor in states.items() if descriptor}
+    absent = [tag for tag in names if tag not in found]
+    ghosts = among_ghosts(client, absent, list_all(client)) if absent else []
+    tags = {tag: descriptor.digest for tag, descriptor in found.items()}
+    reader = ContentReader(client)
+    dates = reader.read_dates(policy.dates_needed(tags), now)
+    verdicts = policy.judge(tags, dates, now)
+    if any(verdict is None or not verdict.keep for verdict in verdicts.values()):
+        reader.read(descriptor.digest for descriptor in found.values() if descriptor.is_index)
+        reader.read(tags[tag] for tag, verdict in verdicts.items() if verdict is not None and not verdict.keep)
+    settlement = settle(tags, verdicts, reader.found)
+    gone = _find_gone(client, settlement.orphans)
+    if gone:
+        settlement = settle(tags, verdicts, reader.found, gone)
+    entries = [*_entries(found, settlement, dates), *(Entry(tag, None, False, "it has no manifest") for tag in ghosts if policy.names(tag))]
+    by_digest = method == "digest" and not unusable
+    left = [tag for tag in ghosts if not policy.names(tag)]
+    warnings = tuple(_warnings(client.registry, left, unusable, method))
+    plan = PrunePlan(tuple(sorted(entries, key=lambda entry: entry.tag)), settlement.kept, reader.found, by_digest, warnings)
+    _check_referrers(client, plan)
+    return plan
+
+
+def _describe(client: RegistryClient, tag: str) -> Descriptor | None:
+    try:
+        return client.get_descriptor(tag)
+    except NotFound:
+        return None
+
+
+def _warnings(registry: str, ghosts: t.Sequence[str], unusable: t.Sequence[str], method: str) -> t.Iterator[str]:
+    if ghosts:
+        yield (
+            f"{registry} lists tags that have no manifest: {_some(ghosts)}. They were left alone; registry_tag_delete removes them, and so does "
+            "registry_prune where include matches them."
+        )
+    if unusable:
+        digests = " What they are on is not known, so method digest deletes tags only, and no manifest." if method == "digest" else ""
+        yield f"{registry} lists names that no tag can have: {_some(unusable)}. They were left alone.{digests}"
+
+
+def _some(names: t.Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _check_referrers(client: RegistryClient, plan: PrunePlan) -> None:
+    """Read what refers to the manifests that are to be deleted: who cannot be asked that must not be asked to delete them."""
+    doomed = list(dict.fromkeys(digest for digest in map(plan.deleted_by_digest, plan.doomed) if digest))
+    client.fan_out(lambda digest: list_by_api(client.api, digest), doomed)
+
+
+def _find_gone(client: RegistryClient, orphans: t.Sequence[str]) -> set[str]:
+    """Return those of the tags that belong to manifests which the repository does not have any more."""
+    owners = {tag: owner for tag, owner in ((tag, owner_digest(tag)) for tag in orphans) if owner}
+    states = client.fan_out(lambda owner: client.find_digest(str(owner)), owners.values())
+    return {tag for tag, state in zip(owners, states) if state is None}
+
+
+def _entries(found: t.Mapping[str, Descriptor], settlement: Settlement, dates: Dates) -> t.Iterator[Entry]:
+    for tag, descriptor in found.items():
+        verdict = settlement.verdicts[tag]
+        other = settlement.kept.tagged.get(descriptor.digest)
+        shared = f"; its digest stays under the tag {other}" if other and not verdict.keep else ""
+        yield Entry(tag, descriptor, verdict.keep, verdict.reason + shared, dates.get(descriptor.digest))

@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task of registry_copy: from options to copies, side by side, and what became of each."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .._core.errors import RegistryError
+from .._core.fanout import Cancellation, fan_out
+from .._oci.host import UNSET
+from .._oci.platform import Platform
+from .._oci.reference import check_tags, parse_expected
+from .._registry.copy import Copied, Copy, CopyOptions, CopyTask, destination_tags
+from .._registry.results import Result
+from .._registry.tagging import TagMap
+from .._registry.two_registries import SIDES, TwoRegistries, parse_sided
+from .module import RegistryModule
+
+_MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
+
+
+class Failed(t.NamedTuple):
+    """A copy that failed, and the states, by full names, of what it had written by then."""
+
+    error: RegistryError
+    before: TagMap
+    after: TagMap
+
+    @property
+    def changed(self) -> bool:
+        """Whether it had written anything."""
+        return self.before != self.after
+
+
+Outcome = t.Union[Copied, Failed]
+
+
+def copy_images(module: RegistryModule) -> None:
+    """Copy what the options name and fill the module's result; raises when all is done where an image failed."""
+    params = module.params
+    listed = params["images"]
+    entries = [{"src": params["src"], "dest": params["dest"]}] if listed is None else listed
+    copies = [_parse(params, entry, f" of entry {number} of images" if listed else "") for number, entry in enumerate(entries, 1)]
+    _check_destinations(copies)
+    _check_order(copies)
+    expected = parse_expected(params["expected_digest"])
+    options = CopyOptions(params["referrers"], params["existing"], expected, module.check_mode)
+    registries = module.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
+    outcomes = _run(registries, copies, options)
+    if listed is None:
+        if isinstance(outcomes[0], Copied):
+            module.result.update(outcomes[0].result)
+    else:
+        module.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
+    _note_changes(module, outcomes)
+    module.has_written = not module.check_mode and any(outcome.changed for outcome in outcomes)
+    if listed is None and isinstance(outcomes[0], Failed):
+        raise outcomes[0].error
+    _raise_failures(copies, outcomes)
+
+
+def _note_changes(module: RegistryModule, outcomes: t.Iterable[Outcome]) -> None:
+    before: TagMap = {}
+    after: TagMap = {}
+    for outcome in outcomes:
+        before.update(outcome.before)
+        after.update(outcome.after)
+    module.changes(before, after)
+
+
+def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any], where: str) -> Copy:
+    for option in ("src", "dest"):
+        if not entry[option]:
+            raise RegistryError(f"The option {option}{where} has no value{UNSET}: give the name of an image.", "invalid_option")
+    source, destination = (parse_sided(params, side, entry[side]) for side in SIDES)
+    chosen = {name: (params if entry.get(name) is None else entry)[name] or () for name in ("tags", "platforms")}
+    tags = destination_tags(source, destination, check_tags(chosen["tags"]))
+    platforms = tuple(Platform.parse(text) for text in chosen["platforms"])
+    return Copy(source, destination, tags, platforms)
+
+
+def _check_destinations(copies: t.Sequence[Copy]) -> None:
+    """Refuse two images for one tag: which of them it would be on is a matter of luck."""
+    writers: dict[str, Copy] = {}
+    for copy in copies:
+        for tag in copy.tags:
+            name = f"{copy.destination.name}:{tag}"
+            other = writers.setdefault(name, copy)
+            if (other.origin, other.platforms) != (copy.origin, copy.platforms):
+                raise RegistryError(
+                    f"The task copies both {other.source} and {copy.source} to {name}: give each a tag of its own. Nothing was copied.",
+                    "invalid_option",
+                )
+
+
+def _check_order(copies: t.Sequence[Copy]) -> None:
+    """Refuse to copy what another copy of the task makes: which of them is done first is a matter of luck."""
+    written = {f"{copy.destination.name}:{tag}": copy for copy in copies for tag in copy.tags}
+    for copy in copies:
+        first = written.get(copy.origin, copy)
+        if first.origin != copy.origin:
+            message = f"The task copies {first.source} to {copy.origin} and also copies from there: use two tasks. Nothing was copied."
+            raise RegistryError(message, "invalid_option")
+
+
+def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions) -> list[Outcome]:
+    """Return what became of each copy, in order; the same one given twice is done once."""
+    cancellation = Cancellation()
+    shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": cancellation}
+
+    def run(copy: Copy) -> Outcome:
+        task: CopyTask | None = None
+        try:
+            actions = ("pull",) if options.check_mode else ("pull", "push")
+            destination = registries.destination(copy.destination, *actions).with_options(**shared)
+            task = CopyTask(registries.source(copy.source), destination, copy, options)
+            copied = task.run()
+            registries.budget.hold_result(copied.result, f"What is told of the copy of {copy.source}")
+            return copied
+        except RegistryError as error:
+            return Failed(error, *(task.done() if task else ({}, {})))
+
+    unique = list(dict.fromkeys(copies))
+    outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, _MOST_AT_A_TIME), cancellation)))
+    return [outcomes[copy] for copy in copies]
+
+
+def _entry(entry: t.Mapping[str, t.Any], outcome: Outcome) -> Result:
+    named = {"src": entry["src"], "dest": entry["dest"]}
+    if isinstance(outcome, Failed):
+        return {**named, "changed": outcome.changed, "error": {"msg": outcome.error.message, **outcome.error.facts()}}
+    return {**named, "changed": outcome.changed, **outcome.result}
+
+
+def _raise_failures(copies: t.Sequence[Copy], outcomes: t.Sequence[Outcome]) -> None:
+    failed = [(copy, outcome.error) for copy, outcome in zip(copies, outcomes) if isinstance(outcome, Failed)]
+    if not failed:
+        return
+    first = failed[0][1]
+    names = ", ".join(str(copy.source) for copy, _error in failed[:20]) + (", ..." if len(failed) > 20 else "")
+    message = f"{len(failed)} of {len(copies)} images were not copied: {names}. {first.message}"
+    raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)
