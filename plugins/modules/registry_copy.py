@@ -280,32 +280,14 @@ images:
       returned: where it failed
 """
 
-from ..module_utils._tasks.copies import copy_images
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule, two_registries_spec
+
+from ..module_utils._tasks import copy
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    names: ArgumentSpec = {"src": {"type": "str", "aliases": ["source"]}, "dest": {"type": "str", "aliases": ["destination"]}}
-    required: ArgumentSpec = {name: {**option, "required": True} for name, option in names.items()}
-    shared: ArgumentSpec = {
-        "tags": {"type": "list", "elements": "raw", "aliases": ["tag"]},
-        "platforms": {"type": "list", "elements": "str", "aliases": ["platform"]},
-    }
-    options: ArgumentSpec = {
-        **two_registries_spec(),
-        **shared,
-        **names,
-        "images": {"type": "list", "elements": "dict", "options": {**required, **shared}},
-        "referrers": {"type": "bool", "default": False},
-        "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
-        "expected_digest": {"type": "str"},
-    }
-    alternatives = [("images", "src"), ("images", "dest"), ("images", "expected_digest")]
-    with RegistryModule(
-        options, required_one_of=[("src", "images")], required_together=[("src", "dest")], mutually_exclusive=alternatives
-    ) as module:
-        copy_images(module)
+    run_module(copy.OPTIONS, copy.run, copy.RULES)
 
 
 if __name__ == "__main__":

@@ -217,45 +217,14 @@ images:
       returned: with O(on_error=report), where it failed
 """
 
-from ..module_utils._core.errors import NotFound
-from ..module_utils._oci.platform import Platform
-from ..module_utils._registry.images import look_at
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
-
-def _absence(missing: list[str], reasons: list[NotFound], asked: int) -> NotFound:
-    if asked == 1:
-        return reasons[0]
-    first = reasons[0]
-    names = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
-    message = f"{len(missing)} of {asked} images are missing: {names}. {first.message}"
-    return NotFound(message, first.status, first.code, first.registry, first.reference)
+from ..module_utils._tasks import image_info
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "name": {"type": "list", "elements": "str", "required": True, "aliases": ["image", "names"]},
-        "details": {"type": "str", "choices": ["digest", "manifest", "config"], "default": "manifest"},
-        "platform": {"type": "str"},
-        "referrers": {"type": "bool", "default": False},
-        "missing": {"type": "str", "choices": ["ok", "fail"], "default": "ok"},
-        "on_error": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
-    }
-    with RegistryModule(options) as module:
-        names = module.params["name"]
-        images = [module.reference(name) for name in names]
-        platform = Platform.parse(module.params["platform"]) if module.params["platform"] else None
-        report = module.params["on_error"] == "report"
-        entries = look_at(module.connect(*images), images, module.params["details"], platform, module.params["referrers"], report)
-        shown = [{"name": name, **entry} for name, (entry, _absence) in zip(names, entries)]
-        module.result["images"] = shown
-        module.result["missing"] = [entry["name"] for entry in shown if not entry["exists"] and "error" not in entry]
-        module.result["exists"] = all(entry["exists"] for entry in shown)
-        if report:
-            module.result["failed_names"] = [entry["name"] for entry in shown if "error" in entry]
-        if module.params["missing"] == "fail" and module.result["missing"]:
-            raise _absence(module.result["missing"], [absence for _entry, absence in entries if absence], len(names))
+    run_module(image_info.OPTIONS, image_info.run)
 
 
 if __name__ == "__main__":

@@ -113,17 +113,14 @@ rate_limit:
       sample: 87
 """
 
-from ..module_utils._oci.reference import split_base
-from ..module_utils._registry.probe import look_at_registry
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
+
+from ..module_utils._tasks import info
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {"registry": {"type": "str", "required": True, "aliases": ["registry_url", "url"]}}
-    with RegistryModule(options) as module:
-        host, prefix = split_base(module.params["registry"])
-        module.result.update(look_at_registry(module.connect().connection(host).exchange, prefix))
+    run_module(info.OPTIONS, info.run)
 
 
 if __name__ == "__main__":

@@ -183,63 +183,14 @@ failed_tags:
   returned: once the plan is made
 """
 
-from datetime import datetime, timezone
 
-from ..module_utils._core.errors import RegistryError
-from ..module_utils._oci.reference import Reference
-from ..module_utils._retention.prune import Pruning
-from ..module_utils._retention.prune_plan import PrunePlan, plan_prune
-from ..module_utils._retention.retention import Policy
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
-
-
-def _repository(module: RegistryModule) -> Reference:
-    image = module.reference(module.params["name"])
-    if image.tag or image.digest:
-        raise RegistryError(f"{image} names a tag or digest: registry_prune works on a whole repository.", "invalid_reference")
-    return image
-
-
-def _check_limit(module: RegistryModule, plan: PrunePlan, limit: int, name: str) -> None:
-    if limit and len(plan.doomed) > limit:
-        module.result["deleted"] = module.result["deleted"] if module.check_mode else []
-        raise RegistryError(
-            f"{len(plan.doomed)} tags of {name} would be deleted, more than the {limit} that max_deletions allows: nothing was deleted.",
-            "precondition",
-            reference=name,
-        )
+from ..module_utils._tasks import prune
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "name": {"type": "str", "required": True, "aliases": ["repository"]},
-        "include": {"type": "raw", "default": []},
-        "exclude": {"type": "raw", "default": []},
-        "protect": {"type": "raw", "default": []},
-        "keep_last": {"type": "int"},
-        "keep_within": {"type": "str"},
-        "sort": {"type": "str", "choices": ["created", "version"], "default": "created"},
-        "max_deletions": {"type": "int", "default": 100},
-        "method": {"type": "str", "choices": ["auto", "tag", "substitute", "digest"], "default": "auto"},
-    }
-    with RegistryModule(options, required_one_of=[("keep_last", "keep_within")]) as module:
-        image, policy, limit = _repository(module), Policy.parse(module.params), module.params["max_deletions"]
-        if limit < 0:
-            raise RegistryError(f"The option max_deletions is {limit}: it must be 0 or more.", "invalid_option")
-        client = module.client(image, "pull", "push", "delete")
-        plan = plan_prune(client, policy, datetime.now(timezone.utc), module.params["method"])
-        for warning in plan.warnings:
-            module.warn(warning)
-        module.result.update(plan.result())
-        _check_limit(module, plan, limit, image.name)
-        if module.changes(*plan.states(), image.name):
-            pruning = Pruning(client, plan, module.params["method"])
-            module.done = pruning.gone
-            try:
-                pruning.run()
-            finally:
-                module.result.update(pruning.result())
+    run_module(prune.OPTIONS, prune.run, prune.RULES)
 
 
 if __name__ == "__main__":

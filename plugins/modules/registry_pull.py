@@ -168,78 +168,14 @@ skipped_layers:
   returned: success
 """
 
-import typing as t
 
-from ..module_utils._oci.platform import Platform
-from ..module_utils._oci.reference import Reference
-from ..module_utils._registry.pull import (
-    DOCKER_ARCHIVE,
-    FORMATS,
-    LAYOUT,
-    Destination,
-    execute_pull,
-    open_destination,
-    plan_pull,
-    pull_result,
-)
-from ..module_utils._tasks.attributes import Attributes
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
-
-State = dict[str, t.Any]
-
-
-def _plan_attributes(attributes: Attributes, destination: Destination) -> tuple[State, State]:
-    """Return the states before and after of the attributes of what is there: of the path itself, and how many others differ."""
-    changes = [attributes.apply(file, predict=True) for file in destination.files()]
-    if not changes:
-        # An owner or mode that does not exist is found before anything is downloaded.
-        attributes.apply(destination.surroundings, predict=True)
-        return {}, {}
-    others = sum(map(bool, changes[1:]))
-    before, after = changes[0].get("before", {}), changes[0].get("after", {})
-    return {**before, **({f"{destination.path} (files with other permissions)": others} if others else {})}, after
-
-
-def _pull(
-    module: RegistryModule, image: Reference, platforms: t.Sequence[Platform], destination: Destination, attributes: Attributes
-) -> None:
-    params = module.params
-    client = module.client(image)
-    plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
-    before, after = _plan_attributes(attributes, destination)
-    if module.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
-        if plan.gap.before != plan.gap.after:
-            execute_pull(plan, destination, client)
-        for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
-            for file in destination.files():
-                if file.is_folder is are_folders:
-                    attributes.apply(file)
-    module.result.update(path=params["path"], format=params["format"], **pull_result(plan))
+from ..module_utils._tasks import pull
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "name": {"type": "str", "required": True, "aliases": ["image"]},
-        "path": {"type": "path", "required": True, "aliases": ["dest", "archive_path"]},
-        "format": {"type": "str", "choices": list(FORMATS), "default": LAYOUT},
-        "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
-        "append": {"type": "bool", "default": False},
-    }
-    with RegistryModule(options, add_file_common_args=True) as module:
-        params = module.params
-        image = module.reference(params["name"])
-        platforms = [Platform.parse(text) for text in params["platforms"]]
-        # A mode that is added to another one needs that other one first.
-        private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
-        attributes = Attributes(module, module.path())
-        destination = open_destination(
-            module.path(), params["format"], params["append"], private, lambda file: attributes.apply(file, placed=False)
-        )
-        try:
-            _pull(module, image, platforms, destination, attributes)
-        finally:
-            destination.close()
+    run_module(pull.OPTIONS, pull.run, pull.RULES)
 
 
 if __name__ == "__main__":

@@ -198,43 +198,14 @@ elapsed:
   returned: success
 """
 
-import time
 
-from ..module_utils._core.errors import RegistryError
-from ..module_utils._oci.platform import Platform
-from ..module_utils._oci.reference import Reference, check_repository, check_tags
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
-from ..module_utils._tasks.push import push
-
-
-def _identifiers(module: RegistryModule, image: Reference) -> tuple[str, ...]:
-    tags = check_tags(([image.tag] if image.tag else []) + module.params["tags"])
-    return tags or ((str(image.digest),) if image.digest else ("latest",))
+from ..module_utils._tasks import push
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "path": {"type": "path", "required": True, "aliases": ["src", "load_path", "input"]},
-        "name": {"type": "str", "required": True, "aliases": ["image"]},
-        "source_name": {"type": "str"},
-        "tags": {"type": "list", "elements": "raw", "default": [], "aliases": ["tag"]},
-        "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
-        "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
-        "mount_from": {"type": "list", "elements": "str", "default": []},
-        "compression": {"type": "str", "choices": ["gzip", "none"], "default": "gzip"},
-        "chunk_size": {"type": "int", "default": 0},
-    }
-    with RegistryModule(options) as module:
-        start = time.monotonic()
-        image = module.reference(module.params["name"])
-        identifiers = _identifiers(module, image)
-        if module.params["chunk_size"] < 0:
-            raise RegistryError("The option chunk_size is negative: it is a number of bytes, or 0.", "invalid_option")
-        mount_from = tuple(check_repository(name) for name in module.params["mount_from"])
-        platforms = [Platform.parse(text) for text in module.params["platforms"]]
-        push(module, image, identifiers, platforms, mount_from)
-        module.result["elapsed"] = round(time.monotonic() - start, 3)
+    run_module(push.OPTIONS, push.run)
 
 
 if __name__ == "__main__":

@@ -111,53 +111,14 @@ truncated:
   returned: success
 """
 
-from ..module_utils._core.errors import RegistryError
-from ..module_utils._core.patterns import Selection, check_limit
-from ..module_utils._oci.reference import check_repository, split_base
-from ..module_utils._registry.client import RegistryClient
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
-
-def _scope(module: RegistryModule) -> tuple[str, str]:
-    """Return the host and the whole prefix, "" without one."""
-    host, prefix = split_base(module.params["registry"])
-    parts = [part for part in (prefix, (module.params["prefix"] or "").rstrip("/")) if part]
-    return host, check_repository("/".join(parts), host) if parts else ""
+from ..module_utils._tasks import repository_info
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "registry": {"type": "str", "required": True, "aliases": ["registry_url", "url"]},
-        "prefix": {"type": "str"},
-        "include": {"type": "raw", "default": []},
-        "exclude": {"type": "raw", "default": []},
-        "limit": {"type": "int"},
-        "unsupported": {"type": "str", "choices": ["fail", "ok"], "default": "fail"},
-    }
-    with RegistryModule(options) as module:
-        host, scope = _scope(module)
-        selection = Selection.parse(module.params["include"], module.params["exclude"])
-        limit = check_limit(module.params["limit"])
-        client = RegistryClient(module.connect().connection(host), scope)
-        names: dict[str, str] = {}
-        supported, truncated = True, False
-        try:
-            for repository in client.iter_repositories():
-                relative = repository[len(scope) :].lstrip("/")
-                if not selection.has(relative):
-                    continue
-                if limit is not None and len(names) == limit:
-                    truncated = True
-                    break
-                name = f"{host}/{repository}"
-                module.budget.hold_result([name, relative], f"The list of the repositories of {host}")
-                names[name] = relative
-        except RegistryError as error:
-            if error.kind != "unsupported" or module.params["unsupported"] == "fail":
-                raise
-            supported = False
-        module.result.update(repositories=list(names), relative_names=list(names.values()), supported=supported, truncated=truncated)
+    run_module(repository_info.OPTIONS, repository_info.run)
 
 
 if __name__ == "__main__":

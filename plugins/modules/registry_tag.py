@@ -116,87 +116,14 @@ previous:
   returned: success
 """
 
-from ..module_utils._core.errors import RegistryError
-from ..module_utils._core.scrub import quoted
-from ..module_utils._oci.manifest import Descriptor, Manifest
-from ..module_utils._oci.platform import Platform
-from ..module_utils._oci.reference import Digest, Reference, check_tags, parse_expected
-from ..module_utils._registry.client import RegistryClient
-from ..module_utils._registry.results import tagging_result
-from ..module_utils._registry.tagging import TagMap, align, apply_policy
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
-
-def _check_tags(module: RegistryModule, repository: str) -> tuple[str, ...]:
-    for tag in module.params["tags"]:
-        if isinstance(tag, str) and ("/" in tag or ":" in tag):
-            raise RegistryError(
-                f"{quoted(tag, 200)} is no tag of {repository}: give tags alone; registry_copy copies to other repositories and registries.",
-                "invalid_reference",
-            )
-    return check_tags(module.params["tags"])
-
-
-def _find_source(
-    client: RegistryClient, source: Reference, platform: Platform | None, expected: Digest | None, before: TagMap
-) -> tuple[Descriptor, Manifest | None]:
-    """Return what the tags shall be on; where a tag is absent the manifest is needed anyway and read at once."""
-    if platform is None and None not in before.values():
-        found = client.get_descriptor(source.identifier)
-        if {digest.algorithm for digest in (*before.values(), expected) if digest} == {found.digest.algorithm}:
-            _check_expected(source, found.digest, expected in (None, found.digest), expected)
-            return found, None
-    root = client.get_manifest(source.identifier)
-    _check_expected(source, root.digest, expected is None or root.has_digest(expected), expected)
-    manifest = root if platform is None else client.choose(root, platform, source.identifier)
-    return manifest.descriptor(), manifest
-
-
-def _check_expected(source: Reference, digest: Digest, fits: bool, expected: Digest | None) -> None:
-    if not fits:
-        raise RegistryError(
-            f"{source} has the digest {digest}, not the expected {expected}: nothing was changed.",
-            "precondition",
-            reference=str(source),
-        )
-
-
-def _write(
-    module: RegistryModule, client: RegistryClient, source: Reference, root: Descriptor, manifest: Manifest, plan: tuple[TagMap, TagMap]
-) -> None:
-    """Write the tags; where one of them fails, tell of the others."""
-    before, after = plan
-    written: set[str] = set()
-    module.done = lambda: written
-    try:
-        client.tag_manifest(manifest, [tag for tag in before if before[tag] != after[tag]], written)
-    finally:
-        known = [tag for tag in before if tag in written or before[tag] == after[tag]]
-        module.result.update(tagging_result(source, root, *({tag: states[tag] for tag in known} for states in plan)))
+from ..module_utils._tasks import tag
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "name": {"type": "str", "required": True, "aliases": ["image"]},
-        "tags": {"type": "list", "elements": "raw", "required": True, "aliases": ["tag", "target_tags"]},
-        "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite", "aliases": ["existing_images"]},
-        "expected_digest": {"type": "str"},
-        "platform": {"type": "str"},
-    }
-    with RegistryModule(options) as module:
-        source = module.reference(module.params["name"])
-        tags = _check_tags(module, source.name)
-        expected = parse_expected(module.params["expected_digest"])
-        platform = Platform.parse(module.params["platform"]) if module.params["platform"] else None
-        client = module.client(source, "pull", "push")
-        before = client.find_states(tags, module.params["existing"])
-        root, manifest = _find_source(client, source, platform, expected, before)
-        before = align(before, manifest) if manifest else before
-        after = apply_policy(before, root.digest, module.params["existing"], source.name)
-        module.result.update(tagging_result(source, root, before, after))
-        if module.changes(before, after, source.name):
-            _write(module, client, source, root, manifest or client.get_manifest(str(root.digest)), (before, after))
+    run_module(tag.OPTIONS, tag.run)
 
 
 if __name__ == "__main__":

@@ -130,56 +130,14 @@ failed_tags:
   returned: always after the tags were looked at
 """
 
-from ..module_utils._core.errors import RegistryError
-from ..module_utils._oci.reference import Reference, check_tags, parse_expected
-from ..module_utils._retention.deletion_plan import Deletion, plan_deletion
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
-
-def _wanted_tags(module: RegistryModule, image: Reference) -> tuple[str, ...]:
-    given = module.params["tags"]
-    tags = check_tags(given or [])
-    if image.digest is not None:
-        if image.tag:
-            raise RegistryError(f"{image} has both a tag and a digest: leave out the one that is not to be deleted.", "invalid_option")
-        if module.params["method"] != "digest":
-            raise RegistryError(
-                f"{image} names a digest: deleting it deletes every tag on it. Set method: digest if that is meant.", "invalid_option"
-            )
-        if given is not None:
-            raise RegistryError("Name either a digest or tags to delete, not both.", "invalid_option")
-        return ()
-    if (given is None) == (image.tag is None):
-        raise RegistryError(
-            f"Say which tags of {image.name} to delete: either name: repository:tag or the list tags, exactly one of the two.",
-            "invalid_option",
-        )
-    return tags if image.tag is None else (image.tag,)
+from ..module_utils._tasks import tag_delete
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "name": {"type": "str", "required": True, "aliases": ["image"]},
-        "tags": {"type": "list", "elements": "raw", "aliases": ["tag"]},
-        "expected_digest": {"type": "str"},
-        "method": {"type": "str", "choices": ["auto", "tag", "substitute", "digest"], "default": "auto"},
-    }
-    with RegistryModule(options) as module:
-        image = module.reference(module.params["name"])
-        tags = _wanted_tags(module, image)
-        expected = parse_expected(module.params["expected_digest"])
-        client = module.client(image, "pull", "push", "delete")
-        plan = plan_deletion(client, tags, image.digest, module.params["method"], expected)
-        module.result.update(plan.result())
-        before = plan.before()
-        if module.changes(before, dict.fromkeys(before), image.name):
-            deletion = Deletion(client, plan)
-            module.done = deletion.gone
-            try:
-                deletion.run()
-            finally:
-                module.result.update(deletion.result())
+    run_module(tag_delete.OPTIONS, tag_delete.run)
 
 
 if __name__ == "__main__":

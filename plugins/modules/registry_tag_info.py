@@ -157,69 +157,14 @@ images:
       returned: always
 """
 
-from ..module_utils._core.errors import NotFound, RegistryError
-from ..module_utils._core.patterns import Selection, check_limit
-from ..module_utils._oci.digest_tags import owner_key
-from ..module_utils._oci.reference import Reference
-from ..module_utils._oci.versions import sort_by_version, weigh_keys
-from ..module_utils._registry.images import look_at
-from ..module_utils._tasks.module import ArgumentSpec, RegistryModule
 
-
-def _repository(module: RegistryModule) -> Reference:
-    image = module.reference(module.params["name"])
-    if image.tag or image.digest:
-        raise RegistryError(
-            f"{image} names an image: the tags of a repository are listed, name it without tag and digest.", "invalid_reference"
-        )
-    return image
-
-
-def _order(module: RegistryModule, tags: list[str]) -> list[str]:
-    order, reverse = module.params["sort"], module.params["reverse"]
-    if order == "version":
-        with module.budget.lend(weigh_keys(tags), "The list of tags, to be sorted by version,"):
-            return sort_by_version(tags, str, reverse)
-    if order == "name":
-        return sorted(tags, reverse=reverse)
-    return tags[::-1] if reverse else tags
+from ..module_utils._tasks import tag_info
+from ..module_utils._tasks.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    options: ArgumentSpec = {
-        "name": {"type": "str", "required": True, "aliases": ["repository"]},
-        "include": {"type": "raw", "default": []},
-        "exclude": {"type": "raw", "default": []},
-        "sort": {"type": "str", "choices": ["name", "version", "registry"], "default": "name"},
-        "reverse": {"type": "bool", "default": False},
-        "limit": {"type": "int"},
-        "ignore_digest_tags": {"type": "bool", "default": True},
-        "details": {"type": "str", "choices": ["none", "digest", "manifest", "config"], "default": "none"},
-        "missing": {"type": "str", "choices": ["ok", "fail"], "default": "fail"},
-    }
-    with RegistryModule(options) as module:
-        params = module.params
-        repository = _repository(module)
-        selection = Selection.parse(params["include"], params["exclude"])
-        limit = check_limit(params["limit"])
-        connections = module.connect(repository)
-        exists = True
-        try:
-            client = connections.client(repository)
-            listed = client.list_tags(on_unusable=client.warn_of_name)
-        except NotFound:
-            if params["missing"] == "fail":
-                raise
-            exists, listed = False, []
-        chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and owner_key(tag))]
-        tags = _order(module, chosen)[:limit]
-        module.budget.hold_result(tags, f"The list of the tags of {repository}")
-        module.result.update(exists=exists, tags=tags, images=[], total=len(chosen), truncated=len(tags) < len(chosen))
-        if params["details"] != "none":
-            images = [repository.with_tag(tag) for tag in tags]
-            entries = look_at(connections, images, params["details"])
-            module.result["images"] = [{"name": str(image), **entry} for image, (entry, _absence) in zip(images, entries)]
+    run_module(tag_info.OPTIONS, tag_info.run)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from .._registry.copy import Copied, Copy, CopyOptions, CopyTask, destination_ta
 from .._registry.results import Result
 from .._registry.tagging import TagMap
 from .._registry.two_registries import SIDES, TwoRegistries, parse_sided
-from .module import RegistryModule
+from .task import Task
 
 _MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
 
@@ -38,37 +38,37 @@ class Failed(t.NamedTuple):
 Outcome = t.Union[Copied, Failed]
 
 
-def copy_images(module: RegistryModule) -> None:
+def copy_images(task: Task) -> None:
     """Copy what the options name and fill the module's result; raises when all is done where an image failed."""
-    params = module.params
+    params = task.params
     listed = params["images"]
     entries = [{"src": params["src"], "dest": params["dest"]}] if listed is None else listed
     copies = [_parse(params, entry, f" of entry {number} of images" if listed else "") for number, entry in enumerate(entries, 1)]
     _check_destinations(copies)
     _check_order(copies)
     expected = parse_expected(params["expected_digest"])
-    options = CopyOptions(params["referrers"], params["existing"], expected, module.check_mode)
-    registries = module.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
+    options = CopyOptions(params["referrers"], params["existing"], expected, task.check_mode)
+    registries = task.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
     outcomes = _run(registries, copies, options)
     if listed is None:
         if isinstance(outcomes[0], Copied):
-            module.result.update(outcomes[0].result)
+            task.result.update(outcomes[0].result)
     else:
-        module.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
-    _note_changes(module, outcomes)
-    module.has_written = not module.check_mode and any(outcome.changed for outcome in outcomes)
+        task.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
+    _note_changes(task, outcomes)
+    task.has_written = not task.check_mode and any(outcome.changed for outcome in outcomes)
     if listed is None and isinstance(outcomes[0], Failed):
         raise outcomes[0].error
     _raise_failures(copies, outcomes)
 
 
-def _note_changes(module: RegistryModule, outcomes: t.Iterable[Outcome]) -> None:
+def _note_changes(task: Task, outcomes: t.Iterable[Outcome]) -> None:
     before: TagMap = {}
     after: TagMap = {}
     for outcome in outcomes:
         before.update(outcome.before)
         after.update(outcome.after)
-    module.changes(before, after)
+    task.changes(before, after)
 
 
 def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any], where: str) -> Copy:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -42,6 +43,8 @@ __all__ = ["Process", "Result", "assert_clean", "canaries", "plugin", "run_ansib
 ROOT = Path(__file__).resolve().parents[6]
 PLUGINS = "ansible_collections.ocitools.registry.plugins"
 _CHILD = Path(__file__).with_name("child.py")
+HAS_CONTROLLER = importlib.util.find_spec("ansible.plugins") is not None
+"""Whether this Python has Ansible's controller: the Pythons of modules have no more than module_utils."""
 _FACTS = {"kind", "status", "code", "registry", "reference"}
 
 
@@ -152,6 +155,27 @@ def run_module(name: str, args: t.Mapping[str, t.Any], check: bool, diff: bool, 
             rc = int(end.code or 0)
     assert rc is not None, f"{name} came to its end without a result"
     return _parse(out.getvalue(), err.getvalue(), rc)
+
+
+def run_action(name: str, args: t.Mapping[str, t.Any], check: bool, diff: bool, tmpdir: Path) -> Result:
+    """Run a task as Ansible's worker does: its action plugin, on this host; controller Pythons only."""
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.playbook.play_context import PlayContext
+    from ansible.playbook.task import Task
+    from ansible.plugins.loader import action_loader, connection_loader
+    from ansible.template import Templar
+
+    loader, context = DataLoader(), PlayContext()
+    task = Task.load({"action": f"ocitools.registry.{name}"})
+    task.args = {key: value for key, value in args.items() if not key.startswith("_ansible_")}
+    task.check_mode, task.diff = check, diff
+    connection = connection_loader.get("ansible.builtin.local", context)
+    connection._shell.set_options(var_options={"ansible_remote_tmp": str(tmpdir)})
+    action = action_loader.get(
+        f"ocitools.registry.{name}", task=task, connection=connection, play_context=context, loader=loader, templar=Templar(loader=loader)
+    )
+    data = json.loads(json.dumps(action.run(task_vars={"ansible_python_interpreter": sys.executable})))
+    return Result(data, int(bool(data.get("failed"))), json.dumps(data), "", list(data.get("warnings", [])))
 
 
 class Process:

@@ -32,7 +32,7 @@ LAYERS = {
         ("_core", "_oci"),
         (
             "inside files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source "
-            "held disk place layout_writer tar_writer archive_writer docker_writer"
+            "held disk place attributes layout_writer tar_writer archive_writer docker_writer"
         ),
     ),
     "_http": Layer(
@@ -59,6 +59,6 @@ LAYERS = {
     "_tasks": Layer(
         "Tasks: from options to results",
         ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
-        "module attributes push copies",
+        ("options task masking module pushing copies copy image_info info prune pull push repository_info tag tag_delete tag_info "),
     ),
 }

@@ -57,27 +57,8 @@ def verbose(options: Options) -> Options:
 
 def argument_spec(module: str) -> dict[str, dict[str, t.Any]]:
     """Return the argument specification of a module, connection options among it."""
-    found: list[dict[str, dict[str, t.Any]]] = []
-    code = plugin(f"modules.{module}")
-
-    class Stop(Exception):
-        """Ends the module where its options are known."""
-
-    class Taken:
-        """Stands for RegistryModule."""
-
-        def __init__(self, options: dict[str, dict[str, t.Any]], **_settings: t.Any) -> None:
-            found.append({**plugin("module_utils._tasks.module").connection_spec(), **options})
-            raise Stop
-
-    original, code.RegistryModule = code.RegistryModule, Taken
-    try:
-        code.main()
-    except Stop:
-        pass
-    finally:
-        code.RegistryModule = original
-    return found[0]
+    body = plugin(f"module_utils._tasks.{module.partition('_')[2]}")
+    return {**plugin("module_utils._tasks.options").connection_spec(), **body.OPTIONS}
 
 
 # Registries that spoil their answers

@@ -216,15 +216,22 @@ def connect() -> t.Iterator[t.Callable[..., RegistryClient]]:
         connections.close()
 
 
-@pytest.fixture
-def run_module(made: list[FakeRegistry], tmp_path_factory: pytest.TempPathFactory) -> harness.RunModule:
-    """Run a module in this process: ``run_module("registry_tag", registry.args(name="app:1", tags=["2"]), check=True)``.
+@pytest.fixture(params=["module", "action"] if harness.HAS_CONTROLLER else ["module"])
+def front(request: pytest.FixtureRequest) -> str:
+    """How a task is run: as a module, and in Ansible's worker."""
+    return str(request.param)
 
-    Its output is searched for the secrets of all registries of the test each time.
+
+@pytest.fixture
+def run_module(front: str, made: list[FakeRegistry], tmp_path_factory: pytest.TempPathFactory) -> harness.RunModule:
+    """Run a task in this process: ``run_module("registry_tag", registry.args(name="app:1", tags=["2"]), check=True)``.
+
+    A test that takes it runs twice, once with each front. The output is searched for the secrets of all registries of the test each time.
     """
+    run_front = harness.run_action if front == "action" else harness.run_module
 
     def run(name: str, args: t.Mapping[str, t.Any], check: bool = False, diff: bool = False) -> harness.Result:
-        result = harness.run_module(name, args, check, diff, tmp_path_factory.mktemp("module"))
+        result = run_front(name, args, check, diff, tmp_path_factory.mktemp("module"))
         harness.assert_clean(result.text, *(secret for registry in made for secret in registry.secrets()))
         return result
 

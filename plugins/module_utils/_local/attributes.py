@@ -14,14 +14,28 @@ import pwd
 import stat
 import struct
 import typing as t
+from dataclasses import dataclass
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
-from .._local.disk import disk_errors
-from .._local.place import Found
-from .module import RegistryModule
+from .disk import disk_errors
+from .place import Found
 
 State = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """The options that Ansible has for files; None, or an empty context, for what a task does not state."""
+
+    owner: str | int | None
+    group: str | int | None
+    mode: str | int | None
+    context: t.Sequence[str | None]
+    attributes: str | None
+    read_symbolic_mode: t.Callable[[os.stat_result, str], int]
+
+
 Changes = dict[str, tuple[t.Any, t.Any, t.Callable[[], t.Any]]]  # by name: what is, what shall be, and how to make it so
 _LABEL = "security.selinux"
 _FLAGS = {
@@ -56,9 +70,9 @@ def _call(number: int, reads: bool) -> int:
 class Attributes:
     """What a task states of the attributes of the files that it writes."""
 
-    def __init__(self, module: RegistryModule, path: str) -> None:
-        self._module = module
-        self._wanted: dict[str, t.Any] = module.load_file_common_arguments(module.params, path)
+    def __init__(self, wanted: FileOptions, check_mode: bool) -> None:
+        self._wanted = wanted
+        self._check_mode = check_mode
 
     def apply(self, file: Found, predict: bool = False, placed: bool = True) -> dict[str, State]:
         """Give an open file or folder its attributes, or ``predict`` that; return the states of what changes.
@@ -66,7 +80,7 @@ class Attributes:
         One that is not ``placed`` is still to be renamed, which some attributes would forbid.
         """
         states: dict[str, State] = {"before": {}, "after": {}}
-        predict = predict or self._module.check_mode
+        predict = predict or self._check_mode
         steps = [self._owner, self._mode, self._context, *([self._attributes] if placed else [])]
         with disk_errors(file.path):
             for step in steps:
@@ -82,7 +96,7 @@ class Attributes:
 
     def _owner(self, file: Found, found: os.stat_result) -> Changes:
         changes: Changes = {}
-        owner, group = self._wanted["owner"], self._wanted["group"]
+        owner, group = self._wanted.owner, self._wanted.group
         if owner is not None:
             uid = _number(owner, lambda name: pwd.getpwnam(name).pw_uid, "chown", "user")
             changes["owner"] = (found.st_uid, uid, lambda: os.fchown(file.descriptor, uid, -1))
@@ -92,7 +106,7 @@ class Attributes:
         return changes
 
     def _mode(self, file: Found, found: os.stat_result) -> Changes:
-        stated = self._wanted["mode"]
+        stated = self._wanted.mode
         if stated is None:
             return {}
         mode = self._number_of_mode(stated, found, file.is_folder)
@@ -103,7 +117,7 @@ class Attributes:
             number = int(stated, 8) if isinstance(stated, str) else int(stated)
         except ValueError:
             try:
-                return int(self._module._symbolic_mode_to_octal(found, stated))
+                return int(self._wanted.read_symbolic_mode(found, str(stated)))
             except (TypeError, ValueError) as error:
                 raise RegistryError(
                     f"The mode {quoted(stated, 100)} is neither a number nor symbolic: {error}.", "invalid_option"
@@ -114,8 +128,8 @@ class Attributes:
         return number | (number & 0o444) >> 2 if is_folder else number
 
     def _context(self, file: Found, found: os.stat_result) -> Changes:
-        wanted = self._wanted.get("secontext") or []
-        if not any(wanted) or not self._module.selinux_enabled():
+        wanted = self._wanted.context
+        if not any(wanted):
             return {}
         try:
             label = os.getxattr(file.descriptor, _LABEL).rstrip(b"\0").decode()
@@ -128,7 +142,7 @@ class Attributes:
         return {"secontext": (before, after, lambda: os.setxattr(file.descriptor, _LABEL, ":".join(after).encode() + b"\0"))}
 
     def _attributes(self, file: Found, found: os.stat_result) -> Changes:
-        stated = self._wanted["attributes"]
+        stated = self._wanted.attributes
         if stated is None:
             return {}
         how, letters = (stated[0], stated[1:]) if stated[:1] in ("+", "-", "=") else ("=", stated)

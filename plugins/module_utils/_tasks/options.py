@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that all modules share, and the secrets that a task's options hold."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._http.auth_config import auth_config_secrets
+from .._registry.two_registries import SIDED, SIDES
+
+ArgumentSpec = dict[str, dict[str, t.Any]]
+Map = t.Mapping[str, t.Any]
+# user:password@ before a host: no option takes it, but a task that says it must not show it. What follows the @ of an image may be a digest.
+_USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
+NAMED = ("name", "src", "dest", "images", "mount_from")  # options that name images, and those that name hosts
+HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hosts")
+_PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
+
+
+def connection_spec() -> ArgumentSpec:
+    """Return the options that every module has; their documentation is the fragment ``_registry``."""
+    return {
+        "registry": {"type": "str", "aliases": ["registry_url", "url"]},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "identity_token": {"type": "str", "no_log": True},
+        "registry_token": {"type": "str", "no_log": True},
+        "auth_config": {"type": "raw", "no_log": True},
+        "auth_file": {"type": "path", "aliases": ["authfile", "config_path"]},
+        "use_auth_file": {"type": "bool", "default": True},
+        "auth_hosts": {"type": "list", "elements": "str", "default": []},
+        "allowed_hosts": {"type": "list", "elements": "str", "default": []},
+        "validate_certs": {"type": "bool", "default": True, "aliases": ["tls_verify", "tlsverify"]},
+        "ca_path": {"type": "path", "aliases": ["ca_cert", "cacert_path", "tls_ca_cert"]},
+        "client_cert": {"type": "path", "aliases": ["cert_path", "tls_client_cert"]},
+        "client_key": {"type": "path", "no_log": False, "aliases": ["key_path", "tls_client_key"]},
+        "plain_http": {"type": "bool", "default": False},
+        "timeout": {"type": "int", "default": 60},
+        "retries": {"type": "int", "default": 4},
+        "concurrency": {"type": "int", "default": 6, "aliases": ["jobs"]},
+    }
+
+
+def two_registries_spec() -> ArgumentSpec:
+    """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``."""
+    plain = connection_spec()
+    kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
+    spec = {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
+    for side in SIDES:
+        spec[f"{side}_validate_certs"] = {**kept["validate_certs"], "aliases": [f"{side}_tls_verify"]}
+    return spec
+
+
+def keep_numbers(params: dict[str, t.Any], options: ArgumentSpec) -> None:
+    """Make lists of the numbers that stand where lists of tags belong: ansible-core would make text of them, and 1.10 the tag 1.1."""
+    for option, settings in options.items():
+        for name in (option, *settings.get("aliases", ())):
+            value = params.get(name)
+            if settings.get("elements") == "raw" and isinstance(value, (int, float)):
+                params[name] = [value]
+            if "options" in settings and isinstance(value, list):
+                for entry in value:
+                    if isinstance(entry, dict):
+                        keep_numbers(entry, settings["options"])
+
+
+def find_secrets(params: Map, options: ArgumentSpec) -> t.Iterator[str]:
+    """Yield what is secret in the options: what ``no_log`` marks, user information, and secrets in the wrong option."""
+    for name, option in options.items():
+        value = params.get(name) if option.get("no_log") else None
+        yield from auth_config_secrets(value) if name == "auth_config" else texts([value])
+    for text in texts(list(params.values())):
+        yield from _USER_INFO.findall(text)
+    for names, in_host in ((NAMED, False), (HOSTS, True)):
+        for text in texts([params.get(name) for name in names]):
+            yield _user_info(text, in_host)
+    for text in texts([params.get(name) for name in _PATHS]):
+        yield text if re.search(r"[{\n]|-----BEGIN", text) else ""  # the content of a file in place of its path
+    yield from texts(list(_unknown(params, options)))
+
+
+def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:
+    """Yield the values of suboptions that there are not: a misspelt one may hold a secret."""
+    for option, settings in options.items():
+        for name in (option, *settings.get("aliases", ())):
+            for entry in params.get(name) or () if isinstance(params.get(name), list) and "options" in settings else ():
+                known = {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
+                if isinstance(entry, dict):
+                    yield from (value for key, value in entry.items() if key not in known)
+
+
+def _user_info(text: str, in_host: bool) -> str:
+    """Return what stands for a secret before the last "@" that no digest follows: a password, or a token alone; "" for none."""
+    before, at, host = text.rpartition("@")
+    if host.startswith(("sha256:", "sha512:")):
+        before, at, host = before.rpartition("@")
+    user, colon, password = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "", before).partition(":")
+    return password if colon else user if at and (in_host or "/" in host) else ""
+
+
+def texts(value: t.Any) -> t.Iterator[str]:
+    """Yield every text in ``value``."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield str(value)  # what ansible-core makes text of later
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts(item)

@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A task as its body sees it, whichever front runs it: options, connections, changes and diff, errors, secrets."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from .._core.budget import Budget
+from .._core.errors import RegistryError
+from .._core.scrub import Scrubber
+from .._local.attributes import Attributes, FileOptions
+from .._oci.reference import Digest, Reference
+from .._registry.client import RegistryClient
+from .._registry.connection import ConnectionOptions, Connections, Listeners
+from .._registry.two_registries import TwoRegistries
+
+Map = t.Mapping[str, t.Any]
+Result = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Front:
+    """What a front does for a task.
+
+    It hands warnings, journal lines and secrets to Ansible, makes the folder for temporary files, and returns what the options
+    for files (owner, mode and so on) mean for a path.
+    """
+
+    on_warning: t.Callable[[str], None]
+    on_log: t.Callable[[str], None]
+    on_secret: t.Callable[[str], None]
+    make_tmpdir: t.Callable[[], str]
+    file_options: t.Callable[[str], FileOptions]
+
+
+class Task:
+    """A task: its body fills ``result``, and tells ``changes`` before it carries them out.
+
+    ``run`` gives the result of the whole task, with a failure as one clear sentence in ``msg`` and its facts in ``error``.
+    """
+
+    def __init__(
+        self, params: dict[str, t.Any], front: Front, scrubber: Scrubber, check_mode: bool = False, diff_mode: bool = False
+    ) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.diff_mode = diff_mode
+        self.result: Result = {"changed": False}
+        self.budget = Budget()
+        self.has_written = False  # whether a task that fails has changed something all the same
+        self.done: t.Callable[[], t.Container[str]] | None = None  # for one that fails: what was done of the changes
+        self._front = front
+        self._scrubber = scrubber
+        self._planned: tuple[Map, Map, str] = ({}, {}, "")
+        self._connections: Connections | TwoRegistries | None = None
+        self._tmpdir: str | None = None
+        self._lock = threading.Lock()
+
+    def run(self, body: t.Callable[[Task], None]) -> Result:
+        """Run the body and return the result, which holds ``failed`` where it failed."""
+        with self:
+            body(self)
+        return self.result
+
+    def __enter__(self) -> Task:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
+        if self._connections is not None:
+            self._connections.close()
+        if isinstance(error, RegistryError):
+            self._fail(error)
+        elif isinstance(error, Exception):
+            name = type(error).__name__
+            self._fail(RegistryError(f"Unexpected {name}: {error}. This is a fault of the collection; please report it.", "server"))
+        return isinstance(error, Exception)
+
+    def _fail(self, error: RegistryError) -> None:
+        """Note the error's sentence and facts beside what ``result`` holds; of the changes only those that were ``done``."""
+        if self.done is not None:
+            before, after, header = self._planned
+            done = self.done()
+            known = [name for name, state in before.items() if name in done or state == after[name]]
+            self.changes({name: before[name] for name in known}, {name: after[name] for name in known}, header)
+            self.has_written = bool(self.result["changed"])
+        self.result.update(changed=self.has_written, failed=True, msg=error.message, error=error.facts())
+
+    # What a body uses
+
+    def attributes(self, path: str) -> Attributes:
+        """Return what the task states of the owner, mode and so on of the file or folder at ``path``, and of those in it."""
+        return Attributes(self._front.file_options(path), self.check_mode)
+
+    def reference(self, name: str) -> Reference:
+        """Return the image that ``name`` says, relative to the option ``registry`` where it is set."""
+        return Reference.parse(name, self.params["registry"])
+
+    def path(self) -> str:
+        """Return the option ``path``; an empty one would be the working directory, which nobody means."""
+        path = self.params["path"]
+        if not path:
+            raise RegistryError("The option path is empty: name a file or a folder.", "invalid_option")
+        return str(path)
+
+    def connect(self, *names: Reference) -> Connections:
+        """Return the connections of the task, whose images are ``names``."""
+        connections = Connections(ConnectionOptions.parse(self.params), names, self._listeners(), budget=self.budget)
+        self._connections = connections
+        return connections
+
+    def connect_two(self, sources: t.Iterable[Reference], destinations: t.Iterable[Reference]) -> TwoRegistries:
+        """Return the connections of a task between registries."""
+        connections = TwoRegistries(self.params, sources, destinations, self._listeners(), budget=self.budget)
+        self._connections = connections
+        return connections
+
+    def _listeners(self) -> Listeners:
+        return Listeners(self.add_secret, self.warn, self.log)
+
+    def client(self, image: Reference, *actions: str) -> RegistryClient:
+        """Return the client for the repository of ``image``; in check mode it asks for no more than reading."""
+        wanted = ("pull",) if self.check_mode or not actions else actions
+        return self.connect(image).client(image, *wanted)
+
+    def changes(self, before: Map, after: Map, header: str = "") -> bool:
+        """Note ``changed`` and the diff of two states; return whether to carry the change out (not in check mode)."""
+        self._planned = (before, after, header)
+        shown = [{key: _plain(value) for key, value in state.items()} for state in (before, after)]
+        self.result["changed"] = shown[0] != shown[1]
+        if self.diff_mode:
+            self.result["diff"] = {"before": shown[0], "after": shown[1], "before_header": header, "after_header": header}
+        return bool(self.result["changed"]) and not self.check_mode
+
+    def warn(self, text: str) -> None:
+        """Give a warning, scrubbed."""
+        self._front.on_warning(self._scrubber.shown(text))
+
+    def log(self, text: str) -> None:
+        """Write a line to the journal of the host, scrubbed."""
+        self._front.on_log(self._scrubber.shown(text))
+
+    def add_secret(self, secret: str) -> None:
+        """Mask ``secret``, learnt while the task runs, in all that leaves."""
+        self._scrubber.add(secret)
+        self._front.on_secret(secret)
+
+    @property
+    def tmpdir(self) -> str:
+        """A folder for temporary files, which only the user of the task can enter."""
+        with self._lock:
+            if self._tmpdir is None:
+                self._tmpdir = self._front.make_tmpdir()
+            return self._tmpdir
+
+
+def _plain(value: t.Any) -> t.Any:
+    return str(value) if isinstance(value, Digest) else value
