@@ -83,7 +83,7 @@ from ..module_utils._core.secrets import register_secret
 from ..module_utils._http.auth_config import auth_config_secrets
 from ..module_utils._oci.platform import Platform
 from ..module_utils._oci.reference import Reference
-from ..module_utils._registry.connection import ConnectionOptions, Connections, Listeners
+from ..module_utils._registry.connections import ConnectionOptions, Connections, Listeners
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 _VARIABLES = "ocitools_registry_"

@@ -13,7 +13,7 @@ import typing as t
 from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..module_utils._http.connections import HAS_REQUESTS
+from ..module_utils._http.sockets import HAS_REQUESTS
 
 if t.TYPE_CHECKING:
     from ansible.plugins.action import ActionBase

@@ -111,7 +111,7 @@ def _carry_out(order: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def main() -> None:
     """Carry out orders until there are no more."""
-    harness.plugin("module_utils._registry.connection")
+    harness.plugin("module_utils._registry.connections")
     _stay_at_home()
     for name in json.loads(sys.stdin.readline()):
         harness.plugin(f"modules.{name}")

@@ -23,7 +23,7 @@ PICTURE = CHECKOUT / "docs" / "docsite" / "rst" / "images" / "overview.svg"
 _LEFT, _MIDDLE, _RIGHT, _END = 16, 166, 664, 814  # edges of the columns: filters and tests, modules, lookup
 _OUTSIDE, _WIDTH = 908, 1076
 _LINE, _CHARACTER, _PADDING, _GAP = 18, 7.3, 12, 8
-_DOOR = "connections"  # the only file that opens connections
+_DOOR = "sockets"  # the only file that opens connections
 
 _DESCRIPTION = (
     "Roles stand on modules. Modules, the lookup, filters and tests stand on layers of shared code; one of these layers alone talks to "

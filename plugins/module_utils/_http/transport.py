@@ -15,12 +15,12 @@ from urllib.parse import unquote
 from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.scrub import clean
-from . import connections
+from . import sockets
+from .address_guard import AddressGuard
 from .coding import GzipBody, find_coding
 from .headers import parse_count
 from .origin import Origin, Target, Trust, resolve
 from .proxies import PROXY_WANTS_CREDENTIALS, describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
-from .reach import Reach
 from .tls import TlsOptions
 
 MAX_ERROR_BODY = 64 * 1024
@@ -70,7 +70,7 @@ class Answer:
     def _read_raw(self, amount: int) -> bytes:
         try:
             block: bytes = self._response.raw.read(amount, decode_content=False)
-        except connections.transport_errors(reading=True) as error:
+        except sockets.transport_errors(reading=True) as error:
             raise describe_failure(error, self.target.origin, self.proxy) from None
         self._count += len(block)
         if not block and self.length is not None and self._count < self.length and self.method != "HEAD":
@@ -141,7 +141,7 @@ class Transport:
         self.budget = budget or Budget()
         self.timeout = timeout
         self._on_secret = on_secret
-        self._reach = Reach(trust)
+        self._guard = AddressGuard(trust)
         self._tls = tls
         # A stream between two repositories of one registry holds two connections for each worker.
         self._connections = 2 * connections
@@ -166,14 +166,14 @@ class Transport:
         encrypted = "https" in (target.origin.scheme, (proxy or "").partition(":")[0].lower())
         standing = self.trust.standing(target.origin, token_server)
         if proxy and standing == "stranger":
-            self._reach.check_spelling(target.origin)
+            self._guard.check_spelling(target.origin)
         adapter = self._adapter(standing, encrypted)
         try:
             with self._reads if token_server or method in ("GET", "HEAD") else self._writes:
-                response = connections.send(adapter, method, target.url, sent, body, self.timeout, proxy)
+                response = sockets.send(adapter, method, target.url, sent, body, self.timeout, proxy)
         except RegistryError:
             raise
-        except connections.transport_errors() as error:
+        except sockets.transport_errors() as error:
             raise describe_failure(error, target.origin, proxy_name(proxy)) from None
         if response.status_code == PROXY_WANTS_CREDENTIALS:
             response.close()
@@ -185,9 +185,9 @@ class Transport:
             if (standing, encrypted) not in self._adapters:
                 host = None if standing == "stranger" else self.trust.registry.authority
                 context = self._tls.context(host, os.environ, client=standing == "own", needed=encrypted)
-                addresses = self._reach.strange if standing == "stranger" else self._reach.named
-                route = connections.Route(addresses, self._reach.connected)
-                self._adapters[standing, encrypted] = connections.make_adapter(context, route, _PROXIES, self._connections)
+                addresses = self._guard.strange if standing == "stranger" else self._guard.named
+                route = sockets.Route(addresses, self._guard.connected)
+                self._adapters[standing, encrypted] = sockets.make_adapter(context, route, _PROXIES, self._connections)
             return self._adapters[standing, encrypted]
 
     def _learn_proxy_secret(self, proxy: str) -> None:
@@ -200,7 +200,7 @@ class Transport:
     def certificate(self) -> bytes | None:
         """The registry's TLS certificate in DER, verified or not; None before the first request and without TLS."""
         registry = self.trust.registry
-        certificates: connections.Certificates = self._adapter("own", registry.scheme == "https").certificates
+        certificates: sockets.Certificates = self._adapter("own", registry.scheme == "https").certificates
         return certificates.get((registry.host.strip("[]"), registry.port))
 
     def close(self) -> None:
@@ -251,7 +251,7 @@ def _describe_proxy(error: Exception, host: str, port: int) -> RegistryError:
     return _describe_certificate(causes, proxy) or describe_proxy(causes, proxy)
 
 
-_PROXIES = connections.Route(resolve, failed=_describe_proxy)
+_PROXIES = sockets.Route(resolve, failed=_describe_proxy)
 
 
 def _describe_certificate(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:

@@ -17,10 +17,10 @@ from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .archive import Archive
 from .disk import NewFile, default_mode
+from .existing_content import ExistingContent
 from .files import LocalFile, unreadable
-from .held import Held
 from .oci_layout import INDEX, MARKER, blob_path
-from .place import Found, Place, find, is_own_place
+from .open_path import Found, Place, find, is_own_place
 from .tar_writer import end_of, header, padded
 
 INCOMPLETE = "incomplete"
@@ -108,43 +108,43 @@ class OciArchiveWriter:
     def __init__(self, path: str, private: bool, dress: Dress) -> None:
         self.path = path
         self._place = ArchivePlace(path, private, dress)
-        self._held = Held(None, {}, ())
+        self._existing = ExistingContent(None, {}, ())
         self._file: NewFile | None = None
         self._offsets: dict[Digest, int] = {}
         try:
-            self._held = self._read()
+            self._existing = self._read()
         except BaseException:
             self.close()
             raise
 
-    def _read(self) -> Held:
+    def _read(self) -> ExistingContent:
         archive = self._place.open()
         if archive is not None:
             try:
-                return Held.read(archive)
+                return ExistingContent.read(archive)
             except RegistryError:
                 archive.close()
-        return self._held
+        return self._existing
 
     def find(self, name: ImageName, digest: Digest | None) -> Manifest | None:
         """Return the manifest or index that is there under ``name``, and with ``digest`` where it is given; None where there is none."""
-        root = self._held.find(name)
-        return self._held.manifest(root) if root and digest in (None, root.digest) else None
+        root = self._existing.find(name)
+        return self._existing.manifest(root) if root and digest in (None, root.digest) else None
 
     def manifest(self, descriptor: Descriptor) -> Manifest | None:
         """Return a manifest that is there."""
-        return self._held.manifest(descriptor)
+        return self._existing.manifest(descriptor)
 
     def gap(self, content: ImageContent, workers: int) -> Gap:
         """Return what of ``content`` is missing: nothing, or everything."""
-        current = self._held.find(content.name)
-        digest = current.digest if current else self._held.roots[0].digest if self._held.roots else None
+        current = self._existing.find(content.name)
+        digest = current.digest if current else self._existing.roots[0].digest if self._existing.roots else None
         if digest != content.root.digest:
             fault = ""
-        elif current is None or len(self._held.roots) > 1:
+        elif current is None or len(self._existing.roots) > 1:
             fault = RENAMED
         else:
-            fault = INCOMPLETE if any(self._held.lacks(content, workers)) else ""
+            fault = INCOMPLETE if any(self._existing.lacks(content, workers)) else ""
         states = self._place.states(content.root.digest, digest, fault)
         whole = digest == content.root.digest and not fault
         return Gap(*states, () if whole else content.manifests, () if whole else content.blobs)
@@ -198,7 +198,7 @@ class OciArchiveWriter:
             if self._file is not None:
                 self._file.close()
         finally:
-            self._held.close()
+            self._existing.close()
             self._place.close()
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .disk import disk_errors
-from .place import Found
+from .open_path import Found
 
 State = dict[str, t.Any]
 

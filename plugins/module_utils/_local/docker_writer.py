@@ -21,7 +21,7 @@ from .compression import HEAVY, Allowance, Decoder, detect
 from .disk import NewFile
 from .docker_archive import DockerArchive, read_diff_ids
 from .files import SAVED_IMAGES, FileRange, LocalFile, MemoryFile, read_all
-from .place import Found
+from .open_path import Found
 from .tar import RECORD, is_header
 from .tar_writer import end_of, header, padded
 

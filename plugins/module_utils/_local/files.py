@@ -17,7 +17,7 @@ from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .._oci.image_source import BlobStream
-from .inside import open_inside
+from .layout_links import open_inside
 
 # A fifo must not block, a terminal must not become ours; what was opened is looked at before it is read.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -17,10 +17,10 @@ from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .disk import Folder, NewFile, default_mode, is_temporary
+from .existing_content import ExistingContent
 from .files import Directory, MemoryFile
-from .held import Held
 from .oci_layout import INDEX, MARKER, check_version
-from .place import Found, Place, find, others_write
+from .open_path import Found, Place, find, others_write
 
 _LABEL = "layout"
 _BLOBS = "blobs"
@@ -40,11 +40,11 @@ class LayoutWriter:
         self._append = append
         self._modes = (0o600, 0o700) if private else (default_mode(), 0o777)
         self._algorithms: dict[str, Folder] = {}
-        self._held = Held(None, {}, ())
+        self._existing = ExistingContent(None, {}, ())
         self._folder: Folder | None = None
         try:
             self._folder = self._open()
-            self._held = self._read()
+            self._existing = self._read()
         except BaseException:
             self.close()
             raise
@@ -55,9 +55,9 @@ class LayoutWriter:
             raise RegistryError(f"{self.path} is a file: a layout is a folder, choose another path.", "local_io")
         return self._place.folder.child(self._place.name)
 
-    def _read(self) -> Held:
+    def _read(self) -> ExistingContent:
         if self._folder is None:
-            return self._held
+            return self._existing
         names = [name for name in self._folder.names() if not is_temporary(name, _LABEL)]
         if names and MARKER not in names:
             raise RegistryError(
@@ -70,13 +70,13 @@ class LayoutWriter:
             if MARKER in names:
                 check_version(store)
             # Without an index.json the first pull to this layout was cut off.
-            held = self._read_index(store) if INDEX in names else None
+            existing = self._read_index(store) if INDEX in names else None
             on_failure.pop_all()
-        return held or Held(store, {}, ())
+        return existing or ExistingContent(store, {}, ())
 
-    def _read_index(self, store: Directory) -> Held | None:
+    def _read_index(self, store: Directory) -> ExistingContent | None:
         try:
-            return Held.read(store)
+            return ExistingContent.read(store)
         except RegistryError:
             if self._append:
                 raise
@@ -86,23 +86,23 @@ class LayoutWriter:
 
     def find(self, name: ImageName, digest: Digest | None) -> Manifest | None:
         """Return the manifest or index that is there under ``name`` or with ``digest``, None where there is none."""
-        root = self._held.find_digest(digest) if digest else self._held.find(name)
-        return self._held.manifest(root) if root else None
+        root = self._existing.find_digest(digest) if digest else self._existing.find(name)
+        return self._existing.manifest(root) if root else None
 
     def manifest(self, descriptor: Descriptor) -> Manifest | None:
         """Return a manifest that is there."""
-        return self._held.manifest(descriptor)
+        return self._existing.manifest(descriptor)
 
     def gap(self, content: ImageContent, workers: int) -> Gap:
         """Return what of ``content`` is missing."""
-        manifests, blobs = self._held.lacks(content, workers)
-        current = self._held.find(content.name)
+        manifests, blobs = self._existing.lacks(content, workers)
+        current = self._existing.find(content.name)
         state: str | None = str(current.digest) if current else None
         if current and current.digest == content.root.digest and (manifests or blobs):
             state = f"{state} (incomplete)"
         before: dict[str, t.Any] = {self.path: state}
         if not self._append:
-            for root in self._held.roots:
+            for root in self._existing.roots:
                 if root is not current:
                     before[f"{self.path} {_label(root)}"] = str(root.digest)
         after = {self.path: str(content.root.digest)}
@@ -179,8 +179,8 @@ class LayoutWriter:
         """Return the new index.json; with append it is that of this moment, to which another task may have added."""
         if not self._append:
             return layout_index([content.entry()])
-        with contextlib.closing(self._read()) as held:
-            return layout_index(held.entries_with(content.name, content.entry()), held.document)
+        with contextlib.closing(self._read()) as existing:
+            return layout_index(existing.entries_with(content.name, content.entry()), existing.document)
 
     @property
     def surroundings(self) -> Found:
@@ -207,7 +207,7 @@ class LayoutWriter:
         for folder in self._algorithms.values():
             folder.close()
         self._place.close()
-        self._held.close()
+        self._existing.close()
         if self._folder is not None:
             self._folder.close()
 

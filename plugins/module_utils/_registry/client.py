@@ -18,9 +18,10 @@ from .._oci.platform import Platform
 from .._oci.reference import Digest, check_repository, check_tag, check_tags, is_digest
 from .._oci.subset import check_platforms, image_config
 from .api import RepositoryApi
-from .deletion import delete_digest, delete_tag
+from .capabilities import Capabilities
 from .download import RegistryImage
 from .listing import OnUnusable, iter_repositories, iter_tags, keep_names
+from .tag_deletion import delete_digest, delete_tag
 from .tagging import TagMap, find_digest, find_digests, find_states, write_tags
 from .transfer import (
     Execution,
@@ -30,7 +31,6 @@ from .transfer import (
     plan_push,
     predict,
 )
-from .ways import Ways
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
@@ -41,7 +41,7 @@ class Connection:
     """One registry as all its clients share it: requests, what was learnt of it, and how much to do at a time."""
 
     exchange: Exchange
-    ways: Ways
+    capabilities: Capabilities
     options: TransferOptions
 
 
@@ -228,7 +228,7 @@ class RegistryClient:
 
     def execute_push(self, plan: PushPlan, source: ImageSource, written: set[str] | None = None) -> Transferred:
         """Carry out ``plan``; the tags are added to ``written`` as soon as they are."""
-        return Execution(self._acting("push"), source, self.connection.ways, self.connection.options).run(plan, written)
+        return Execution(self._acting("push"), source, self.connection.capabilities, self.connection.options).run(plan, written)
 
     def push_image(self, tag: str, source: ImageSource, *more_tags: str, existing: str = "overwrite") -> Transferred:
         """Push an image or index from any source to ``tag`` and ``more_tags``; nothing is sent that is there."""

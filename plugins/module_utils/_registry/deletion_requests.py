@@ -27,7 +27,7 @@ class StillThere(RegistryError):
 
 
 @dataclass
-class DeletionWays:
+class DeletionState:
     """What a registry has shown while tags of a repository were deleted, so that it is asked once: ``by_tag`` until it refuses that.
 
     ``writing`` is held during a write that goes with the deletion of a digest: distribution 2.8 walks through all tags then, and stops
@@ -54,17 +54,17 @@ def ask_to_delete(api: RepositoryApi, identifier: str, shown: str) -> RegistryEr
     return api.failure(answer, f"Deleting {shown}", shown)
 
 
-def check_enabled(api: RepositoryApi, shown: str, ways: DeletionWays) -> None:
+def check_enabled(api: RepositoryApi, shown: str, state: DeletionState) -> None:
     """Find out, without touching anything, whether the registry deletes by digest at all."""
-    with ways.writing:
-        if ways.enabled:
+    with state.writing:
+        if state.enabled:
             return
         failure = ask_to_delete(api, str(Digest("sha256", secrets.token_hex(32))), shown)
         if failure is not None and not isinstance(failure, NotFound):
             failure = no_deletion(failure, api.exchange.registry)
             failure.message += " Nothing was changed."
             raise failure
-        ways.enabled = True
+        state.enabled = True
 
 
 def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:

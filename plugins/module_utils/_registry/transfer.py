@@ -15,11 +15,11 @@ from .._oci.image_source import ImageSource, drain
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, is_digest
 from .api import RepositoryApi
+from .blob_upload import BlobUpload
+from .capabilities import Capabilities
 from .download import walk
 from .referrers import add_referrer
 from .tagging import TagMap, align, apply_policy, find_states, write_tags
-from .upload import Upload
-from .ways import Ways
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,10 @@ def predict(
 class Execution:
     """Carries out a plan against one repository."""
 
-    def __init__(self, api: RepositoryApi, source: ImageSource, ways: Ways, options: TransferOptions) -> None:
+    def __init__(self, api: RepositoryApi, source: ImageSource, capabilities: Capabilities, options: TransferOptions) -> None:
         self._api = api
         self._source = source
-        self._ways = ways
+        self._capabilities = capabilities
         self._options = options
         self._written: set[str] = set()
 
@@ -205,28 +205,30 @@ class Execution:
 
         # The largest first: what comes last is done by one thread, while the others have nothing left to do.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
-        ways = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
+        capabilities = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
         for blob in blobs:
-            result.add(ways[blob.digest], blob)
+            result.add(capabilities[blob.digest], blob)
         for level in _levels(plan.missing):
             fan_out(self._store, level, self._options.workers)
         self._write_root(plan)
 
     def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
-        own, homes = self._api.repository, self._ways.homes
-        with homes.visit(blob.digest) as home:
+        own, locations = self._api.repository, self._capabilities.locations
+        with locations.visit(blob.digest) as home:
             if home == own and trust_mounts:
                 return "existing"
             with self._options.slots:
                 how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts)
-            homes.settle(blob.digest, own)
+            locations.settle(blob.digest, own)
         self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
         return how
 
     def _bring(self, blob: Descriptor, cancellation: Cancellation, home: str | None, trust_mounts: bool) -> str:
         own = self._api.repository
-        mount_from = (home, own) if home and not self._ways.ignores_mount else self._options.mount_from or (own,)
-        upload = Upload(self._api, blob, self._source.open_blob, self._ways, cancellation, self._options.retries, self._options.chunk_size)
+        mount_from = (home, own) if home and not self._capabilities.ignores_mount else self._options.mount_from or (own,)
+        upload = BlobUpload(
+            self._api, blob, self._source.open_blob, self._capabilities, cancellation, self._options.retries, self._options.chunk_size
+        )
         if not trust_mounts:
             mount_from = tuple(repository for repository in mount_from if repository != own)
             if self._api.has_blob(blob):
@@ -250,7 +252,7 @@ class Execution:
         stored = self._api.put_manifest(str(manifest.digest), manifest)
         self._written.add(str(manifest.digest))
         if manifest.subject is not None and not stored.knows_subject:
-            with self._ways.listing:
+            with self._capabilities.listing:
                 add_referrer(self._api, manifest)
 
 

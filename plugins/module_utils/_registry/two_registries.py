@@ -12,7 +12,7 @@ from .._core.errors import RegistryError
 from .._http.credentials import LOGIN_OPTIONS, explicit, refuse_empty
 from .._oci.reference import Reference, split_base
 from .client import RegistryClient
-from .connection import ConnectionOptions, Connections, Listeners
+from .connections import ConnectionOptions, Connections, Listeners
 
 SIDES = ("src", "dest")
 _CERTIFICATE = ("client_cert", "client_key")

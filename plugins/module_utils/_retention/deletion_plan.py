@@ -13,12 +13,12 @@ from .._oci.digest_tags import digest_key, owner_key
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
-from .._registry.deletion import TookMore, check_replaceable, unpadded
-from .._registry.deletion_requests import DeletionWays
-from .contents import ContentReader
-from .deletions import Deletions, delete_planned, delete_with_tags
+from .._registry.deletion_requests import DeletionState
+from .._registry.tag_deletion import TookMore, check_replaceable, unpadded
+from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
+from .dependencies import below
 from .ghosts import among_ghosts, check_unlisted, list_all, repair_ghost
-from .needs import below
+from .manifest_reader import ContentReader
 
 Result = dict[str, t.Any]
 
@@ -163,10 +163,10 @@ class Deletion:
     def __init__(self, client: RegistryClient, plan: DeletionPlan) -> None:
         self._client = client
         self._plan = plan
-        self._ways = DeletionWays()
+        self._state = DeletionState()
         self._listed = plan.listed
         self._checked: set[Digest] = set()
-        self._deletions = Deletions(client, self._check_others)
+        self._deletions = DeletionBatch(client, self._check_others)
 
     def run(self) -> None:
         """Delete what the plan says."""
@@ -179,7 +179,7 @@ class Deletion:
             if self._listed is None and (len(names) > 1 or plan.method != "substitute"):
                 self._listed = _list_for(self._client)
             self._deletions.run(names, self._delete_tag)
-            if self._checked < set(self._ways.collected):
+            if self._checked < set(self._state.collected):
                 self._check_others()
         self._repair()
         self._deletions.raise_failures(len(names) + len(plan.ghosts))
@@ -188,11 +188,11 @@ class Deletion:
         plan = self._plan
         # Where only a substitute is deleted, and the manifest is gone with it, no other tag was on it.
         watched = self._listed is not None or plan.method == "substitute"
-        return delete_planned(self._client, tag, plan.found[tag], plan.method, self._ways, plan.read, watched=watched)
+        return delete_planned(self._client, tag, plan.found[tag], plan.method, self._state, plan.read, watched=watched)
 
     def _check_others(self) -> None:
         """See whether other tags have gone with those that were deleted, or with a manifest that the registry took along."""
-        collected = dict(self._ways.collected)
+        collected = dict(self._state.collected)
         if self._listed is None or self._plan.method == "digest" or not (collected or len(self._plan.found) > 1):
             return
         listed = list_all(self._client)
@@ -214,26 +214,26 @@ class Deletion:
     def _put_back(self) -> str:
         """Put back the manifests that the registry took along; return a sentence on how it ended."""
         told = ""
-        for digest, manifest in list(self._ways.collected.items()):
+        for digest, manifest in list(self._state.collected.items()):
             try:
                 self._client.api.put_manifest(str(digest), manifest)
             except RegistryError as error:
                 told += f" The manifest {digest} went too and could not be put back: {error.message}"
             else:
                 told += f" The manifest {digest} went too and was put back."
-                del self._ways.collected[digest]
+                del self._state.collected[digest]
         return told
 
     def _delete_digest(self, name: str) -> str:
         tags = [tag for tag, digest in {**self._plan.found, **self._plan.also}.items() if str(digest) == name]
-        return delete_with_tags(self._client, Digest.parse(name), tags, self._ways)
+        return delete_with_tags(self._client, Digest.parse(name), tags, self._state)
 
     def _repair(self) -> None:
         """Repair the ghosts that were asked for, and those that this deletion has left."""
         ghosts = list(self._plan.ghosts)
-        if self._ways.doubtful:
+        if self._state.doubtful:
             ghosts += among_ghosts(self._client, [*self._plan.found, *self._plan.also], list_all(self._client))
-        self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._ways))
+        self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._state))
         check_unlisted(self._client, [tag for tag in ghosts if tag not in self._deletions.failures])
 
     def gone(self) -> set[str]:
@@ -256,7 +256,7 @@ class Deletion:
             "deleted_tags": list(deleted),
             "absent_tags": [*plan.absent, *gone],
             "also_deleted_tags": also,
-            "also_deleted_manifests": sorted(map(str, self._ways.collected)),
+            "also_deleted_manifests": sorted(map(str, self._state.collected)),
             "digests": {tag: str(plan.found[tag]) if tag in plan.found else None for tag in deleted},
             "methods": deleted,
             "failed_tags": self._deletions.failed(),

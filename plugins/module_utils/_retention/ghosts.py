@@ -11,9 +11,9 @@ import typing as t
 from .._core.errors import NotFound, RegistryError
 from .._oci.manifest import OCI_INDEX, Manifest
 from .._registry.client import RegistryClient
-from .._registry.deletion import gone_by, padded
 from .._registry.deletion_refusal import no_deletion
-from .._registry.deletion_requests import DeletionWays, ask_to_delete, check_enabled, find_readable, wait_until
+from .._registry.deletion_requests import DeletionState, ask_to_delete, check_enabled, find_readable, wait_until
+from .._registry.tag_deletion import gone_by, padded
 from .._registry.tagging import find_digest, write_tags
 
 _EMPTY = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}, separators=(",", ":")).encode("ascii")
@@ -33,16 +33,16 @@ def among_ghosts(client: RegistryClient, tags: t.Iterable[str], listed: t.Contai
     return [tag for tag, digest in zip(suspects, client.fan_out(client.find_digest, suspects)) if digest is None]
 
 
-def repair_ghost(client: RegistryClient, tag: str, ways: DeletionWays) -> str:
+def repair_ghost(client: RegistryClient, tag: str, state: DeletionState) -> str:
     """Give a ghost a manifest, the smallest there is and of its own digest, and delete that; return the method.
 
     Errors: ``conflict`` where somebody has set the tag meanwhile.
     """
     api = client.api
     shown = api.display(tag)
-    check_enabled(api, shown, ways)
+    check_enabled(api, shown, state)
     stand_in = padded(Manifest.parse(_EMPTY, OCI_INDEX))
-    with ways.writing:
+    with state.writing:
         current = find_digest(api, tag)
         if current is not None:
             raise RegistryError(

@@ -12,9 +12,9 @@ from .._core.errors import NotFound, RegistryError
 from .._oci.digest_tags import owner_key
 from .._oci.reference import Digest, is_digest
 from .._registry.client import RegistryClient
-from .._registry.deletion import check_unmoved
-from .._registry.deletion_requests import DeletionWays
-from .deletions import Deletions, delete_planned, delete_with_tags
+from .._registry.deletion_requests import DeletionState
+from .._registry.tag_deletion import check_unmoved
+from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
 from .ghosts import check_unlisted, list_all, repair_ghost
 from .prune_plan import Entry, PrunePlan
 from .prune_watch import LostTag, Watch
@@ -30,7 +30,7 @@ class Pruning:
         self._client = client
         self._plan = plan
         self._method = "auto" if method == "digest" else method
-        self._ways = DeletionWays()
+        self._state = DeletionState()
         tagged = {entry.tag: entry.descriptor for entry in plan.entries if entry.descriptor}
         self._doomed = {entry.tag: tagged[entry.tag].digest for entry in plan.doomed if entry.tag in tagged}
         self._ghosts = [entry.tag for entry in plan.doomed if entry.tag not in tagged]
@@ -38,7 +38,7 @@ class Pruning:
         self._staying = _by_digest({entry.tag: tagged[entry.tag].digest for entry in plan.entries if entry.keep})
         self._going = _by_digest(self._doomed)
         self._watch = Watch(client, {tag: descriptor.digest for tag, descriptor in tagged.items()}, self._doomed, plan.contents)
-        self._deletions = Deletions(client)
+        self._deletions = DeletionBatch(client)
 
     def run(self) -> None:
         """Delete what the plan says; what belongs to an image by its name goes after it. Afterwards the state decides, not the answers."""
@@ -76,10 +76,10 @@ class Pruning:
         if is_digest(name):
             return self._delete_digest(Digest.parse(name))
         if name in self._ghosts:
-            return repair_ghost(self._client, name, self._ways)
+            return repair_ghost(self._client, name, self._state)
         digest = self._doomed[name]
         spare = self._is_spare(digest)
-        return delete_planned(self._client, name, digest, self._method, self._ways, None, self._staying.get(digest, ()), spare)
+        return delete_planned(self._client, name, digest, self._method, self._state, None, self._staying.get(digest, ()), spare)
 
     def _is_spare(self, digest: Digest) -> bool:
         """Tell whether nothing that stays needs a manifest."""
@@ -97,7 +97,7 @@ class Pruning:
             check_unmoved(client.api.display(moved[0]), digest, self._watch.moved[moved[0]])
         for tag in tags:
             self._delete_emptied(tag, digest)
-        return delete_with_tags(client, digest, tags, self._ways, self._watch.see_deleted)
+        return delete_with_tags(client, digest, tags, self._state, self._watch.see_deleted)
 
     def _settle(self) -> None:
         """See what the tags are on after all: put back what was lost, delete again what is there, and repair ghosts."""
@@ -116,7 +116,7 @@ class Pruning:
         again = [tag for tag in left if states[tag] == self._doomed[tag]]
         self._deletions.run(again, self._delete_again)
         ghosts = [tag for tag in left if states[tag] is None]
-        self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._ways))
+        self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._state))
         check_unlisted(self._client, [*ghosts, *(tag for tag in self._ghosts if tag in gone)])
         self._deletions.raise_failures(len(self._plan.doomed))
 
@@ -127,7 +127,7 @@ class Pruning:
     def _delete_again(self, tag: str) -> str:
         digest = self._doomed[tag]
         return delete_planned(
-            self._client, tag, digest, self._method, self._ways, None, self._staying.get(digest, ()), self._is_spare(digest)
+            self._client, tag, digest, self._method, self._state, None, self._staying.get(digest, ()), self._is_spare(digest)
         )
 
     def _delete_emptied(self, tag: str, planned: Digest) -> None:
@@ -139,7 +139,7 @@ class Pruning:
         except NotFound:
             return
         if manifest.digest != planned and manifest.is_index and set(manifest.children) <= set(before.children):
-            delete_planned(self._client, tag, manifest.digest, self._method, self._ways, manifest, spare=True)
+            delete_planned(self._client, tag, manifest.digest, self._method, self._state, manifest, spare=True)
 
     def gone(self) -> set[str]:
         """Return the tags that went by what was done here, and not by others."""

@@ -15,10 +15,10 @@ from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_by_api
-from .contents import ContentReader
+from .dependencies import Contents, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
-from .needs import Contents, Reached, Settlement, settle
-from .retention import Dates, Policy
+from .manifest_reader import ContentReader
+from .policy import Dates, Policy
 
 Result = dict[str, t.Any]
 

@@ -11,10 +11,10 @@ from .._core.errors import NotFound, RegistryError
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
-from .._registry.deletion import TookMore
-from .contents import ContentReader
+from .._registry.tag_deletion import TookMore
+from .dependencies import Contents, below
 from .ghosts import list_all
-from .needs import Contents, below
+from .manifest_reader import ContentReader
 
 _LARGEST_BATCH = 50
 _FEW_TAGS = 200  # their list is read after each deletion

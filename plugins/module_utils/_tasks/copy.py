@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .copies import copy_images
+from .image_copies import copy_images
 from .options import ArgumentSpec, two_registries_spec
 from .task import Task
 

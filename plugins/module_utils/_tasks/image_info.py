@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._core.errors import NotFound
 from .._oci.platform import Platform
-from .._registry.images import look_at
+from .._registry.image_details import look_at
 from .options import ArgumentSpec
 from .task import Task
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .._oci.reference import split_base
-from .._registry.probe import look_at_registry
+from .._registry.registry_check import look_at_registry
 from .options import ArgumentSpec
 from .task import Task
 

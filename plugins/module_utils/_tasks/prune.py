@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 
 from .._core.errors import RegistryError
 from .._oci.reference import Reference
+from .._retention.policy import Policy
 from .._retention.prune import Pruning
 from .._retention.prune_plan import PrunePlan, plan_prune
-from .._retention.retention import Policy
 from .options import ArgumentSpec
 from .task import Task
 

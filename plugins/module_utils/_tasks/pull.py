@@ -10,7 +10,7 @@ import typing as t
 from .._local.attributes import Attributes
 from .._oci.platform import Platform
 from .._oci.reference import Reference
-from .._registry.pull import (
+from .._registry.image_pull import (
     DOCKER_ARCHIVE,
     FORMATS,
     LAYOUT,

@@ -10,8 +10,8 @@ import time
 from .._core.errors import RegistryError
 from .._oci.platform import Platform
 from .._oci.reference import Reference, check_repository, check_tags
+from .image_push import push
 from .options import ArgumentSpec
-from .pushing import push
 from .task import Task
 
 OPTIONS: ArgumentSpec = {

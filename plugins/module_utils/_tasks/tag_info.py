@@ -10,7 +10,7 @@ from .._core.patterns import Selection, check_limit
 from .._oci.digest_tags import owner_key
 from .._oci.reference import Reference
 from .._oci.versions import sort_by_version, weigh_keys
-from .._registry.images import look_at
+from .._registry.image_details import look_at
 from .options import ArgumentSpec
 from .task import Task
 

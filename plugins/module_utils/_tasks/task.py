@@ -15,7 +15,7 @@ from .._core.scrub import Scrubber
 from .._local.attributes import Attributes, FileOptions
 from .._oci.reference import Digest, Reference
 from .._registry.client import RegistryClient
-from .._registry.connection import ConnectionOptions, Connections, Listeners
+from .._registry.connections import ConnectionOptions, Connections, Listeners
 from .._registry.two_registries import TwoRegistries
 
 Map = t.Mapping[str, t.Any]

@@ -31,15 +31,15 @@ LAYERS = {
         "Images on this host: layouts and archives, read and written",
         ("_core", "_oci"),
         (
-            "inside files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source "
-            "held disk place attributes layout_writer tar_writer archive_writer docker_writer"
+            "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source "
+            "existing_content disk open_path attributes layout_writer tar_writer archive_writer docker_writer"
         ),
     ),
     "_http": Layer(
         "Requests: trusted, authorized, redirected, retried",
         ("_core", "_oci"),
         (
-            "challenge headers certificate credential_helper credentials auth_config keychain origin reach proxies tls connections "
+            "challenge headers certificate credential_helper credentials auth_config keychain origin address_guard proxies tls sockets "
             "coding transport answers retry token_server auth exchange"
         ),
     ),
@@ -47,18 +47,18 @@ LAYERS = {
         "One registry: endpoints, transfers, deletion, clients",
         ("_core", "_oci", "_local", "_http"),
         (
-            "api pages listing referrers download upload_body ways sending upload tagging transfer deletion_refusal deletion_requests "
-            "deletion results client connection two_registries images probe companions copy pull"
+            "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer deletion_refusal deletion_requests "
+            "tag_deletion results client connections two_registries image_details registry_check attached_images image_copy image_pull"
         ),
     ),
     "_retention": Layer(
         "Which tags go, and what must stay with the others",
         ("_core", "_oci", "_registry"),
-        "retention needs contents deletions ghosts deletion_plan prune_plan prune_watch prune",
+        "policy dependencies manifest_reader deletion_batch ghosts deletion_plan prune_plan prune_watch prune",
     ),
     "_tasks": Layer(
         "Tasks: from options to results",
         ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
-        ("options task masking module pushing copies copy image_info info prune pull push repository_info tag tag_delete tag_info "),
+        "options task masking module image_push image_copies copy image_info info prune pull push repository_info tag tag_delete tag_info",
     ),
 }

@@ -13,7 +13,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._core.errors imp
 from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
 from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._registry.connection import ConnectionOptions, Connections
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.connections import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 

@@ -14,7 +14,7 @@ import pytest
 
 from ....plugins.module_utils._http import retry
 from ....plugins.module_utils._registry.client import RegistryClient
-from ....plugins.module_utils._registry.connection import ConnectionOptions, Connections
+from ....plugins.module_utils._registry.connections import ConnectionOptions, Connections
 from ..plugins import harness
 from .auth import Basic, Open, TokenAuth
 from .evil import Evil
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from .tls import Authority
 
 harness.plugin(
-    "module_utils._registry.connection"
+    "module_utils._registry.connections"
 )  # imported once, with all below it, and not again in each process that a test runner forks
 
 MakeRegistry = t.Callable[..., FakeRegistry]

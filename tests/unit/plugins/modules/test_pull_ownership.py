@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._local import place
+from ansible_collections.ocitools.registry.plugins.module_utils._local import open_path
 from ansible_collections.ocitools.registry.plugins.module_utils._tasks.module import RegistryModule
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
@@ -48,7 +48,7 @@ def give_away(monkeypatch: pytest.MonkeyPatch) -> GiveAway:
             for path in paths:
                 os.lchown(path, STRANGER, STRANGER)
         else:
-            monkeypatch.setattr(place, "trusted_users", lambda: frozenset({STRANGER}))
+            monkeypatch.setattr(open_path, "trusted_users", lambda: frozenset({STRANGER}))
 
     return give
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.fanout import Cancellation, Cancelled
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Reference
-from ansible_collections.ocitools.registry.plugins.module_utils._registry.connection import ConnectionOptions, Connections
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.connections import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, digests, put, within
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule

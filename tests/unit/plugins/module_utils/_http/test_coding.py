@@ -55,7 +55,7 @@ def test_the_size_of_a_manifest_is_not_that_of_its_gzip(registry: FakeRegistry, 
 
 
 def test_a_little_gzip_of_very_much_is_refused(registry: FakeRegistry, client: RegistryClient) -> None:
-    registry.on("get_manifest").answer(200, GZIP, gzip.compress(b" " * 100_000_000))
+    registry.on("get_manifest").answer(200, GZIP, gzip.compress(b" " * 100_000_000, mtime=0))
     assert kind_of(lambda: client.get_manifest("1")) == "limit"
 
 
@@ -66,7 +66,9 @@ def test_much_gzip_of_nothing_is_refused(registry: FakeRegistry, client: Registr
     assert kind_of(lambda: client.get_manifest("1")) == "invalid_response"
 
 
-@pytest.mark.parametrize("body", [b"{}", b"", gzip.compress(b"{}") + b"more", gzip.compress(b"{}") * 2, gzip.compress(b"{}")[:-4]])
+@pytest.mark.parametrize(
+    "body", [b"{}", b"", gzip.compress(b"{}", mtime=0) + b"more", gzip.compress(b"{}", mtime=0) * 2, gzip.compress(b"{}", mtime=0)[:-4]]
+)
 def test_what_is_no_gzip_is_refused(registry: FakeRegistry, client: RegistryClient, body: bytes) -> None:
     registry.on("get_manifest", times=None).answer(200, GZIP, body)
     assert kind_of(lambda: client.get_manifest("1")) in ("invalid_response", "network")

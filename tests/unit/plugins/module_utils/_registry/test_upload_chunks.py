@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._registry import sending
+from ansible_collections.ocitools.registry.plugins.module_utils._registry import upload_session
 from ansible_collections.ocitools.registry.tests.unit.plugins.uploads import MIB, MakeRegistry, Push, is_large
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -130,7 +130,7 @@ def test_t54_a_registry_that_always_has_a_little_more_is_not_sent_the_blob_for_e
 
 
 def test_t54_nor_is_the_source_read_for_ever(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_MOST_READS", 4)
+    monkeypatch.setattr(upload_session, "_MOST_READS", 4)
     registry.on("patch_upload", where=is_large, times=None).reset_in_body(MIB + 1)
     push = Push(registry, tmp_path, size=24 * MIB, chunk_size=2 * MIB)
     assert "lost the upload session, or what was sent to it" in push.fail().message

@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.digest_tags import digest_key, owner_digest, owner_key
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
-from ansible_collections.ocitools.registry.plugins.module_utils._retention.needs import Content, settle
-from ansible_collections.ocitools.registry.plugins.module_utils._retention.retention import Policy, parse_created
+from ansible_collections.ocitools.registry.plugins.module_utils._retention.dependencies import Content, settle
+from ansible_collections.ocitools.registry.plugins.module_utils._retention.policy import Policy, parse_created
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 OPTIONS: dict[str, t.Any] = {"include": [], "exclude": [], "protect": [], "keep_last": None, "keep_within": None, "sort": "created"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
-from ansible_collections.ocitools.registry.plugins.module_utils._registry.connection import ConnectionOptions, Connections
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.connections import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.strangers import (

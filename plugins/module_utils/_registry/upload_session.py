@@ -17,8 +17,8 @@ from .._http.transport import Answer
 from .._oci.image_source import BlobStream
 from .._oci.manifest import Descriptor
 from .api import RepositoryApi
-from .upload_body import UploadBody, open_at
-from .ways import Ways
+from .blob_body import BlobBody, open_at
+from .capabilities import Capabilities
 
 DEFAULT_CHUNK = 16 * 1024 * 1024
 SMALLEST_CHUNK = 1024 * 1024
@@ -34,7 +34,7 @@ class _Restart(Exception):
     """The session is lost or spoilt: the upload begins anew."""
 
 
-class Sender:
+class UploadSession:
     """Sends one blob: ``start`` opens a session, ``send`` goes on with it (or a new one) until the blob is there."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Sender:
         api: RepositoryApi,
         descriptor: Descriptor,
         open_blob: t.Callable[[Descriptor], BlobStream],
-        ways: Ways,
+        capabilities: Capabilities,
         cancellation: Cancellation,
         retries: int,
         chunk_size: int = 0,
@@ -50,7 +50,7 @@ class Sender:
         self._api = api
         self._descriptor = descriptor
         self._open_blob = open_blob
-        self._ways = ways
+        self._capabilities = capabilities
         self._cancellation = cancellation
         self._chunk_size = chunk_size
         self._retries = retries
@@ -81,14 +81,14 @@ class Sender:
             self._end(lambda: self._api.upload_target(session))
 
     def _end(self, find_target: t.Callable[[], Target]) -> None:
-        if self._ways.keeps_sessions:
+        if self._capabilities.keeps_sessions:
             return
         try:
             answer = self._api.send_upload("DELETE", find_target())
             answer.finish()
-            self._ways.keeps_sessions = answer.status in (401, 403)
+            self._capabilities.keeps_sessions = answer.status in (401, 403)
         except TokenRefused:
-            self._ways.keeps_sessions = True
+            self._capabilities.keeps_sessions = True
         except RegistryError:
             return
 
@@ -114,11 +114,11 @@ class Sender:
         return self._api.failure(answer, self._action)
 
     def _in_chunks(self) -> bool:
-        forced = self._ways.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
+        forced = self._capabilities.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
         return self._descriptor.size > 0 and (forced or 0 < self._chunk_size < self._descriptor.size)
 
     def _body(self, stream: BlobStream, length: int) -> t.Any:
-        return UploadBody(stream, length, self._cancellation, self._to_send) if length else b""
+        return BlobBody(stream, length, self._cancellation, self._to_send) if length else b""
 
     def _send_whole(self) -> None:
         streams: list[BlobStream] = []
@@ -146,7 +146,7 @@ class Sender:
             answer.finish()
         elif answer.status == 413 and callable(body):
             answer.finish()
-            self._ways.needs_chunks = True
+            self._capabilities.needs_chunks = True
             raise _Restart
         elif answer.status in _SESSION_LOST:
             answer.finish()
@@ -193,7 +193,7 @@ class Sender:
         stream = self._open_blob(self._descriptor)
         try:
             while offset < self._descriptor.size:
-                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self._ways.largest_chunk), least)
+                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self._capabilities.largest_chunk), least)
                 length = min(wanted, self._descriptor.size - offset)
                 answer = self._send_chunk(stream, offset, length)
                 reached = self._after_chunk(answer, offset, length)
@@ -244,7 +244,7 @@ class Sender:
             answer.finish()
             self._follow(answer)
             self._take_restart(answer)
-            self._ways.largest_chunk = max(min(self._ways.largest_chunk, length) // 4, SMALLEST_CHUNK)
+            self._capabilities.largest_chunk = max(min(self._capabilities.largest_chunk, length) // 4, SMALLEST_CHUNK)
             reached = self._resynchronize(offset)
             if reached == offset and length <= SMALLEST_CHUNK:
                 raise _Restart  # it does not take what it asks for
@@ -263,15 +263,15 @@ class Sender:
         Of one that takes but a part of each chunk less is asked for, and hardly any is no progress.
         """
         end = offset + length
-        if self._ways.misstates_range or _reached(answer) in (None, end):
+        if self._capabilities.misstates_range or _reached(answer) in (None, end):
             return end
         reached = self._resynchronize(offset)
         if reached == end:
-            self._ways.misstates_range = True
+            self._capabilities.misstates_range = True
             return reached
         if reached - offset < min(length, SMALLEST_CHUNK):
             self._take_restart(answer)
-        self._ways.largest_chunk = min(self._ways.largest_chunk, max(reached - offset, SMALLEST_CHUNK))
+        self._capabilities.largest_chunk = min(self._capabilities.largest_chunk, max(reached - offset, SMALLEST_CHUNK))
         return reached
 
     def _follow(self, answer: Answer) -> None:

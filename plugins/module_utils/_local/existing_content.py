@@ -17,7 +17,7 @@ from .files import Store
 from .oci_layout import check_version, open_blob, read_index, read_manifest
 
 
-class Held:
+class ExistingContent:
     """The images of a store; ``roots`` are the entries of its index.json, ``document`` is the whole of it."""
 
     def __init__(self, store: Store | None, document: dict[str, t.Any], roots: t.Sequence[Descriptor]) -> None:
@@ -26,7 +26,7 @@ class Held:
         self.roots = tuple(roots)
 
     @classmethod
-    def read(cls, store: Store) -> Held:
+    def read(cls, store: Store) -> ExistingContent:
         """Return what ``store`` holds; ``invalid_source`` where it cannot be understood."""
         check_version(store)
         return cls(store, *read_index(store))

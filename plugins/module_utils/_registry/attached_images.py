@@ -20,7 +20,7 @@ MOST_COMPANIONS = 2000
 
 
 @dataclass(frozen=True)
-class Companion:
+class AttachedImage:
     """What is kept under ``identifier`` (a digest, or a signature's tag); ``subject`` is what lists it as a referrer."""
 
     identifier: str
@@ -43,9 +43,9 @@ class TagLists:
             return self._lists[client.registry]
 
 
-def find_companions(source: RegistryClient, digests: t.Iterable[Digest], lists: TagLists) -> list[Companion]:
+def find_attached(source: RegistryClient, digests: t.Iterable[Digest], lists: TagLists) -> list[AttachedImage]:
     """Return what belongs to ``digests``, and what belongs to that, each after what it belongs to."""
-    found: dict[str, Companion] = {}
+    found: dict[str, AttachedImage] = {}
     pending = list(dict.fromkeys(digests))
     seen = set(pending)
     while pending:
@@ -53,12 +53,12 @@ def find_companions(source: RegistryClient, digests: t.Iterable[Digest], lists: 
         if len(found) + len(wanted) > MOST_COMPANIONS:
             raise RegistryError(f"More than {MOST_COMPANIONS} manifests refer to one image in {source.registry}.", "limit")
         pending = []
-        for companion in source.fan_out(lambda entry: _read(source, *entry), wanted.items()):
-            if companion is None:
+        for attachment in source.fan_out(lambda entry: _read(source, *entry), wanted.items()):
+            if attachment is None:
                 continue
-            found[companion.identifier] = companion
-            root = companion.image.root
-            for digest in [root.digest, *(child.digest for child, _manifest in walk(companion.image, root))]:
+            found[attachment.identifier] = attachment
+            root = attachment.image.root
+            for digest in [root.digest, *(child.digest for child, _manifest in walk(attachment.image, root))]:
                 if digest not in seen:
                     seen.add(digest)
                     pending.append(digest)
@@ -73,26 +73,26 @@ def _names(source: RegistryClient, digests: t.Sequence[Digest], lists: TagLists)
         yield from ((tag, None) for tag in signature_tags(digest, tags))
 
 
-def _read(source: RegistryClient, identifier: str, subject: Digest | None) -> Companion | None:
+def _read(source: RegistryClient, identifier: str, subject: Digest | None) -> AttachedImage | None:
     try:
-        return Companion(identifier, source.get_image(identifier), subject)
+        return AttachedImage(identifier, source.get_image(identifier), subject)
     except NotFound:
         return None  # lists of referrers, and of tags, may name what was deleted
 
 
-def plan_companions(destination: RegistryClient, companions: t.Sequence[Companion], existing: str) -> list[PushPlan]:
+def plan_attached(destination: RegistryClient, attached: t.Sequence[AttachedImage], existing: str) -> list[PushPlan]:
     """Return a plan for each companion; the policy ``existing`` is for signature tags, digests are never in conflict."""
     api = destination.api
-    subjects = list(dict.fromkeys(companion.subject for companion in companions if companion.subject))
+    subjects = list(dict.fromkeys(attachment.subject for attachment in attached if attachment.subject))
     listed = dict(zip(subjects, destination.fan_out(lambda subject: {item.digest for item in list_referrers(api, subject)}, subjects)))
 
-    def plan(companion: Companion) -> PushPlan:
-        root, subject = companion.image.root, companion.subject
-        planned = destination.plan_push(companion.image, [companion.identifier], existing if subject is None else "overwrite")
+    def plan(attachment: AttachedImage) -> PushPlan:
+        root, subject = attachment.image.root, attachment.subject
+        planned = destination.plan_push(attachment.image, [attachment.identifier], existing if subject is None else "overwrite")
         refers = subject is not None and root.subject is not None and root.subject.digest == subject
         if planned.writes or not refers or root.digest in listed[t.cast(Digest, subject)]:
             return planned
         # It is there, but nothing leads to it: a run before may have been cut off.
-        return replace(planned, before={companion.identifier: None})
+        return replace(planned, before={attachment.identifier: None})
 
-    return destination.fan_out(plan, companions)
+    return destination.fan_out(plan, attached)

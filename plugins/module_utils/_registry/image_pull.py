@@ -13,7 +13,7 @@ from .._core.fanout import Cancellation, fan_out
 from .._local.archive_writer import Dress, OciArchiveWriter
 from .._local.docker_writer import DockerArchiveWriter
 from .._local.layout_writer import LayoutWriter
-from .._local.place import Found
+from .._local.open_path import Found
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.image_source import BlobStream, ImageSource
 from .._oci.manifest import Descriptor, Manifest

@@ -13,7 +13,7 @@ from .._core.fanout import Cancellation, fan_out
 from .._oci.host import UNSET
 from .._oci.platform import Platform
 from .._oci.reference import check_tags, parse_expected
-from .._registry.copy import Copied, Copy, CopyOptions, CopyTask, destination_tags
+from .._registry.image_copy import Copied, Copy, CopyOptions, CopyTask, destination_tags
 from .._registry.results import Result
 from .._registry.tagging import TagMap
 from .._registry.two_registries import SIDES, TwoRegistries, parse_sided

@@ -14,7 +14,7 @@ from .._oci.manifest import INDEX_TYPES, Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
 from .client import RegistryClient
-from .connection import Connections
+from .connections import Connections
 from .referrers import list_referrers
 from .results import Result, config_result, manifest_result, printable, referrer_result
 

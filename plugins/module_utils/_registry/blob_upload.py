@@ -14,13 +14,13 @@ from .._http.transport import Answer
 from .._oci.image_source import BlobStream
 from .._oci.manifest import Descriptor
 from .api import RepositoryApi
-from .sending import Sender
-from .ways import Ways
+from .capabilities import Capabilities
+from .upload_session import UploadSession
 
 SMALL = 4 * 1024 * 1024  # a blob under this may go twice to a host that ignores mount; asking first would cost more
 
 
-class Upload:
+class BlobUpload:
     """The upload of one blob to one repository."""
 
     def __init__(
@@ -28,15 +28,15 @@ class Upload:
         api: RepositoryApi,
         descriptor: Descriptor,
         open_blob: t.Callable[[Descriptor], BlobStream],
-        ways: Ways,
+        capabilities: Capabilities,
         cancellation: Cancellation,
         retries: int,
         chunk_size: int = 0,
     ) -> None:
         self._api = api
         self._descriptor = descriptor
-        self._ways = ways
-        self._sender = Sender(api, descriptor, open_blob, ways, cancellation, retries, chunk_size)
+        self._capabilities = capabilities
+        self._session = UploadSession(api, descriptor, open_blob, capabilities, cancellation, retries, chunk_size)
 
     def run(self, mount_from: t.Sequence[str], check: t.Callable[[Descriptor], None] | None = None) -> str:
         """Bring the blob there and return how: ``existing``, ``mounted`` or ``uploaded``.
@@ -45,25 +45,25 @@ class Upload:
         called before the first byte is sent.
         """
         own = self._api.repository
-        if self._ways.ignores_mount and self._api.has_blob(self._descriptor):
+        if self._capabilities.ignores_mount and self._api.has_blob(self._descriptor):
             return "existing"
         session: Answer | None = None
-        for repository in mount_from if not self._ways.ignores_mount else ():
-            if repository in self._ways.unreadable:
+        for repository in mount_from if not self._capabilities.ignores_mount else ():
+            if repository in self._capabilities.unreadable:
                 continue
             session = self._mount(repository, session)
             if session is None:
                 return "existing" if repository == own else "mounted"
         if session is not None and self._is_there_after_all():
-            self._sender.cancel(session)
+            self._session.cancel(session)
             return "existing"
         if check is not None:
             try:
                 check(self._descriptor)
             except RegistryError:
-                self._sender.cancel(session)
+                self._session.cancel(session)
                 raise
-        self._sender.send(session)
+        self._session.send(session)
         return "uploaded"
 
     def _mount(self, repository: str, session: Answer | None) -> Answer | None:
@@ -75,24 +75,24 @@ class Upload:
         except TokenRefused:
             if own:
                 raise
-            self._ways.unreadable.add(repository)
-            return session or self._sender.start()
-        self._sender.cancel(session)
+            self._capabilities.unreadable.add(repository)
+            return session or self._session.start()
+        self._session.cancel(session)
         if answer.status == 201:
             answer.finish()
-            self._ways.mounts = True
+            self._capabilities.mounts = True
             return None
         if 400 <= answer.status < 600 and answer.status != 429:
             answer.finish()  # "not mountable" is no error; but a host that refuses its own blobs has to be asked first
-            self._ways.ignores_mount = self._ways.ignores_mount or (own and not self._ways.mounts)
-            return self._sender.start()
-        return self._sender.opened(answer)
+            self._capabilities.ignores_mount = self._capabilities.ignores_mount or (own and not self._capabilities.mounts)
+            return self._session.start()
+        return self._session.opened(answer)
 
     def _is_there_after_all(self) -> bool:
         """Find out whether this host ignores mount: with a large blob asking is cheaper than sending it again."""
-        if self._ways.mounts or (self._descriptor.size < SMALL and not self._ways.ignores_mount):
+        if self._capabilities.mounts or (self._descriptor.size < SMALL and not self._capabilities.ignores_mount):
             return False
         if not self._api.has_blob(self._descriptor):
             return False
-        self._ways.ignores_mount = True
+        self._capabilities.ignores_mount = True
         return True

@@ -15,15 +15,15 @@ from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .._registry.api import RepositoryApi
 from .._registry.client import RegistryClient
-from .._registry.deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest
 from .._registry.deletion_refusal import NoDeletion
-from .._registry.deletion_requests import DeletionWays, StillThere, ask_to_delete, find_readable
+from .._registry.deletion_requests import DeletionState, StillThere, ask_to_delete, find_readable
+from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest
 
 Delete = t.Callable[[str], str]
 _FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
 
 
-class Deletions:
+class DeletionBatch:
     """Deletes names (tags, or digests) and notes what became of each.
 
     ``done`` has the method that did it, "" for what was gone already. A failure stops the others only where they would fail alike, or
@@ -88,7 +88,7 @@ def delete_planned(
     tag: str,
     planned: Digest,
     method: str,
-    ways: DeletionWays,
+    state: DeletionState,
     manifest: Manifest | None = None,
     siblings: t.Sequence[str] = (),
     spare: bool = False,
@@ -104,14 +104,14 @@ def delete_planned(
         except NotFound:
             return ""
         check_unmoved(client.api.display(tag), planned, manifest.digest)
-    return TagDeletion(client.api, tag, manifest, ways, siblings, spare, watched).run(method)
+    return TagDeletion(client.api, tag, manifest, state, siblings, spare, watched).run(method)
 
 
 def delete_with_tags(
     client: RegistryClient,
     digest: Digest,
     tags: t.Sequence[str],
-    ways: DeletionWays,
+    state: DeletionState,
     on_deleted: OnDeleted = lambda manifest: None,
 ) -> str:
     """Delete a manifest and with it ``tags``, all that are on it; return the method, "" where it is gone already.
@@ -122,7 +122,7 @@ def delete_with_tags(
         manifest = client.get_manifest(str(digest))
     except NotFound:
         return ""
-    delete_digest(client.api, manifest, ways, on_deleted)
+    delete_digest(client.api, manifest, state, on_deleted)
     for tag in tags:
         if find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest):
             raise RegistryError(

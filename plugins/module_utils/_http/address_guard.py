@@ -14,7 +14,7 @@ from .origin import Origin, Resolver, Trust, classify, resolve
 _THIS_MACHINE = frozenset({"localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"})
 
 
-class Reach:
+class AddressGuard:
     """The addresses of the hosts of one registry, and what kind of address each host had when it was first connected to."""
 
     def __init__(self, trust: Trust, lookup: Resolver = resolve) -> None:

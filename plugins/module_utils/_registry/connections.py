@@ -21,9 +21,9 @@ from .._http.tls import TlsOptions
 from .._http.transport import Transport
 from .._oci.host import parse_host
 from .._oci.reference import Reference, split_base
+from .capabilities import Capabilities
 from .client import Connection, RegistryClient
 from .transfer import TransferOptions
-from .ways import Ways
 
 
 def _ignore(_text: str) -> None:
@@ -156,7 +156,7 @@ class Connections:
         finder = self._finder(registry)
         exchange = Exchange(registry, transport, authenticator, finder, options.retries, listeners.on_warning, self._advice(registry))
         transfer = TransferOptions(options.concurrency, options.retries, on_log=listeners.on_log)
-        return Connection(exchange, Ways(), transfer)
+        return Connection(exchange, Capabilities(), transfer)
 
     def _advice(self, registry: str) -> str:
         """Return what to add where a registry wants credentials: that the environment has some for another one."""

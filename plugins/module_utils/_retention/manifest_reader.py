@@ -14,8 +14,8 @@ from .._oci.manifest import CONFIG_TYPES, Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.download import RegistryBlob
-from .needs import NOTHING, Content, Contents
-from .retention import parse_created
+from .dependencies import NOTHING, Content, Contents
+from .policy import parse_created
 
 _DEEPEST = 8
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._oci.digest_tags import digest_key, owner_key
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
-from .retention import Tags, Verdict
+from .policy import Tags, Verdict
 
 _NAMED_WEIGHT = 1000  # bytes of memory for each manifest that is named
 CREATED = "org.opencontainers.image.created"

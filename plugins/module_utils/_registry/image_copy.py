@@ -15,8 +15,8 @@ from .._oci.manifest import Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference, is_digest
 from .._oci.subset import choose_platforms
+from .attached_images import AttachedImage, TagLists, find_attached, plan_attached
 from .client import RegistryClient, pair_clients
-from .companions import Companion, TagLists, find_companions, plan_companions
 from .results import Result, printable, tagging_result, transfer_result
 from .tagging import TagMap, apply_policy
 from .transfer import PushPlan, Transferred
@@ -95,15 +95,15 @@ class CopyTask:
         self._source.fan_out(image.manifest, [child for child in image.root.children if child.is_manifest])
         identifiers = self._copy.tags or (str(image.root.digest),)
         plan = self._destination.plan_push(image, identifiers, self._options.existing, before)
-        companions = self._find_companions(plan)
-        along = plan_companions(self._destination, companions, self._options.existing)
+        attached = self._find_attached(plan)
+        along = plan_attached(self._destination, attached, self._options.existing)
         transferred = self._transfer(plan, image)
-        for companion, companion_plan in zip(companions, along):
+        for attachment, attachment_plan in zip(attached, along):
             if not self._options.check_mode:
-                self._transfer(companion_plan, companion.image)
+                self._transfer(attachment_plan, attachment.image)
         result = transfer_result(self._copy.destination, plan, transferred)
         if self._options.referrers:
-            result["referrers"] = [_companion_result(*pair) for pair in zip(companions, along)]
+            result["referrers"] = [_attached_result(*pair) for pair in zip(attached, along)]
         return self._copied([plan, *along], original.root.digest, result)
 
     def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:
@@ -152,17 +152,17 @@ class CopyTask:
         states = {self._name(tag): digest for tag, digest in before.items()}
         return Copied(states, states, {**result, "src_digest": str(source.digest), "digest_changed": False})
 
-    def _find_companions(self, plan: PushPlan) -> list[Companion]:
+    def _find_attached(self, plan: PushPlan) -> list[AttachedImage]:
         if not self._options.referrers or plan.root.digest not in plan.after.values():
             return []
         digests = [plan.root.digest, *(child.digest for child, _manifest in plan.children)]
-        return find_companions(self._source, digests, self._options.lists)
+        return find_attached(self._source, digests, self._options.lists)
 
 
-def _companion_result(companion: Companion, plan: PushPlan) -> Result:
-    root = companion.image.root
+def _attached_result(attachment: AttachedImage, plan: PushPlan) -> Result:
+    root = attachment.image.root
     return {
-        "name": companion.identifier,
+        "name": attachment.identifier,
         "digest": str(root.digest),
         "media_type": root.media_type,
         "artifact_type": printable(root.artifact_type),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .._oci.reference import Digest
 
 
-class Homes:
+class BlobLocations:
     """Which repository of a registry this process brought a blob to; whoever needs it next waits, and need not send it again."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Homes:
 
 
 @dataclass
-class Ways:
+class Capabilities:
     """What a registry has shown of its ways; shared by all that talk to it in this process."""
 
     mounts: bool = False  # it has answered 201 to a mount
@@ -46,5 +46,5 @@ class Ways:
     keeps_sessions: bool = False  # it does not let this user end an upload
     misstates_range: bool = False  # it had a chunk, and its answer told of more or less
     unreadable: set[str] = field(default_factory=set)  # repositories that no token is given for, so that nothing of theirs can be mounted
-    homes: Homes = field(default_factory=Homes)
+    locations: BlobLocations = field(default_factory=BlobLocations)
     listing: threading.Lock = field(default_factory=threading.Lock)  # held while a list of referrers is read and written anew

@@ -16,7 +16,7 @@ from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .api import RepositoryApi
 from .deletion_refusal import no_deletion, no_tag_deletion
-from .deletion_requests import UNCERTAIN, DeletionWays, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
+from .deletion_requests import UNCERTAIN, DeletionState, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
 from .listing import iter_tags
 from .referrers import remove_referrer
 from .tagging import find_digest, write_tags
@@ -42,7 +42,7 @@ class TagDeletion:
     api: RepositoryApi
     tag: str
     manifest: Manifest
-    ways: DeletionWays = field(default_factory=DeletionWays)
+    state: DeletionState = field(default_factory=DeletionState)
     siblings: t.Sequence[str] = ()
     spare: bool = False
     watched: bool = False
@@ -54,7 +54,7 @@ class TagDeletion:
 
     def run(self, method: str) -> str:
         """Delete the tag by ``tag``, ``substitute`` or ``auto``; return the method that did it."""
-        if method == "tag" or (method == "auto" and self.ways.by_tag):
+        if method == "tag" or (method == "auto" and self.state.by_tag):
             refusal = self._delete(self.tag)
             if refusal is None:
                 with gone_by("tag"):
@@ -64,7 +64,7 @@ class TagDeletion:
             if method == "tag" or refusal.status not in _TAG_REFUSED:
                 raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
             # A denial may be about this tag alone, because an index names its manifest.
-            self.ways.by_tag = refusal.kind == "denied"
+            self.state.by_tag = refusal.kind == "denied"
         self._substitute()
         return "substitute"
 
@@ -78,7 +78,7 @@ class TagDeletion:
                 return failure
         except RegistryError:
             return failure
-        self.ways.doubtful = True
+        self.state.doubtful = True
         return None
 
     def _find_tag(self) -> Digest | None:
@@ -116,7 +116,7 @@ class TagDeletion:
         if kept and not lost:
             return
         if may_collect and not lost:
-            self.ways.collected[digest] = self.manifest
+            self.state.collected[digest] = self.manifest
             return
         taken = [] if kept else [f"the manifest {digest}"]
         taken += [f"the tag {tag}" for tag in lost]
@@ -139,7 +139,7 @@ class TagDeletion:
     def _substitute(self) -> None:
         """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
         check_replaceable(self.shown, self.manifest)
-        check_enabled(self.api, self.shown, self.ways)
+        check_enabled(self.api, self.shown, self.state)
         current = self._find_tag()
         if current is None:
             return
@@ -147,7 +147,7 @@ class TagDeletion:
         double = padded(self.manifest)
         deleted = False
         try:
-            with self.ways.writing:
+            with self.state.writing:
                 write_tags(self.api, double, [self.tag], 1)
                 refusal = self._delete(str(double.digest))
             if refusal is not None:
@@ -170,7 +170,7 @@ class TagDeletion:
                 error.message += " Nothing was changed."
                 return True
             if current == double.digest or (current is not None and error.kind == "digest_mismatch"):
-                with self.ways.writing:
+                with self.state.writing:
                     write_tags(self.api, self.manifest, [self.tag], 1)
                 error.message += " The tag was put back as it was."
                 return True
@@ -233,25 +233,25 @@ OnDeleted = t.Callable[[Manifest], None]
 
 
 def delete_digest(
-    api: RepositoryApi, manifest: Manifest, ways: DeletionWays | None = None, on_deleted: OnDeleted = lambda manifest: None
+    api: RepositoryApi, manifest: Manifest, state: DeletionState | None = None, on_deleted: OnDeleted = lambda manifest: None
 ) -> None:
     """Delete a manifest and every tag on it, and its entry in the list of referrers that a tag stands in for.
 
     ``on_deleted`` is called before anything else is deleted.
     """
-    ways = ways or DeletionWays()
+    state = state or DeletionState()
     if manifest.subject is None:
-        _delete_manifest(api, manifest, ways, ways.writing, on_deleted)
+        _delete_manifest(api, manifest, state, state.writing, on_deleted)
         return
     # It leaves the list before the next one goes: a list that names what is not there is refused.
-    with ways.writing:
-        _delete_manifest(api, manifest, ways, contextlib.nullcontext(), on_deleted)
+    with state.writing:
+        _delete_manifest(api, manifest, state, contextlib.nullcontext(), on_deleted)
         with gone_by("digest"):
             remove_referrer(api, manifest)
 
 
 def _delete_manifest(
-    api: RepositoryApi, manifest: Manifest, ways: DeletionWays, lock: t.ContextManager[t.Any], on_deleted: OnDeleted
+    api: RepositoryApi, manifest: Manifest, state: DeletionState, lock: t.ContextManager[t.Any], on_deleted: OnDeleted
 ) -> None:
     name = str(manifest.digest)
     shown = api.display(name)
@@ -260,7 +260,7 @@ def _delete_manifest(
         if failure is not None:
             if failure.kind not in UNCERTAIN or (not isinstance(failure, NotFound) and find_readable(api, name) is not None):
                 raise no_deletion(failure, api.exchange.registry)
-            ways.doubtful = True
+            state.doubtful = True
         with gone_by("digest"):
             on_deleted(manifest)
     with gone_by("digest"):

@@ -14,7 +14,7 @@ from .._oci.image_source import BLOCK, BlobStream
 from .._oci.manifest import Descriptor
 
 
-class UploadBody:
+class BlobBody:
     """A body of exactly ``length`` bytes from a stream, in large blocks whatever amount is asked for."""
 
     def __init__(self, stream: BlobStream, length: int, cancellation: Cancellation, allowance: Allowance) -> None:
