@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ..module_utils._core.errors import RegistryError
+from ..module_utils._core.progress import Progress
 from ..module_utils._core.scrub import Scrubber
 from ..module_utils._core.secrets import register_secret
 from ..module_utils._tasks.masking import masked_result
@@ -24,6 +25,7 @@ from ..module_utils._tasks.task import Front, Task
 from ._arguments import asks_for_context, fault, file_options, plain, validate, whole_spec
 from ._in_process import may_run_here
 from ._path_facts import add_path_facts
+from ._progress_lines import find_pause, progress_output
 from ._signals import orderly_end
 
 Result = dict[str, t.Any]
@@ -74,7 +76,7 @@ class RegistryAction(ActionBase):
             facts = RegistryError(wrong, "invalid_option").facts()
             result: Result = {"changed": False, "failed": True, "msg": wrong, "error": facts}
         else:
-            result = self._run_body(params, scrubber, warnings)
+            result = self._run_body(params, variables, scrubber, warnings)
         result = masked_result(result, params, spec, scrubber, warnings.append)
         if not _shows_invocation(variables):
             del result["invocation"]
@@ -82,14 +84,18 @@ class RegistryAction(ActionBase):
             result["warnings"] = [scrubber.shown(text) for text in warnings]
         return result
 
-    def _run_body(self, params: dict[str, t.Any], scrubber: Scrubber, warnings: list[str]) -> Result:
+    def _run_body(self, params: dict[str, t.Any], variables: Map, scrubber: Scrubber, warnings: list[str]) -> Result:
         folders: list[str] = []
 
         def make_tmpdir() -> str:
             folders.append(self._make_folder())
             return folders[0]
 
-        front = Front(warnings.append, _keep_to_oneself, register_secret, make_tmpdir, lambda _path: file_options(params))
+        try:
+            progress = self._progress(variables, scrubber)
+        except RegistryError as error:
+            return {"changed": False, "failed": True, "msg": error.message, "error": error.facts()}
+        front = Front(warnings.append, _keep_to_oneself, register_secret, make_tmpdir, lambda _path: file_options(params), progress)
         result: Result = {}
         with orderly_end():
             try:
@@ -100,6 +106,10 @@ class RegistryAction(ActionBase):
                 for folder in folders:
                     shutil.rmtree(folder, ignore_errors=True)
         return result
+
+    def _progress(self, variables: Map, scrubber: Scrubber) -> Progress:
+        output = progress_output(self, variables, find_pause(self, variables), scrubber.shown)
+        return Progress(type(self).__module__.rpartition(".")[2], output)
 
     def _make_folder(self) -> str:
         """Make a folder for temporary files where a module would have it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
 from .._core.json import load_object, load_value
+from .._core.progress import Progress
 from .._core.scrub import quoted
 from .._oci.image_source import BlobStream, VerifiedBlob
 from .._oci.manifest import (
@@ -140,7 +141,7 @@ class DockerArchive:
             )
         return config
 
-    def build(self, compression: str, workers: int, tmpdir: str | None) -> SavedImage:
+    def build(self, compression: str, workers: int, tmpdir: str | None, progress: Progress | None = None) -> SavedImage:
         """Return the image with its layers ready to be sent, each made once and checked against the config.
 
         ``compression`` is ``gzip`` or ``none``. What is compressed lies in unnamed files in ``tmpdir`` until the image is closed; with
@@ -156,7 +157,7 @@ class DockerArchive:
             made[diff_id] = packer.pack(files[diff_id], diff_id)
 
         try:
-            fan_out(pack, files, workers, cancellation)
+            fan_out(progress.each("layers made ready", len(files), pack) if progress else pack, files, workers, cancellation)
             return SavedImage(self._config, [made[diff_id] for diff_id in self._diff_ids], self._store.path)
         except BaseException:
             for layer in made.values():

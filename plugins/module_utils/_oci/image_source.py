@@ -91,6 +91,26 @@ class VerifiedBlob:
         return RegistryError(message, self._kind, reference=self._reference)
 
 
+class CountedBlob:
+    """A blob that tells ``on_progress`` how far it was read."""
+
+    def __init__(self, stream: BlobStream, on_progress: t.Callable[[int], None]) -> None:
+        self._stream = stream
+        self._on_progress = on_progress
+        self._position = 0
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+        block = self._stream.read(amount)
+        self._position += len(block)
+        self._on_progress(self._position)
+        return block
+
+    def close(self) -> None:
+        """Close the blob beneath."""
+        self._stream.close()
+
+
 def copy_stream(stream: BlobStream, write: t.Callable[[bytes], t.Any], check: t.Callable[[], None] = lambda: None) -> None:
     """Hand all that ``stream`` has left to ``write``, in blocks; ``check``, called before each, ends it by raising."""
     while True:

@@ -15,14 +15,22 @@ from .._oci.manifest import Descriptor
 
 
 class BlobBody:
-    """A body of exactly ``length`` bytes from a stream, in large blocks whatever amount is asked for."""
+    """A body of exactly ``length`` bytes from a stream, in large blocks whatever amount is asked for; ``on_progress`` hears how many are read."""
 
-    def __init__(self, stream: BlobStream, length: int, cancellation: Cancellation, allowance: Allowance) -> None:
+    def __init__(
+        self,
+        stream: BlobStream,
+        length: int,
+        cancellation: Cancellation,
+        allowance: Allowance,
+        on_progress: t.Callable[[int], None] = lambda count: None,
+    ) -> None:
         self._stream = stream
         self._length = length
         self._left = length
         self._cancellation = cancellation
         self._allowance = allowance
+        self._on_progress = on_progress
 
     def __len__(self) -> int:
         return self._length
@@ -34,6 +42,7 @@ class BlobBody:
     def read(self, _amount: int = -1) -> bytes:
         """Return the next block, b"" at the end; raises ``Cancelled`` when the transfer was stopped."""
         self._cancellation.check()
+        self._on_progress(self._length - self._left)  # what was handed out before is sent by now
         if not self._left:
             return b""
         block = self._stream.read(min(BLOCK, self._left))

@@ -32,11 +32,12 @@ class BlobUpload:
         cancellation: Cancellation,
         retries: int,
         chunk_size: int = 0,
+        on_progress: t.Callable[[int], None] = lambda position: None,
     ) -> None:
         self._api = api
         self._descriptor = descriptor
         self._capabilities = capabilities
-        self._session = UploadSession(api, descriptor, open_blob, capabilities, cancellation, retries, chunk_size)
+        self._session = UploadSession(api, descriptor, open_blob, capabilities, cancellation, retries, chunk_size, on_progress)
 
     def run(self, mount_from: t.Sequence[str], check: t.Callable[[Descriptor], None] | None = None) -> str:
         """Bring the blob there and return how: ``existing``, ``mounted`` or ``uploaded``.

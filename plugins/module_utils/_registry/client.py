@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from .._core.errors import NotFound, RegistryError, damaged
 from .._core.fanout import fan_out
+from .._core.progress import Progress
 from .._http.challenge import merge_scopes
 from .._http.exchange import Exchange
 from .._oci.image_source import ImageSource
@@ -23,14 +24,7 @@ from .download import RegistryImage
 from .listing import OnUnusable, iter_repositories, iter_tags, keep_names
 from .tag_deletion import delete_digest, delete_tag
 from .tagging import TagMap, find_digest, find_digests, find_states, write_tags
-from .transfer import (
-    Execution,
-    PushPlan,
-    TransferOptions,
-    Transferred,
-    plan_push,
-    predict,
-)
+from .transfer import Execution, PushPlan, TransferOptions, Transferred, plan_push, predict
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
@@ -84,6 +78,11 @@ class RegistryClient:
         """Return the same client with some ``TransferOptions`` changed."""
         connection = replace(self.connection, options=replace(self.connection.options, **changes))
         return RegistryClient(connection, self.repository, self.actions, self.also)
+
+    @property
+    def progress(self) -> Progress:
+        """What counts how far the task has come."""
+        return self.connection.options.progress
 
     @property
     def api(self) -> RepositoryApi:

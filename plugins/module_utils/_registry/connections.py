@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
+from .._core.progress import Progress
 from .._http.auth import Authenticator
 from .._http.credentials import LOGIN_OPTIONS, Credentials, environment_host, explicit, from_environment, refuse_empty
 from .._http.exchange import Exchange
@@ -32,11 +33,12 @@ def _ignore(_text: str) -> None:
 
 @dataclass(frozen=True)
 class Listeners:
-    """Where secrets, warnings and log lines go."""
+    """Where secrets, warnings and log lines go, and who counts progress."""
 
     on_secret: t.Callable[[str], None] = _ignore
     on_warning: t.Callable[[str], None] = _ignore
     on_log: t.Callable[[str], None] = _ignore
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,11 @@ class Connections:
         return next(iter(hosts)) if len(hosts) == 1 else None
 
     @property
+    def progress(self) -> Progress:
+        """What counts how far the task has come."""
+        return self._listeners.progress
+
+    @property
     def concurrency(self) -> int:
         """How many requests at a time are sent to one registry."""
         return self._options.concurrency
@@ -155,7 +162,7 @@ class Connections:
         authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning, self._advice(registry))
         finder = self._finder(registry)
         exchange = Exchange(registry, transport, authenticator, finder, options.retries, listeners.on_warning, self._advice(registry))
-        transfer = TransferOptions(options.concurrency, options.retries, on_log=listeners.on_log)
+        transfer = TransferOptions(options.concurrency, options.retries, on_log=listeners.on_log, progress=listeners.progress)
         return Connection(exchange, Capabilities(), transfer)
 
     def _advice(self, registry: str) -> str:

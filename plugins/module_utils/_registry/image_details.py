@@ -113,4 +113,4 @@ def look_at(
         return entry, None
 
     # The limit is for each registry; the names of a task are mostly in one.
-    return fan_out(look, images, connections.concurrency)
+    return fan_out(connections.progress.each("images read", len(images), look), images, connections.concurrency)

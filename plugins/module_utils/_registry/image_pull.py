@@ -15,7 +15,7 @@ from .._local.docker_writer import DockerArchiveWriter
 from .._local.layout_writer import LayoutWriter
 from .._local.open_path import Found
 from .._oci.image_content import Gap, ImageContent, ImageName
-from .._oci.image_source import BlobStream, ImageSource
+from .._oci.image_source import BlobStream, CountedBlob, ImageSource
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
@@ -161,13 +161,18 @@ def execute_pull(plan: PullPlan, destination: Destination, client: RegistryClien
     cancellation = Cancellation()
 
     def fetch(blob: Descriptor) -> None:
-        stream = plan.source.open_blob(blob)
+        progress = options.progress.blob(str(blob.digest), blob.size)
+        stream = CountedBlob(plan.source.open_blob(blob), progress.reach)
         try:
             destination.store(blob, stream, cancellation.check)
         finally:
             stream.close()
+        progress.end("downloaded")
         options.on_log(f"{blob.digest} ({blob.size} bytes): downloaded")
 
+    missing = sum(blob.size for blob in plan.gap.blobs)
+    options.progress.exists(sum(blob.size for blob in plan.content.blobs) - missing)
+    options.progress.expect(missing)
     destination.begin(plan.content, plan.gap)
     fan_out(fetch, plan.gap.blobs, options.workers, cancellation)
     destination.finish(plan.content, plan.gap)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
+from .._core.progress import BlobProgress, Progress
 from .._oci.image_source import ImageSource, drain
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, is_digest
@@ -24,7 +25,7 @@ from .tagging import TagMap, align, apply_policy, find_states, write_tags
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), and what to log.
+    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), what to log, and who counts progress.
 
     Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``.
     """
@@ -36,6 +37,7 @@ class TransferOptions:
     slots: t.ContextManager[t.Any] = field(default_factory=contextlib.nullcontext)
     cancellation: Cancellation | None = None
     on_log: t.Callable[[str], None] = lambda text: None
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True)
@@ -180,9 +182,12 @@ class Execution:
         if not plan.writes:
             for blob in plan.blobs(every=True) if plan.is_there else ():
                 result.add("existing", blob)
+                self._options.progress.exists(blob.size)
             return result
+        blobs = plan.blobs()
+        self._announce(plan, blobs)
         try:
-            self._write(plan, plan.blobs(), result)
+            self._write(plan, blobs, result)
         except RegistryError as error:
             # A manifest that was there is no proof of its blobs; they may have been deleted under it.
             skipped = plan.root_present or plan.present or result.existing
@@ -196,6 +201,13 @@ class Execution:
             if blob.digest not in done:
                 result.add("existing", blob)
         return result
+
+    def _announce(self, plan: PushPlan, blobs: t.Sequence[Descriptor]) -> None:
+        """Tell the progress what there is to do, and what is there already."""
+        every = sum(blob.size for blob in plan.blobs(every=True))
+        missing = sum(blob.size for blob in blobs)
+        self._options.progress.exists(every - missing)
+        self._options.progress.expect(missing)
 
     def _write(self, plan: PushPlan, blobs: t.Sequence[Descriptor], result: Transferred, trust_mounts: bool = True) -> None:
         cancellation = Cancellation(self._options.cancellation)
@@ -214,20 +226,30 @@ class Execution:
 
     def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
         own, locations = self._api.repository, self._capabilities.locations
+        progress = self._options.progress.blob(str(blob.digest), blob.size)
         with locations.visit(blob.digest) as home:
             if home == own and trust_mounts:
+                progress.end("existing")
                 return "existing"
             with self._options.slots:
-                how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts)
+                how = self._bring(blob, cancellation, home if trust_mounts else None, trust_mounts, progress)
             locations.settle(blob.digest, own)
+        progress.end(how)
         self._options.on_log(f"{blob.digest} ({blob.size} bytes): {how}")
         return how
 
-    def _bring(self, blob: Descriptor, cancellation: Cancellation, home: str | None, trust_mounts: bool) -> str:
+    def _bring(self, blob: Descriptor, cancellation: Cancellation, home: str | None, trust_mounts: bool, progress: BlobProgress) -> str:
         own = self._api.repository
         mount_from = (home, own) if home and not self._capabilities.ignores_mount else self._options.mount_from or (own,)
         upload = BlobUpload(
-            self._api, blob, self._source.open_blob, self._capabilities, cancellation, self._options.retries, self._options.chunk_size
+            self._api,
+            blob,
+            self._source.open_blob,
+            self._capabilities,
+            cancellation,
+            self._options.retries,
+            self._options.chunk_size,
+            progress.reach,
         )
         if not trust_mounts:
             mount_from = tuple(repository for repository in mount_from if repository != own)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
@@ -152,4 +153,4 @@ def _heard_once(listeners: Listeners) -> Listeners:
             heard.add(text)
             listeners.on_warning(text)
 
-    return Listeners(listeners.on_secret, warn, listeners.on_log)
+    return replace(listeners, on_warning=warn)

@@ -46,6 +46,7 @@ class UploadSession:
         cancellation: Cancellation,
         retries: int,
         chunk_size: int = 0,
+        on_progress: t.Callable[[int], None] = lambda position: None,
     ) -> None:
         self._api = api
         self._descriptor = descriptor
@@ -53,6 +54,7 @@ class UploadSession:
         self._capabilities = capabilities
         self._cancellation = cancellation
         self._chunk_size = chunk_size
+        self._on_progress = on_progress
         self._retries = retries
         self._retry = Retry(retries)
         self._restarts = Retry(retries)
@@ -117,15 +119,15 @@ class UploadSession:
         forced = self._capabilities.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
         return self._descriptor.size > 0 and (forced or 0 < self._chunk_size < self._descriptor.size)
 
-    def _body(self, stream: BlobStream, length: int) -> t.Any:
-        return BlobBody(stream, length, self._cancellation, self._to_send) if length else b""
+    def _body(self, stream: BlobStream, offset: int, length: int) -> t.Any:
+        return BlobBody(stream, length, self._cancellation, self._to_send, lambda sent: self._on_progress(offset + sent)) if length else b""
 
     def _send_whole(self) -> None:
         streams: list[BlobStream] = []
 
         def body() -> t.Any:
             streams.append(self._open_blob(self._descriptor))
-            return self._body(streams[-1], self._descriptor.size)
+            return self._body(streams[-1], 0, self._descriptor.size)
 
         try:
             self._commit(body)
@@ -186,8 +188,6 @@ class UploadSession:
             passing=status is not None,
         )
 
-    # Chunks
-
     def _send_chunks(self, least: int) -> None:
         offset = 0
         stream = self._open_blob(self._descriptor)
@@ -218,7 +218,7 @@ class UploadSession:
             # A second call is a repetition after a renewed token: the stream has moved on, so it is opened anew.
             if not first:
                 reopened.append(open_at(self._open_blob, self._descriptor, offset, self._to_skip))
-            return self._body(first.pop() if first else reopened[-1], length)
+            return self._body(first.pop() if first else reopened[-1], offset, length)
 
         try:
             return self._api.send_upload("PATCH", self._target, body, headers)

@@ -60,10 +60,12 @@ class DeletionBatch:
         """Note that the deletion of ``name`` has failed, whatever came of it."""
         self.failures[name] = error
         self._reasons[name] = error.message
+        self._client.progress.finish(f"{name}: failed", failed=True)
 
     def _delete_one(self, name: str, delete: Delete) -> None:
         try:
             self.done[name] = delete(name)
+            self._client.progress.finish(f"{name}: deleted")
         except RegistryError as error:
             if error.gone_by:
                 self.done[name] = error.gone_by

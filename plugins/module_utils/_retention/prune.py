@@ -56,6 +56,7 @@ class Pruning:
         waves: tuple[list[str], ...] = ([], [], [], [])
         for entry in self._plan.doomed:
             waves[self._wave(entry)].append(str(self._plan.deleted_by_digest(entry) or entry.tag))
+        self._client.progress.begin("deletions", sum(map(len, waves)))
         for wave in waves:
             names = list(dict.fromkeys(wave))
             # Tags may go several at a time, but not beside a digest: see DeletionWays.

@@ -96,7 +96,11 @@ def plan_prune(client: RegistryClient, policy: Policy, now: datetime, method: st
 def _plan(client: RegistryClient, policy: Policy, now: datetime, method: str) -> PrunePlan:
     unusable: list[str] = []
     names = sorted(client.list_tags(on_unusable=unusable.append))
-    states = dict(zip(names, client.fan_out(lambda tag: _describe(client, tag), names)))
+
+    def look(tag: str) -> Descriptor | None:
+        return _describe(client, tag)
+
+    states = dict(zip(names, client.fan_out(client.progress.each("tags read", len(names), look), names)))
     found = {tag: descriptor for tag, descriptor in states.items() if descriptor}
     absent = [tag for tag in names if tag not in found]
     ghosts = among_ghosts(client, absent, list_all(client)) if absent else []

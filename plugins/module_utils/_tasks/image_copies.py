@@ -10,6 +10,7 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
+from .._core.progress import Progress
 from .._oci.host import UNSET
 from .._oci.platform import Platform
 from .._oci.reference import check_tags, parse_expected
@@ -49,7 +50,11 @@ def copy_images(task: Task) -> None:
     expected = parse_expected(params["expected_digest"])
     options = CopyOptions(params["referrers"], params["existing"], expected, task.check_mode)
     registries = task.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
-    outcomes = _run(registries, copies, options)
+    if listed is None:
+        task.progress.name(str(copies[0].destination))
+    else:
+        task.progress.begin("images", len(set(copies)))
+    outcomes = _run(registries, copies, options, task.progress)
     if listed is None:
         if isinstance(outcomes[0], Copied):
             task.result.update(outcomes[0].result)
@@ -106,12 +111,17 @@ def _check_order(copies: t.Sequence[Copy]) -> None:
             raise RegistryError(message, "invalid_option")
 
 
-def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions) -> list[Outcome]:
+def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions, progress: Progress) -> list[Outcome]:
     """Return what became of each copy, in order; the same one given twice is done once."""
     cancellation = Cancellation()
     shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": cancellation}
 
     def run(copy: Copy) -> Outcome:
+        outcome = carry_out(copy)
+        progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))
+        return outcome
+
+    def carry_out(copy: Copy) -> Outcome:
         task: CopyTask | None = None
         try:
             actions = ("pull",) if options.check_mode else ("pull", "push")
@@ -126,6 +136,10 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
     unique = list(dict.fromkeys(copies))
     outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, _MOST_AT_A_TIME), cancellation)))
     return [outcomes[copy] for copy in copies]
+
+
+def _summary(outcome: Outcome) -> str:
+    return "failed" if isinstance(outcome, Failed) else "copied" if outcome.changed else "unchanged"
 
 
 def _entry(entry: t.Mapping[str, t.Any], outcome: Outcome) -> Result:

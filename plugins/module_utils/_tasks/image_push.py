@@ -105,7 +105,9 @@ def _image(task: Task, client: RegistryClient, opened: Opened, identifiers: t.Se
     if pushed is not None:
         return client.image_of(pushed), known
     tmpdir = None if task.check_mode else task.tmpdir
-    return opened.build(task.params["compression"], task.params["concurrency"], tmpdir), {}  # by then, somebody may have set a tag
+    built = opened.build(task.params["compression"], task.params["concurrency"], tmpdir, task.progress)
+    task.progress.begin("", 0)  # from here on bytes are counted
+    return built, {}  # by then, somebody may have set a tag
 
 
 # A tag that is absent, or on something that we cannot read, is not on this image.

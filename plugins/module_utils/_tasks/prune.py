@@ -51,6 +51,7 @@ def run(task: Task) -> None:
     image, policy, limit = _repository(task), Policy.parse(task.params), task.params["max_deletions"]
     if limit < 0:
         raise RegistryError(f"The option max_deletions is {limit}: it must be 0 or more.", "invalid_option")
+    task.progress.name(image.name)
     client = task.client(image, "pull", "push", "delete")
     plan = plan_prune(client, policy, datetime.now(timezone.utc), task.params["method"])
     for warning in plan.warnings:

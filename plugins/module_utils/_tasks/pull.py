@@ -67,6 +67,7 @@ def run(task: Task) -> None:
     """Run the task."""
     params = task.params
     image = task.reference(params["name"])
+    task.progress.name(str(image))
     platforms = [Platform.parse(text) for text in params["platforms"]]
     # A mode that is added to another one needs that other one first.
     private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))

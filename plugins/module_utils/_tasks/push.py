@@ -41,5 +41,6 @@ def run(task: Task) -> None:
         raise RegistryError("The option chunk_size is negative: it is a number of bytes, or 0.", "invalid_option")
     mount_from = tuple(check_repository(name) for name in task.params["mount_from"])
     platforms = [Platform.parse(text) for text in task.params["platforms"]]
+    task.progress.name(str(image))
     push(task, image, identifiers, platforms, mount_from)
     task.result["elapsed"] = round(time.monotonic() - start, 3)

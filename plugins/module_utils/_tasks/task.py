@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
+from .._core.progress import Progress
 from .._core.scrub import Scrubber
 from .._local.attributes import Attributes, FileOptions
 from .._oci.reference import Digest, Reference
@@ -26,8 +27,8 @@ Result = dict[str, t.Any]
 class Front:
     """What a front does for a task.
 
-    It hands warnings, journal lines and secrets to Ansible, makes the folder for temporary files, and returns what the options
-    for files (owner, mode and so on) mean for a path.
+    It hands warnings, journal lines and secrets to Ansible, makes the folder for temporary files, returns what the options
+    for files (owner, mode and so on) mean for a path, and shows progress where it can.
     """
 
     on_warning: t.Callable[[str], None]
@@ -35,6 +36,7 @@ class Front:
     on_secret: t.Callable[[str], None]
     make_tmpdir: t.Callable[[], str]
     file_options: t.Callable[[str], FileOptions]
+    progress: Progress = field(default_factory=Progress)
 
 
 class Task:
@@ -51,6 +53,7 @@ class Task:
         self.diff_mode = diff_mode
         self.result: Result = {"changed": False}
         self.budget = Budget()
+        self.progress = front.progress
         self.has_written = False  # whether a task that fails has changed something all the same
         self.done: t.Callable[[], t.Container[str]] | None = None  # for one that fails: what was done of the changes
         self._front = front
@@ -70,6 +73,7 @@ class Task:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
+        self.progress.end()
         if self._connections is not None:
             self._connections.close()
         if isinstance(error, RegistryError):
@@ -119,7 +123,7 @@ class Task:
         return connections
 
     def _listeners(self) -> Listeners:
-        return Listeners(self.add_secret, self.warn, self.log)
+        return Listeners(self.add_secret, self.warn, self.log, self.progress)
 
     def client(self, image: Reference, *actions: str) -> RegistryClient:
         """Return the client for the repository of ``image``; in check mode it asks for no more than reading."""

@@ -271,17 +271,7 @@ def run_lookup(terms: t.Sequence[t.Any], variables: t.Mapping[str, t.Any] | None
 
 def run_ansible(program: str, arguments: t.Sequence[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run ``ansible-playbook`` (``playbook``) or ``ansible`` (``adhoc``) on this collection, in ``folder``, with no settings of Ansible but these."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environ.update(
-        PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
-        ANSIBLE_COLLECTIONS_PATH=str(ROOT),
-        ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH="ignore",
-        ANSIBLE_LOCALHOST_WARNING="false",
-        ANSIBLE_NOCOLOR="1",
-        LC_ALL="C.UTF-8",
-        **settings,
-    )
-    command = [sys.executable, "-c", f"from ansible.cli.{program} import main; main()", *arguments]
+    command, environ = ansible_command(program, arguments, **settings)
     return subprocess.run(
         command,
         env=environ,
@@ -292,3 +282,18 @@ def run_ansible(program: str, arguments: t.Sequence[str], folder: Path, **settin
         timeout=240,
         check=False,
     )
+
+
+def ansible_command(program: str, arguments: t.Sequence[str], **settings: str) -> tuple[list[str], dict[str, str]]:
+    """Return what ``run_ansible`` runs, and its environment."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environ.update(
+        PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        ANSIBLE_COLLECTIONS_PATH=str(ROOT),
+        ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH="ignore",
+        ANSIBLE_LOCALHOST_WARNING="false",
+        ANSIBLE_NOCOLOR="1",
+        LC_ALL="C.UTF-8",
+        **settings,
+    )
+    return [sys.executable, "-c", f"from ansible.cli.{program} import main; main()", *arguments], environ

@@ -20,7 +20,7 @@ LAYERS = {
     "_core": Layer(
         "Errors, secrets, limits: no file, no socket, no specification",
         (),
-        "errors spellings secret_index vocabulary scrub secrets budget json fanout backtracking patterns",
+        "errors spellings secret_index vocabulary scrub secrets budget json progress fanout backtracking patterns",
     ),
     "_oci": Layer(
         "The specifications as values",
