@@ -7,33 +7,60 @@ from __future__ import annotations
 
 import threading
 import typing as t
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+
+from .interruption import Cancelled, current
+
+__all__ = ["Cancellation", "Cancelled", "fan_out"]
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
-
-
-class Cancelled(Exception):
-    """Another task of the same group failed first; its error is the one that is told."""
 
 
 class Cancellation:
     """Tells the tasks of a group to stop where they are."""
 
     def __init__(self, above: Cancellation | None = None) -> None:
-        self._event = threading.Event()
+        self._is_set = False
         self._above = above
 
     def set(self) -> None:
         """Stop all tasks at their next check."""
-        self._event.set()
+        self._is_set = True
 
     def check(self) -> None:
         """Raise ``Cancelled`` once the group, or the one that it is a part of, was stopped."""
-        if self._event.is_set():
+        if self._is_set:
             raise Cancelled
         if self._above is not None:
             self._above.check()
+
+
+class _Group(t.Generic[Item, Result]):
+    """Items that several threads work on, each taking the next one."""
+
+    def __init__(self, work: t.Callable[[Item], Result], items: t.Sequence[Item], stop: Cancellation) -> None:
+        self._work = work
+        self._waiting = iter(enumerate(items))
+        self._stop = stop
+        self._lock = threading.Lock()
+        self.failures: list[BaseException] = []
+        self.results: dict[int, Result] = {}
+
+    def run(self) -> None:
+        """Work until nothing is left, or the group was stopped."""
+        try:
+            while True:
+                self._stop.check()
+                with self._lock:
+                    index, item = next(self._waiting, (-1, None))
+                if index < 0:
+                    return
+                self.results[index] = self._work(t.cast(Item, item))
+        except Cancelled:
+            self._stop.set()
+        except BaseException as error:
+            self.failures.append(error)
+            self._stop.set()
 
 
 def fan_out(
@@ -41,34 +68,30 @@ def fan_out(
 ) -> list[Result]:
     """Return ``work(item)`` for each item, in order, done by up to ``workers`` threads.
 
-    The first error stops what has not begun, tells the rest through ``cancellation``, and is raised when all have ended.
+    The first error stops what has not begun, tells the rest through ``cancellation``, and is raised when all have ended. Where the task
+    itself is ended from outside nobody waits long: what still runs then, such as the look-up of a name, does no harm any more.
     """
     pending = list(items)
     if len(pending) <= 1 or workers <= 1:
         return [work(item) for item in pending]
     stop = cancellation or Cancellation()
-    failures: list[BaseException] = []
-
-    def guarded(item: Item) -> Result:
-        stop.check()
-        try:
-            return work(item)
-        except Cancelled:
-            raise
-        except BaseException as error:
-            failures.append(error)
-            stop.set()
-            raise
-
-    with ThreadPoolExecutor(max_workers=min(workers, len(pending))) as pool:
-        futures: list[Future[Result]] = [pool.submit(guarded, item) for item in pending]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            if not all(future.done() and not future.exception() for future in futures):
-                stop.set()
-                for future in futures:
-                    future.cancel()
-    if failures:
-        raise failures[0]
-    return [future.result() for future in futures]
+    group = _Group(work, pending, stop)
+    threads = [threading.Thread(target=group.run, daemon=True) for _number in range(min(workers, len(pending)))]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop.set()
+        interruption = current()
+        interruption.set()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(interruption.left)
+        raise
+    if group.failures:
+        raise group.failures[0]
+    if len(group.results) < len(pending):
+        raise Cancelled
+    return [group.results[index] for index in range(len(pending))]

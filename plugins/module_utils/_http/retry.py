@@ -13,6 +13,7 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 
 from .._core.errors import RegistryError
+from .._core.interruption import current, pause
 from .transport import Answer
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -42,14 +43,15 @@ def parse_retry_after(value: str, now: float) -> float | None:
 
 
 class Retry:
-    """Counts the further attempts of one request and waits between them."""
+    """Counts the further attempts of one request and waits between them; a task that was ended makes none."""
 
-    def __init__(self, retries: int, sleep: t.Callable[[float], object] = time.sleep, *, final: t.Collection[int] = ()) -> None:
+    def __init__(self, retries: int, sleep: t.Callable[[float], object] = pause, *, final: t.Collection[int] = ()) -> None:
         self._left = retries
         self._final = final
         self._delay = _FIRST_DELAY
         self._sleep = sleep
         self._waited = 0.0
+        self._interruption = current()
 
     def after_answer(self, answer: Answer) -> bool:
         """Wait and return True where ``answer`` may pass and attempts are left; its body is then dropped.
@@ -90,13 +92,14 @@ class Retry:
 
     def _take(self) -> bool:
         self._left -= 1
-        return self._left >= 0
+        return self._left >= 0 and not self._interruption.is_set
 
     def _wait(self, asked: float | None) -> None:
-        pause = self._delay * random.uniform(0.75, 1.25) if asked is None else asked
+        seconds = self._delay * random.uniform(0.75, 1.25) if asked is None else asked
         self._delay = min(self._delay * 2, _LONGEST_DELAY)
-        self._waited += pause
-        self._sleep(pause)
+        self._waited += seconds
+        self._sleep(seconds)
+        self._interruption.check()
 
     def run(self, attempt: t.Callable[[], Answer]) -> Answer:
         """Return the first answer that is final: good, bad for good, or the last one that was allowed."""

@@ -14,11 +14,13 @@ from urllib.parse import unquote
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
+from .._core.interruption import current
 from .._core.scrub import clean
 from . import sockets
 from .address_guard import AddressGuard
 from .coding import GzipBody, find_coding
 from .headers import parse_count
+from .open_sockets import OpenSockets
 from .origin import Origin, Target, Trust, resolve
 from .proxies import PROXY_WANTS_CREDENTIALS, describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
 from .tls import TlsOptions
@@ -147,6 +149,9 @@ class Transport:
         self._connections = 2 * connections
         self._adapters: dict[tuple[str, bool], t.Any] = {}
         self._lock = threading.Lock()
+        self.interruption = current()
+        self._sockets = OpenSockets(self.interruption.check)
+        self.interruption.listen(self._sockets.shut_down)
         # What is wrong with the options or the host is told at once; the other adapters are seldom needed.
         self._adapter("own", trust.registry.scheme == "https")
         # Two counts: an upload that is being sent may have to read on from the same registry, and to renew its token for that.
@@ -170,7 +175,8 @@ class Transport:
         adapter = self._adapter(standing, encrypted)
         try:
             with self._reads if token_server or method in ("GET", "HEAD") else self._writes:
-                response = sockets.send(adapter, method, target.url, sent, body, self.timeout, proxy)
+                timeout = self.interruption.limit(self.timeout)
+                response = sockets.send(adapter, method, target.url, sent, body, timeout, proxy)
         except RegistryError:
             raise
         except sockets.transport_errors() as error:
@@ -187,7 +193,7 @@ class Transport:
                 context = self._tls.context(host, os.environ, client=standing == "own", needed=encrypted)
                 addresses = self._guard.strange if standing == "stranger" else self._guard.named
                 route = sockets.Route(addresses, self._guard.connected)
-                self._adapters[standing, encrypted] = sockets.make_adapter(context, route, _PROXIES, self._connections)
+                self._adapters[standing, encrypted] = sockets.make_adapter(context, route, _PROXIES, self._connections, self._sockets)
             return self._adapters[standing, encrypted]
 
     def _learn_proxy_secret(self, proxy: str) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from .._core.errors import NotFound, RegistryError
+from .._core.interruption import Cancelled
 from .._http.answers import is_page
 from .._http.challenge import merge_scopes
 from .._http.exchange import Body, Exchange
 from .._http.origin import Target
-from .._http.token_server import Scopes
+from .._http.token_server import Scopes, TokenRefused
 from .._http.transport import Answer
 from .._oci.manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, Descriptor, Manifest
 from .._oci.reference import Digest, check_tag, is_digest
@@ -206,12 +207,27 @@ class RepositoryApi:
         return target
 
     def send_upload(self, method: str, target: Target, body: Body = None, headers: t.Mapping[str, str] | None = None) -> Answer:
-        """Send a part of an upload (PATCH, PUT), or ask for (GET) or end (DELETE) its session; only questions are repeated.
+        """Send a part of an upload (PATCH, PUT), or ask for (GET) its session; only questions are repeated."""
+        return self.exchange.send(method, target, self.scopes, self.repository, headers, body, self.name, method == "GET")
 
-        Registries want the right to delete for any DELETE.
+    def cancel_upload(self, find_target: t.Callable[[], Target], error: BaseException | None = None) -> bool:
+        """Cancel an upload, after ``error``, and tell whether that is allowed: registries want the right to delete for any DELETE.
+
+        It is of no account if it fails otherwise: the session expires by itself.
         """
-        scopes = merge_scopes(self.scopes, [f"repository:{self.repository}:delete"]) if method == "DELETE" else self.scopes
-        return self.exchange.send(method, target, scopes, self.repository, headers, body, self.name, method == "GET")
+        interruption = self.exchange.transport.interruption
+        if error is not None:
+            interruption.heed(error)
+        scopes = merge_scopes(self.scopes, [f"repository:{self.repository}:delete"])
+        try:
+            with interruption.cleanup():
+                answer = self.exchange.send("DELETE", find_target(), scopes, self.repository, reference=self.name, retried=False)
+                answer.finish()
+            return answer.status not in (401, 403)
+        except TokenRefused:
+            return False
+        except (RegistryError, Cancelled):
+            return True
 
 
 def _digest_header(answer: Answer) -> Digest | None:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from .._core.errors import RegistryError
 from .._core.fanout import Cancellation
 from .._http.token_server import TokenRefused
 from .._http.transport import Answer
@@ -55,29 +55,37 @@ class BlobUpload:
             session = self._mount(repository, session)
             if session is None:
                 return "existing" if repository == own else "mounted"
-        if session is not None and self._is_there_after_all():
+        with self._holding(session):
+            is_there = session is not None and self._is_there_after_all()
+            if check is not None and not is_there:
+                check(self._descriptor)
+        if is_there:
             self._session.cancel(session)
             return "existing"
-        if check is not None:
-            try:
-                check(self._descriptor)
-            except RegistryError:
-                self._session.cancel(session)
-                raise
         self._session.send(session)
         return "uploaded"
+
+    @contextlib.contextmanager
+    def _holding(self, session: Answer | None) -> t.Iterator[None]:
+        """Cancel ``session`` where what is done within the block fails or is ended from outside."""
+        try:
+            yield
+        except BaseException as error:
+            self._session.cancel(session, error)
+            raise
 
     def _mount(self, repository: str, session: Answer | None) -> Answer | None:
         """Ask for the blob of ``repository``, in place of the ``session`` before; return the new one, None where the blob is there now."""
         own = repository == self._api.repository
         scopes = () if own else (f"repository:{repository}:pull",)
-        try:
-            answer = self._api.start_upload(self._descriptor.digest, repository, scopes)
-        except TokenRefused:
-            if own:
-                raise
-            self._capabilities.unreadable.add(repository)
-            return session or self._session.start()
+        with self._holding(session):
+            try:
+                answer = self._api.start_upload(self._descriptor.digest, repository, scopes)
+            except TokenRefused:
+                if own:
+                    raise
+                self._capabilities.unreadable.add(repository)
+                return session or self._session.start()
         self._session.cancel(session)
         if answer.status == 201:
             answer.finish()

@@ -12,7 +12,6 @@ from .._core.fanout import Cancellation
 from .._http.headers import parse_count, parse_received
 from .._http.origin import Target
 from .._http.retry import RETRIED, Allowance, Retry
-from .._http.token_server import TokenRefused
 from .._http.transport import Answer
 from .._oci.image_source import BlobStream
 from .._oci.manifest import Descriptor
@@ -77,22 +76,14 @@ class UploadSession:
         answer.finish()
         return answer
 
-    def cancel(self, session: Answer | None) -> None:
-        """End a session that is not wanted; one that cannot be ended expires by itself."""
+    def cancel(self, session: Answer | None, error: BaseException | None = None) -> None:
+        """End a session that is not wanted, after ``error``; one that cannot be ended expires by itself."""
         if session is not None:
-            self._end(lambda: self._api.upload_target(session))
+            self._end(lambda: self._api.upload_target(session), error)
 
-    def _end(self, find_target: t.Callable[[], Target]) -> None:
-        if self._capabilities.keeps_sessions:
-            return
-        try:
-            answer = self._api.send_upload("DELETE", find_target())
-            answer.finish()
-            self._capabilities.keeps_sessions = answer.status in (401, 403)
-        except TokenRefused:
+    def _end(self, find_target: t.Callable[[], Target], error: BaseException | None = None) -> None:
+        if not self._capabilities.keeps_sessions and not self._api.cancel_upload(find_target, error):
             self._capabilities.keeps_sessions = True
-        except RegistryError:
-            return
 
     def send(self, session: Answer | None) -> None:
         """Send the blob through ``session``, and through further ones where it is lost."""
@@ -108,8 +99,8 @@ class UploadSession:
                 return
             except _Restart:
                 self._end(lambda: self._target)
-            except BaseException:
-                self._end(lambda: self._target)
+            except BaseException as error:
+                self._end(lambda: self._target, error)
                 raise
 
     def _failure(self, answer: Answer) -> RegistryError:

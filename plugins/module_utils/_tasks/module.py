@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import typing as t
 
@@ -17,11 +16,8 @@ from .._core.secrets import register_secret
 from .._local.attributes import FileOptions
 from .masking import masked_result
 from .options import ArgumentSpec, connection_spec, find_secrets, keep_numbers
+from .signals import leave, orderly_end
 from .task import Front, Task
-
-
-def _end(number: int, _frame: object) -> t.NoReturn:
-    raise SystemExit(128 + number)
 
 
 class RegistryModule(AnsibleModule):
@@ -99,9 +95,8 @@ class RegistryModule(AnsibleModule):
 def run_module(options: ArgumentSpec, body: t.Callable[[Task], None], rules: t.Mapping[str, t.Any] | None = None) -> None:
     """Run a task's body as a module and end the process; ``rules`` are further arguments of AnsibleModule, such as ``required_one_of``."""
     module = RegistryModule(options, **(rules or {}))
-    # Temporary files and upload sessions are given up in order when the task is ended from outside.
-    signal.signal(signal.SIGTERM, _end)
-    result = module.task().run(body)
+    with orderly_end(leave):
+        result = module.task().run(body)
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

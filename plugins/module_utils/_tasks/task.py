@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
+from .._core.interruption import interruptible
 from .._core.progress import Progress
 from .._core.scrub import Scrubber
 from .._local.attributes import Attributes, FileOptions
@@ -65,8 +66,12 @@ class Task:
 
     def run(self, body: t.Callable[[Task], None]) -> Result:
         """Run the body and return the result, which holds ``failed`` where it failed."""
-        with self:
-            body(self)
+        with interruptible() as interruption, self:
+            try:
+                body(self)
+            except BaseException as error:
+                interruption.heed(error)
+                raise
         return self.result
 
     def __enter__(self) -> Task:

@@ -20,7 +20,7 @@ LAYERS = {
     "_core": Layer(
         "Errors, secrets, limits: no file, no socket, no specification",
         (),
-        "errors spellings secret_index vocabulary scrub secrets budget json progress fanout backtracking patterns",
+        "errors spellings secret_index vocabulary scrub secrets budget json interruption progress fanout backtracking patterns",
     ),
     "_oci": Layer(
         "The specifications as values",
@@ -39,7 +39,7 @@ LAYERS = {
         "Requests: trusted, authorized, redirected, retried",
         ("_core", "_oci"),
         (
-            "challenge headers certificate credential_helper credentials auth_config keychain origin address_guard proxies tls sockets "
+            "challenge headers certificate credential_helper credentials auth_config keychain origin address_guard proxies tls open_sockets pace sockets "
             "coding transport answers retry token_server auth exchange"
         ),
     ),
@@ -59,6 +59,6 @@ LAYERS = {
     "_tasks": Layer(
         "Tasks: from options to results",
         ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
-        "options task masking module image_push image_copies copy image_info info prune pull push repository_info tag tag_delete tag_info",
+        "options task masking signals module image_push image_copies copy image_info info prune pull push repository_info tag tag_delete tag_info",
     ),
 }

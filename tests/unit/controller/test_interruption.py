@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks in Ansible's worker that are ended from outside, by a signal or by the timeout of the task: at once, and with nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+import typing as t
+import warnings
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import harness
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import SIGNALS, SOON, Trigger, push
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+
+class Ended(BaseException):
+    """What Ansible raises for a task whose time is over."""
+
+
+@pytest.fixture
+def handlers() -> t.Iterator[None]:
+    """The signal handlers of the test run, again, when the test is over."""
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def time_over(handlers: None) -> int:
+    """A signal for which the test itself raises ``Ended``, as Ansible does for ``timeout``."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise Ended
+
+    signal.signal(signal.SIGALRM, end)
+    return signal.SIGALRM
+
+
+@contextlib.contextmanager
+def quickly() -> t.Iterator[None]:
+    """Take no longer than a few seconds."""
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < SOON
+
+
+def act(name: str, args: dict[str, t.Any], folder: Path) -> harness.Result:
+    """Run a task in this process, as Ansible's worker does."""
+    (folder / "remote").mkdir(exist_ok=True)
+    return harness.run_action(name, args, False, False, folder / "remote")
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Return what a task has left where its temporary files are."""
+    return [path.name for path in (folder / "remote").iterdir()]
+
+
+@pytest.mark.parametrize("endpoint", ["put_upload", "mount"])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_push_whose_time_is_over_waits_for_no_thread_and_leaves_no_session(
+    registry: FakeRegistry, tmp_path: Path, time_over: int, waits: list[float], workers: int, endpoint: str
+) -> None:
+    registry.on(endpoint, times=None).call(Trigger(time_over, workers)).silence()
+    with quickly(), pytest.raises(Ended):
+        act("registry_push", push(registry, tmp_path, concurrency=workers), tmp_path)
+    assert len(registry.named(endpoint)) == workers
+    assert registry.sessions("app") == []
+    assert registry.named("put_manifest") == []
+    assert waits == []
+    assert left_behind(tmp_path) == []
+
+
+def test_a_session_that_the_registry_does_not_cancel_is_not_waited_for(registry: FakeRegistry, tmp_path: Path, time_over: int) -> None:
+    registry.on("put_upload", times=None).call(Trigger(time_over, 4)).silence()
+    registry.on("cancel_upload", times=None).silence()
+    with quickly(), pytest.raises(Ended):
+        act("registry_push", push(registry, tmp_path, concurrency=4), tmp_path)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_signal_is_passed_on_when_the_task_has_cleaned_up(
+    registry: FakeRegistry, tmp_path: Path, handlers: None, workers: int, number: int
+) -> None:
+    found: list[t.Any] = []
+
+    def handler(received: int, _frame: object) -> None:
+        found.append((received, registry.sessions("app"), left_behind(tmp_path)))
+
+    signal.signal(number, handler)
+    registry.on("put_upload", times=None).call(Trigger(number, workers)).silence()
+    with quickly():
+        act("registry_push", push(registry, tmp_path, concurrency=workers), tmp_path)
+    assert found == [(number, [], [])]
+    assert signal.getsignal(number) is handler
+
+
+def test_an_ignored_signal_stays_ignored(registry: FakeRegistry, tmp_path: Path, handlers: None) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    registry.on("put_upload").call(Trigger(signal.SIGHUP, 1))
+    assert act("registry_push", push(registry, tmp_path), tmp_path).ok().changed is True
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_readers_whose_time_is_over_end_and_ask_no_more(registry: FakeRegistry, tmp_path: Path, time_over: int) -> None:
+    names = [f"app:{tag}" for tag in range(1, 13)]
+    for tag in range(1, 13):
+        registry.add_image("app", str(tag))
+    registry.on("get_manifest", nth=2, times=None).call(Trigger(time_over, 6)).silence()
+    with quickly(), pytest.raises(Ended):
+        act("registry_image_info", registry.args(name=names, concurrency=6), tmp_path)
+    assert len(registry.named("get_manifest")) == 7
+
+
+def test_a_handshake_that_never_comes_to_its_end_is_not_waited_for(tmp_path: Path, time_over: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted: list[socket.socket] = []
+        trigger = Trigger(time_over, 1)
+
+        def accept() -> None:
+            accepted.append(server.accept()[0])
+            accepted[0].recv(16, socket.MSG_PEEK)
+            trigger()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        with quickly(), pytest.raises(Ended):
+            act("registry_image_info", {"name": [f"127.0.0.1:{server.getsockname()[1]}/app:{tag}" for tag in range(4)]}, tmp_path)
+        thread.join()
+        accepted[0].close()
+
+
+def test_a_task_leaves_the_process_as_it_was(registry: FakeRegistry, tmp_path: Path, time_over: int) -> None:
+    def state() -> t.Any:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return mask, os.getcwd(), dict(os.environ), [signal.getsignal(number) for number in SIGNALS], list(warnings.filters)
+
+    act("registry_push", push(registry, tmp_path), tmp_path).ok()  # what is imported once may set up itself
+    before, threads = state(), threading.active_count()
+    act("registry_tag", registry.args(name="app:1", tags=["2"], validate_certs=False), tmp_path).ok()
+    act("registry_tag", registry.args(name="app:1", tags=["bad name"]), tmp_path).failure("invalid_reference")
+    act("registry_pull", registry.args(name="app:1", path=str(tmp_path / "there")), tmp_path).ok()
+    registry.on("put_manifest").call(Trigger(time_over, 1)).silence()
+    with pytest.raises(Ended):
+        act("registry_tag", registry.args(name="app:1", tags=["3"]), tmp_path)
+    assert act("registry_tag", registry.args(name="app:1", tags=["3"]), tmp_path).ok().changed is True
+    assert state() == before
+    assert left_behind(tmp_path) == []
+    assert threading.active_count() <= threads + 1  # one of the registry may be about to end

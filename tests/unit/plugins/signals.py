@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests of tasks that are ended from outside have in common."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import typing as t
+from pathlib import Path
+
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import layout
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+SOON = 10  # seconds: far more than it takes, far less than the 60 seconds of a request
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+IMAGE = images.image(layers=["a", "b", "c", "d", "e"])
+
+
+class Trigger:
+    """Sends a signal to this process, or to the one that ``aim`` names, when so many requests have come."""
+
+    def __init__(self, number: int, count: int, aimed: bool = True) -> None:
+        self._number, self._left = number, count
+        self._process = os.getpid()
+        self._aimed = threading.Event()
+        self._lock = threading.Lock()
+        if aimed:
+            self._aimed.set()
+
+    def aim(self, process: int) -> None:
+        """Name another process than this one."""
+        self._process = process
+        self._aimed.set()
+
+    def __call__(self, _request: t.Any = None) -> None:
+        with self._lock:
+            self._left -= 1
+            due = self._left == 0
+        if due and self._aimed.wait(SOON):
+            os.kill(self._process, self._number)
+
+
+def push(registry: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:
+    """Return the options of a push that the registry will never finish."""
+    return registry.args(name="app:1", path=layout(folder, IMAGE), **options)
