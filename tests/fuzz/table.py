@@ -94,6 +94,13 @@ TABLE: dict[str, Entry] = {
         (lambda world: {"name": [f"app@{world.torn}"], "details": "config"},),
         result=lambda world, result: all(image["exists"] for image in result["images"]),
     ),
+    "registry_index": Entry(
+        (
+            _fixed(name="app:all", images=["app:1", {"name": "app:multi", "platform": "linux/arm64", "annotations": {"a": "b"}}]),
+            _fixed(name="app:multi", images=["app:1"], children="append"),
+        ),
+        (lambda world: {"name": "copy:all", "images": [f"app@{world.torn}"]},),
+    ),
     "registry_info": Entry((_fixed(),)),
     "registry_prune": Entry(
         (

@@ -29,18 +29,19 @@ mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids 
 Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
 _OPTIONS = """
-allowed_hosts append auth_config auth_file auth_hosts authfile ca_cert ca_path cacert_path cert_path chunk_size client_cert client_key compression concurrency
-config_path dest_ca_path dest_client_cert dest_client_key dest_identity_token dest_password dest_plain_http dest_registry_token dest_tls_verify dest_username
-dest_validate_certs destination details exclude existing existing_images expected_digest identity_token ignore_digest_tags include jobs keep_last keep_within
-key_path load_path max_deletions method mount_from names on_error password plain_http platforms prefix protect registry_token registry_url retries reverse sort
-source source_name src src_ca_path src_client_cert src_client_key src_identity_token src_password src_plain_http src_registry src_registry_token src_tls_verify
-src_username src_validate_certs target_tags timeout tls_ca_cert tls_client_cert tls_client_key tls_verify tlsverify unsafe_writes url use_auth_file username
-validate_certs attributes attr selevel serole setype seuser seLevel
+allowed_hosts append auth_config auth_file auth_hosts authfile ca_cert ca_path cacert_path cert_path children chunk_size client_cert client_key
+compression concurrency config_path dest_ca_path dest_client_cert dest_client_key dest_identity_token dest_password dest_plain_http
+dest_registry_token dest_tls_verify dest_username dest_validate_certs destination details exclude existing existing_images expected_digest
+identity_token ignore_digest_tags include jobs keep_last keep_within key_path load_path max_deletions method mount_from names on_error password
+plain_http platforms prefix protect registry_token registry_url retries reverse sort source source_name src src_ca_path src_client_cert src_client_key
+src_identity_token src_password src_plain_http src_registry src_registry_token src_tls_verify src_username src_validate_certs target_tags timeout
+tls_ca_cert tls_client_cert tls_client_key tls_verify tlsverify unsafe_writes url use_auth_file username validate_certs attributes attr selevel serole
+setype seuser seLevel
 """
 _VALUES = """
 true false null none True False None yes no
 auto basic bearer config created digest docker-archive fail gzip ignore keep manifest name oci-archive oci-layout ok overwrite reference registry
-report semver substitute tag untag repair empty version keep_last keep_within protect protected included excluded
+report semver substitute tag untag repair exact append oci docker empty version keep_last keep_within protect protected included excluded
 docker.io latest localhost registry/2.0 sha256 sha512 delete kept deleted
 linux windows darwin freebsd android amd64 arm64 arm 386 ppc64le s390x riscv64 mips64le loong64 wasm v5 v6 v7 v8 unknown
 application/json application/octet-stream text/html

@@ -58,5 +58,10 @@ class Platform:
         asked = wanted.variant or default
         return not asked or (self.variant or default) == asked
 
+    @property
+    def full(self) -> Platform:
+        """The platform with the variant that is meant where none is written."""
+        return Platform(self.os, self.architecture, self.variant or _VARIANTS.get(self.architecture, ""))
+
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)

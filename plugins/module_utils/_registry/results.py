@@ -75,6 +75,11 @@ def transfer_result(image: Reference, plan: PushPlan, transferred: Transferred) 
     }
 
 
+def platforms_result(index: Manifest) -> list[Result]:
+    """Return the images of an index, with their platforms."""
+    return [{"platform": str(child.platform), **typed_result([child])[0]} for child in index.platforms]
+
+
 def manifest_result(manifest: Manifest) -> Result:
     """Return what a manifest or index tells of itself."""
     result: Result = {
@@ -90,7 +95,7 @@ def manifest_result(manifest: Manifest) -> Result:
     if manifest.subject is not None:
         result["subject"] = typed_result([manifest.subject])[0]
     if manifest.is_index:
-        result["platforms"] = [{"platform": str(child.platform), **typed_result([child])[0]} for child in manifest.platforms]
+        result["platforms"] = platforms_result(manifest)
     if manifest.config is not None:
         result["config_digest"] = str(manifest.config.digest)
         result["layers"] = typed_result(manifest.layers)

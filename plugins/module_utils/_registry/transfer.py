@@ -27,7 +27,8 @@ from .tagging import TagMap, align, apply_policy, find_states, write_tags
 class TransferOptions:
     """How to transfer: threads, further attempts, chunk size in bytes (0: whole), what to log, and who counts progress.
 
-    Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``.
+    Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``. ``before_root``, called
+    right before the root gets its tags, ends the transfer by raising.
     """
 
     workers: int = 6
@@ -38,6 +39,7 @@ class TransferOptions:
     cancellation: Cancellation | None = None
     on_log: t.Callable[[str], None] = lambda text: None
     progress: Progress = field(default_factory=Progress)
+    before_root: t.Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,7 @@ class Execution:
         drain(self._source.open_blob(blob))
 
     def _write_root(self, plan: PushPlan) -> None:
+        self._options.before_root()
         tags = plan.writes
         if plan.root.subject is not None:
             # Also where it is there already: an earlier run may have been cut off before the list of referrers knew it.

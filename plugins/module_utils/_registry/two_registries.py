@@ -29,7 +29,7 @@ def parse_sided(options: t.Mapping[str, t.Any], side: str, name: str) -> Referen
     Beside ``registry``, which both sides share, a name that begins with a host stands for itself.
     """
     option = f"{side}_registry"
-    if options[option] is not None:
+    if options.get(option) is not None:
         return Reference.parse(name, options[option], option)
     return Reference.parse_beside(name, options["registry"])
 
@@ -54,19 +54,24 @@ class TwoRegistries:
         self._options = options
         refuse_empty(options, ("auth_config", "auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in LOGIN_OPTIONS)))
         refuse_empty(options, [f"{side}_registry" for side in SIDES])
-        hosts = {side: sorted({image.registry for image in images}) for side, images in zip(SIDES, (sources, destinations))}
-        self._owner = self._find_owner({host for side in SIDES for host in hosts[side]})
+        self._hosts = {side: sorted({image.registry for image in images}) for side, images in zip(SIDES, (sources, destinations))}
         for side in SIDES:
-            self._check_side(side, hosts[side])
-        self._check_plain(hosts)
+            self._check_side(side, self._hosts[side])
+        self._check_plain()
         self._made: list[tuple[ConnectionOptions, Connections]] = []
         listeners = _heard_once(listeners or Listeners())
-        self._connections = {(side, host): self._connect(side, host, listeners, environ) for side in SIDES for host in hosts[side]}
+        self._connections = {(side, host): self._connect(side, host, listeners, environ) for side in SIDES for host in self._hosts[side]}
 
-    def _find_owner(self, hosts: set[str]) -> str | None:
+    def _owner(self, names: t.Sequence[str]) -> str | None:
+        """Return the host that the options ``names`` without a prefix are for, None where nothing says it.
+
+        Beside those for the sources, in a module that has none for the destination, they are for the destination.
+        """
         if self._options.get("registry") is not None:
             return split_base(self._options["registry"])[0]
-        return next(iter(hosts)) if len(hosts) == 1 else None
+        is_one_sided = "dest_registry" not in self._options and self._given(names, "src_")
+        meant = set(self._hosts["dest"]) if is_one_sided else {host for side in SIDES for host in self._hosts[side]}
+        return next(iter(meant)) if len(meant) == 1 else None
 
     def _given(self, names: t.Iterable[str], prefix: str = "") -> dict[str, t.Any]:
         found = {name: self._options.get(f"{prefix}{name}") for name in names}
@@ -87,15 +92,15 @@ class TwoRegistries:
         if certificate and "client_cert" not in certificate:
             raise RegistryError(f"The task sets {prefix}client_key without {prefix}client_cert: set both.", "invalid_option")
 
-    def _check_plain(self, hosts: t.Mapping[str, t.Sequence[str]]) -> None:
+    def _check_plain(self) -> None:
         """Refuse what has no prefix where nothing says which of the registries it is for."""
-        if self._owner is not None or not any(hosts.values()):
-            return
         for what, names in _OWNED.items():
+            if self._owner(names) is not None or not any(self._hosts.values()):
+                continue
             given = self._given(names)
             if any(given.values()) and not all(self._has_own(side, names) for side in SIDES):
-                reached = ", ".join(sorted({host for side in SIDES for host in hosts[side]}))
-                forms = " and ".join(f"{side}_{next(iter(given))}" for side in SIDES)
+                reached = ", ".join(sorted({host for side in SIDES for host in self._hosts[side]}))
+                forms = " and ".join(form for form in (f"{side}_{next(iter(given))}" for side in SIDES) if form in self._options)
                 others = ", or give the credentials of each registry in auth_file or auth_config" if names is LOGIN_OPTIONS else ""
                 raise RegistryError(
                     f"The task sets {what}, but its images are in several registries ({reached}): "
@@ -112,7 +117,7 @@ class TwoRegistries:
         resolved.update(self._given(_DEFAULTED, f"{side}_"))
         for names in _OWNED.values():
             own = self._given(names, f"{side}_")
-            resolved.update(own or (self._given(names) if host == self._owner else {}))
+            resolved.update(own or (self._given(names) if host == self._owner(names) else {}))
         return ConnectionOptions.parse({**resolved, "registry": host})
 
     def _connect(self, side: str, host: str, listeners: Listeners, environ: t.Mapping[str, str] | None) -> Connections:

@@ -17,6 +17,8 @@ Map = t.Mapping[str, t.Any]
 _USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
 NAMED = ("name", "src", "dest", "images", "mount_from")  # options that name images, and those that name hosts
 HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hosts")
+# The keys that entries of lists have whose elements are names or dictionaries; see entries.py.
+ENTRY_KEYS = {"images": frozenset({"name", "platform", "annotations"}), "files": frozenset({"path", "media_type", "title"})}
 _PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
 
 
@@ -44,12 +46,15 @@ def connection_spec() -> ArgumentSpec:
     }
 
 
-def two_registries_spec() -> ArgumentSpec:
-    """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``."""
+def two_registries_spec(sides: t.Sequence[str] = SIDES) -> ArgumentSpec:
+    """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``.
+
+    Of the sources alone they are documented by the fragment ``_source_registry``.
+    """
     plain = connection_spec()
     kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
-    spec = {f"{side}_{name}": option for side in SIDES for name, option in kept.items()}
-    for side in SIDES:
+    spec = {f"{side}_{name}": option for side in sides for name, option in kept.items()}
+    for side in sides:
         spec[f"{side}_validate_certs"] = {**kept["validate_certs"], "aliases": [f"{side}_tls_verify"]}
     return spec
 
@@ -86,10 +91,18 @@ def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:
     """Yield the values of suboptions that there are not: a misspelt one may hold a secret."""
     for option, settings in options.items():
         for name in (option, *settings.get("aliases", ())):
-            for entry in params.get(name) or () if isinstance(params.get(name), list) and "options" in settings else ():
-                known = {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
-                if isinstance(entry, dict):
+            value = params.get(name)
+            known = _known_keys(option, settings)
+            for entry in value if isinstance(value, list) else [value] if isinstance(value, dict) else ():
+                if isinstance(entry, dict) and known:
                     yield from (value for key, value in entry.items() if key not in known)
+
+
+def _known_keys(option: str, settings: Map) -> set[str]:
+    """Return the keys that the dictionaries of an option have, none where they may have any."""
+    if "options" in settings:
+        return {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
+    return set(ENTRY_KEYS.get(option, ())) if settings.get("elements") == "raw" else set()
 
 
 def _user_info(text: str, in_host: bool) -> str:

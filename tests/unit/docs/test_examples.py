@@ -62,6 +62,9 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
     registry.add_image("org/db", "16")
     registry.add_image("library/alpine", "3.20")
     registry.add_index("team/db", "16")
+    for name, platform in (("app:1.4.2-amd64", "amd64"), ("app:1.4.2-arm64", "arm64"), ("app-arm:1.4.2", "arm")):
+        registry.add_image(f"team/{name.partition(':')[0]}", name.partition(":")[2], platform=f"linux/{platform}")
+    registry.add_image("builds/app", "1.4.2-riscv64", platform="linux/riscv64")
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})
     monkeypatch.chdir(tmp_path)

@@ -25,7 +25,7 @@ LAYERS = {
     "_oci": Layer(
         "The specifications as values",
         ("_core",),
-        "host reference versions digest_tags platform manifest image_source subset image_content",
+        "host reference versions digest_tags platform manifest image_source subset image_content image_index",
     ),
     "_local": Layer(
         "Images on this host: layouts and archives, read and written",
@@ -48,7 +48,7 @@ LAYERS = {
         ("_core", "_oci", "_local", "_http"),
         (
             "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer deletion_refusal deletion_requests "
-            "tag_deletion results client connections two_registries image_details registry_check attached_images image_copy image_pull"
+            "tag_deletion results client connections two_registries image_details registry_check attached_images image_copy index_making image_pull"
         ),
     ),
     "_retention": Layer(
@@ -59,6 +59,9 @@ LAYERS = {
     "_tasks": Layer(
         "Tasks: from options to results",
         ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
-        "options task masking signals module image_push image_copies copy image_info info prune pull push repository_info tag tag_delete tag_info",
+        (
+            "options task masking signals module entries image_push image_copies copy image_info index info prune pull push repository_info tag "
+            "tag_delete tag_info"
+        ),
     ),
 }

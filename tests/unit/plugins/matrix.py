@@ -38,6 +38,7 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
     known: dict[str, Options] = {
         "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
+        "registry_index": {"name": "app:all", "images": ["app:1", {"name": "app:old", "platform": "linux/arm64"}]},
         "registry_info": {},
         "registry_prune": {"name": "app", "keep_within": "1d", "include": ["^old$"]},
         "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},

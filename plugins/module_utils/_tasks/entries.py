@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that are lists of names and dictionaries: one validator, which tells the number of the entry that is wrong."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.errors import RegistryError
+from .._core.scrub import quoted
+from .._oci.host import UNSET
+from .._oci.reference import check_tags
+
+Entry = dict[str, t.Any]
+_QUOTE = "Quote it: YAML reads 1.10 as 1.1."
+
+
+def _refuse(message: str) -> RegistryError:
+    return RegistryError(message, "invalid_option")
+
+
+def parse_entries(listed: t.Sequence[t.Any], option: str, main: str, kinds: t.Mapping[str, str]) -> list[Entry]:
+    """Return the entries of the list ``option`` as dictionaries with all keys of ``kinds``, None for those that are not given.
+
+    An entry that is text alone is the key ``main``, which every entry needs. ``kinds`` are ``text``, ``map`` (of texts) and ``tags``.
+    """
+    if not listed:
+        raise _refuse(f"The option {option} is empty{UNSET}: give at least one entry.")
+    return [_parse_entry(entry, f"entry {number} of {option}", main, kinds) for number, entry in enumerate(listed, 1)]
+
+
+def _parse_entry(entry: t.Any, where: str, main: str, kinds: t.Mapping[str, str]) -> Entry:
+    given = {main: entry} if isinstance(entry, str) else entry
+    if not isinstance(given, dict):
+        raise _refuse(f"The {where} is {quoted(entry, 100)}: it must be text, or a dictionary with {', '.join(kinds)}.")
+    unknown = [key for key in given if key not in kinds]
+    if unknown:
+        raise _refuse(f"The {where} has {quoted(unknown[0], 100)}, which is no key of it: there are {', '.join(kinds)}.")
+    parsed = {key: _parse_value(given.get(key), f"{key} of {where}", kind) for key, kind in kinds.items()}
+    if not parsed[main]:
+        raise _refuse(f"The {where} has no {main}{UNSET}.")
+    return parsed
+
+
+def _parse_value(value: t.Any, where: str, kind: str) -> t.Any:
+    if value is None:
+        return None
+    if kind == "map":
+        return parse_annotations(value, where)
+    if kind == "tags":
+        return check_tags(value if isinstance(value, list) else [value])
+    if not isinstance(value, str):
+        raise _refuse(f"The {where} is {quoted(value, 100)}, which is not text. {_QUOTE}")
+    if not value:
+        raise _refuse(f"The {where} is empty{UNSET}: leave it out to go without it.")
+    return value
+
+
+def parse_annotations(value: t.Any, where: str) -> dict[str, str]:
+    """Return a map of annotations: texts by keys that are not empty; ``where`` names it in errors."""
+    if not isinstance(value, dict):
+        raise _refuse(f"The {where} is {quoted(value, 100)}: it must be a dictionary.")
+    for key, text in value.items():
+        if not isinstance(key, str) or not key.strip():
+            raise _refuse(f"The {where} has the key {quoted(key, 100)}: keys are texts that are not empty. {_QUOTE}")
+        if not isinstance(text, str):
+            raise _refuse(f"The annotation {quoted(key, 100)} in {where} is {quoted(text, 100)}, which is not text. {_QUOTE}")
+    return dict(value)

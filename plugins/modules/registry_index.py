@@ -1,0 +1,206 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_index
+short_description: Make one multi-platform image of several images
+version_added: 1.1.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Puts one tag on several images, each for another platform, as C(docker buildx imagetools create) and C(docker manifest push) do. It needs no builder
+    and no container engine.
+  - The images are named in the index by digest. Those in other repositories and registries are copied first; within a registry their layers are mounted.
+  - The same images give the same bytes, so a second run is unchanged and writes nothing.
+extends_documentation_fragment:
+  - ocitools.registry._source_registry
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  name:
+    description:
+      - Where the index goes, C([registry/]repository[:tag]). Without a tag, O(tags) are the only tags; without both it is V(latest).
+      - A digest here is refused, since it follows from the images.
+    type: str
+    required: true
+    aliases: [image]
+  images:
+    description:
+      - The images that the index names, in this order. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and further keys.
+      - C(platform) is the platform, C(os/arch[/variant]), that the index states for the image. Without it, the platform is read from the config of the image.
+        An image whose config states none fails with the error kind V(invalid_option).
+      - C(annotations) is a dictionary of annotations for the entry of the image in the index.
+      - An index among them contributes its images, attestations included; with C(platform) only the image for that platform.
+      - Two images for one platform are refused with the error kind V(invalid_option). Images for different versions of Windows (C(os.version)) are different.
+      - An image that is absent fails with the error kind V(not_found). Unknown keys and values that are not text fail before any request.
+    type: list
+    elements: raw
+    required: true
+  tags:
+    description:
+      - Further tags for the index. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
+    type: list
+    elements: raw
+    default: []
+    aliases: [tag]
+  annotations:
+    description:
+      - Annotations of the index itself, texts by name. With O(children=append) they are added to those that it has.
+    type: dict
+    default: {}
+  children:
+    description:
+      - V(exact) makes an index that names O(images) and nothing else.
+      - V(append) adds them to the index that the first tag is on. An image for a platform that the index has already takes the place of the other one,
+        with its attestations. A single image on the tag becomes the first entry; an absent tag is no error.
+      - With V(append) the tag is read again right before it is written. Where somebody else moved it meanwhile, the images are added to what it is on
+        then; when that happens twice, the task fails with the error kind V(conflict).
+    type: str
+    choices: [exact, append]
+    default: exact
+  media_type:
+    description:
+      - V(oci) makes an OCI image index, V(docker) a manifest list of Docker, which has no annotations.
+      - V(auto) makes a manifest list where all images are of Docker's media types and there are no annotations, else an OCI image index.
+        With O(children=append) an OCI image index stays one.
+    type: str
+    choices: [auto, oci, docker]
+    default: auto
+notes:
+  - For an index that is there already, the task sends one HEAD for each tag and reads the manifest of each image, and its config where no platform is given.
+seealso:
+  - module: ocitools.registry.registry_copy
+  - module: ocitools.registry.registry_tag
+  - module: ocitools.registry.registry_image_info
+"""
+
+EXAMPLES = r"""
+- name: Make one image of the two that the build jobs pushed
+  ocitools.registry.registry_index:
+    name: registry.example.com/team/app:1.4.2
+    images:
+      - registry.example.com/team/app:1.4.2-amd64
+      - registry.example.com/team/app:1.4.2-arm64
+    tags: ["1.4", "latest"]
+
+- name: State a platform that the build did not, and annotations
+  ocitools.registry.registry_index:
+    registry: registry.example.com/team
+    name: app:1.4.2
+    images:
+      - name: app:1.4.2-amd64
+      - name: app-arm:1.4.2
+        platform: linux/arm/v6
+        annotations:
+          com.example.board: raspberry-pi-1
+    annotations:
+      org.opencontainers.image.version: "1.4.2"
+
+- name: Add the image for another platform to an index that is there
+  ocitools.registry.registry_index:
+    name: registry.example.com/team/app:1.4.2
+    images:
+      - registry.example.com/builds/app:1.4.2-riscv64
+    children: append
+"""
+
+RETURN = r"""
+digest:
+  description: The digest of the index.
+  type: str
+  returned: success
+  sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
+media_type:
+  description: Its media type.
+  type: str
+  returned: success
+image:
+  description: The image by its digest, C(name@digest).
+  type: str
+  returned: success
+size:
+  description: Size in bytes of the index and of all manifests, configs and layers in it.
+  type: int
+  returned: success
+tagged_images:
+  description: The images that were written (in check mode, would be), C(name:tag).
+  type: list
+  elements: str
+  returned: success
+unchanged_images:
+  description: The images that were on the digest already.
+  type: list
+  elements: str
+  returned: success
+kept_images:
+  description: Always empty, since tags are moved.
+  type: list
+  elements: str
+  returned: success
+previous:
+  description: What each tag was on before, a digest or null.
+  type: dict
+  returned: success
+uploaded_blobs:
+  description: The blobs that were sent, each with C(digest) and C(size). In check mode a blob that is missing, though it might be mounted.
+  type: list
+  elements: dict
+  returned: success
+mounted_blobs:
+  description: The blobs that the registry took from another of its repositories.
+  type: list
+  elements: dict
+  returned: success
+existing_blobs:
+  description: The blobs that were there already.
+  type: list
+  elements: dict
+  returned: success
+uploaded_bytes:
+  description: How many bytes of blobs were sent.
+  type: int
+  returned: success
+mounted_bytes:
+  description: How many bytes of blobs were mounted.
+  type: int
+  returned: success
+existing_bytes:
+  description: How many bytes of blobs were skipped, since they were there already.
+  type: int
+  returned: success
+skipped_layers:
+  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  type: list
+  elements: dict
+  returned: success
+platforms:
+  description: The images in the index for a platform, each with C(platform), C(digest), C(size) and C(media_type).
+  type: list
+  elements: dict
+  returned: success
+elapsed:
+  description: How long it took, in seconds.
+  type: float
+  returned: success
+"""
+
+
+from ..module_utils._tasks import index
+from ..module_utils._tasks.module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(index.OPTIONS, index.run)
+
+
+if __name__ == "__main__":
+    main()
