@@ -175,10 +175,10 @@ def _task(case: Case) -> t.Callable[[World], Options]:
 
 
 def _may_be_there(path: str, state: str, is_ok: bool) -> bool:
-    """Tell whether a pull may leave a path: a whole image, or of one that broke off the layout without its index, and whole blobs."""
+    """Tell whether a pull may leave a path (a whole image, or of one that broke off the layout without its index, and whole blobs), or a login."""
     if is_ok:
-        return path.startswith("out/pulled") and not path.endswith(".tmp")
-    match = re.fullmatch(r"out/pulled(/oci-layout|/blobs(/sha256(/([0-9a-f]{64}))?)?)?", path)
+        return path.startswith(("out/pulled", "in/login.json")) and not path.endswith(".tmp")
+    match = re.fullmatch(r"in/login\.json\.lock|out/pulled(/oci-layout|/blobs(/sha256(/([0-9a-f]{64}))?)?)?", path)
     return match is not None and (not match[4] or state.endswith(f" {match[4]}"))
 
 

@@ -83,6 +83,23 @@ def _copy(source: t.Callable[[World], str], **options: t.Any) -> Task:
     return lambda world: {"src": world.registry.name(source(world)), "dest": world.registry.name("copy:1"), **options}
 
 
+def _login(content: bytes) -> Task:
+    def task(world: World) -> Options:
+        path = world.folder / "in" / "login.json"
+        path.write_bytes(content)
+        return {"auth_file": str(path), **(world.registry.auth.credentials() or {"username": "user", "password": "a-password"})}
+
+    return task
+
+
+def _linked_login(world: World) -> Options:
+    (world.folder / "in" / "login.json").symlink_to(world.folder / "elsewhere" / "login.json")
+    return {
+        "auth_file": str(world.folder / "in" / "login.json"),
+        **(world.registry.auth.credentials() or {"username": "u", "password": "a-password"}),
+    }
+
+
 TABLE: dict[str, Entry] = {
     "registry_copy": Entry(
         (_copy(lambda world: "app:1", referrers=True), _copy(lambda world: "app:multi")),
@@ -102,6 +119,9 @@ TABLE: dict[str, Entry] = {
         (lambda world: {"name": "copy:all", "images": [f"app@{world.torn}"]},),
     ),
     "registry_info": Entry((_fixed(),)),
+    "registry_login": Entry(
+        (_login(b""), _login(b'{"auths": {"other.example.com": {"auth": "dTpw"}}, "HttpHeaders": {"X": "1.10"}}')), (_linked_login,)
+    ),
     "registry_prune": Entry(
         (
             _fixed(name="app", keep_within="1d", include=["^(old|1)$"]),

@@ -24,7 +24,7 @@ exists existing_blobs existing_bytes failed_names failed_tags format image image
 limit manifest media_type methods missing mounted_blobs mounted_bytes name not_after os path plan platform platforms previous protected_by
 rate_limit reachable realm reason
 reference referrers registry relative_names remaining repositories repository result size skipped_layers src_digest status subject supported tag tagged_images
-tags tls total total_size truncated unchanged_images uploaded_blobs uploaded_bytes variant
+entry files tags tls total total_size truncated unchanged_images uploaded_blobs uploaded_bytes variant
 mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids history created_by empty_layer comment author type os.version os.features
 Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
@@ -37,9 +37,10 @@ plain_http platforms prefix protect registry_token registry_url retries reverse 
 src_identity_token src_password src_plain_http src_registry src_registry_token src_tls_verify src_username src_validate_certs target_tags timeout
 tls_ca_cert tls_client_cert tls_client_key tls_verify tlsverify unsafe_writes url use_auth_file username validate_certs attributes attr selevel serole
 setype seuser seLevel
+check_credentials paths strip keep_ownership keep_set_id
 """
 _VALUES = """
-true false null none True False None yes no
+present true false null none True False None yes no
 auto basic bearer config created digest docker-archive fail gzip ignore keep manifest name oci-archive oci-layout ok overwrite reference registry
 report semver substitute tag untag repair exact append oci docker empty version keep_last keep_within protect protected included excluded
 docker.io latest localhost registry/2.0 sha256 sha512 delete kept deleted

@@ -22,13 +22,13 @@ from .credentials import Credentials, checked
 
 MAX_AUTH_FILE = 1024 * 1024
 _RUN = "/run/containers"  # of podman and skopeo, by user id, where there is no XDG_RUNTIME_DIR
-_TOKEN_USER = "<token>"
-_HUB_KEY = "https://index.docker.io/v1/"
-_SECTIONS = frozenset({"auths", "credHelpers", "credsStore"})
+TOKEN_USER = "<token>"
+HUB_KEY = "https://index.docker.io/v1/"
+SECTIONS = frozenset({"auths", "credHelpers", "credsStore"})
 _ENTRY_TOKENS = {"registrytoken": "registry_token", "identitytoken": "identity_token"}
 
 
-def _normalize_key(key: str) -> str:
+def normalize_key(key: str) -> str:
     """Return ``host[:port][/path]`` of an entry's key as any tool may have written it."""
     _scheme, separator, text = key.rpartition("://")
     host, slash, path = text.rstrip("/").partition("/")
@@ -42,7 +42,7 @@ def _by_key(section: dict[str, t.Any]) -> dict[str, list[t.Any]]:
     """Return the entries of each host or namespace, the one whose key is written exactly so first."""
     table: dict[str, list[t.Any]] = {}
     for key, entry in section.items():
-        name = _normalize_key(key)
+        name = normalize_key(key)
         entries = table.setdefault(name, [])
         entries.insert(0 if key == name else len(entries), entry)
     return table
@@ -58,8 +58,8 @@ class AuthFile:
         self._what = what
         self._complete = complete
         document = load_object(raw, MAX_AUTH_FILE, what, "credentials") if raw.strip() else {}
-        if complete and document and not _SECTIONS & document.keys():
-            raise RegistryError(f"{what} has none of {', '.join(sorted(_SECTIONS))}: entries of hosts stand under auths.", "credentials")
+        if complete and document and not SECTIONS & document.keys():
+            raise RegistryError(f"{what} has none of {', '.join(sorted(SECTIONS))}: entries of hosts stand under auths.", "credentials")
         self._auths = _by_key(self._section(document, "auths"))
         self._helpers = _by_key(self._section(document, "credHelpers"))
         self._store = document.get("credsStore") or ""
@@ -90,7 +90,7 @@ class AuthFile:
         if not isinstance(name, str):
             raise RegistryError(f"{self._what} names a credential helper for {host} that is no text.", "credentials")
         if name and (name, host) not in self._asked:
-            pair = ask_helper(name, _HUB_KEY if host == DOCKER_HUB else host, run)
+            pair = ask_helper(name, HUB_KEY if host == DOCKER_HUB else host, run)
             what = f"The credential helper {name} for {host}"
             self._asked[name, host] = None if pair is None else _from_pair(*pair, what)
         return self._asked.get((name, host))
@@ -126,7 +126,7 @@ def _from_pair(username: str, secret: str, source: str) -> Credentials | None:
     """Return the credentials of a user name and a secret, None where one is missing."""
     if not username or not secret:
         return None
-    credentials = Credentials(identity_token=secret) if username == _TOKEN_USER else Credentials(username, secret)
+    credentials = Credentials(identity_token=secret) if username == TOKEN_USER else Credentials(username, secret)
     return checked(credentials, {"identity_token": "an identity token"}, source, "credentials")
 
 
@@ -151,6 +151,17 @@ def _read(path: Path, named: bool, what: str) -> tuple[bytes, int] | None:
         raise RegistryError(f"{what} cannot be read: {hint}.", "credentials") from None
     finally:
         os.close(descriptor)
+
+
+def default_paths(environ: t.Mapping[str, str]) -> list[Path]:
+    """Return the auth files that are looked through where none is named; the first one is where podman writes to."""
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))
+    paths = []
+    if environ.get("DOCKER_CONFIG"):
+        paths.append(Path(environ["DOCKER_CONFIG"]) / "config.json")
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    paths.append(Path(runtime, "containers", "auth.json") if runtime else Path(_RUN, str(os.getuid()), "auth.json"))
+    return [*paths, home / ".config" / "containers" / "auth.json", home / ".docker" / "config.json"]
 
 
 class Keychain:
@@ -210,18 +221,8 @@ class Keychain:
                 yield known
 
     def _paths(self) -> list[tuple[Path, bool]]:
-        environ = self._environ
-        named = self._auth_file or environ.get("REGISTRY_AUTH_FILE")
-        if named:
-            return [(Path(named), True)]
-        home = Path(environ.get("HOME") or os.path.expanduser("~"))
-        paths = []
-        if environ.get("DOCKER_CONFIG"):
-            paths.append(Path(environ["DOCKER_CONFIG"]) / "config.json")
-        runtime = environ.get("XDG_RUNTIME_DIR")
-        paths.append(Path(runtime, "containers", "auth.json") if runtime else Path(_RUN, str(os.getuid()), "auth.json"))
-        paths += [home / ".config" / "containers" / "auth.json", home / ".docker" / "config.json"]
-        return [(path, False) for path in paths]
+        named = self._auth_file or self._environ.get("REGISTRY_AUTH_FILE")
+        return [(Path(named), True)] if named else [(path, False) for path in default_paths(self._environ)]
 
     def _open(self, path: Path, named: bool) -> AuthFile | None:
         what = f"The auth file {clean(str(path), 300)}"

@@ -30,6 +30,26 @@ def look_at_registry(exchange: Exchange, scope: str = "") -> Result:
 
     Credentials may be for the repositories below ``scope`` alone.
     """
+    answer, challenge, authenticated = _look(exchange, scope)
+    certificate = exchange.transport.certificate
+    return {
+        "reachable": True,
+        "authenticated": authenticated,
+        "auth_scheme": clean(challenge.scheme, 60) if challenge else None,
+        "realm": clean(challenge.parameters.get("realm", ""), 1000) or None if challenge else None,
+        "api_version": clean(answer.headers.get("Docker-Distribution-Api-Version", ""), 60) or None,
+        "tls": vars(Certificate.parse(certificate)) if certificate else None,
+        "rate_limit": _rate_limit(exchange, answer),
+    }
+
+
+def check_credentials(exchange: Exchange, scope: str = "") -> bool:
+    """Return whether the registry asked for the credentials and took them; False where it asks nobody. Wrong ones raise ``unauthorized``."""
+    return _look(exchange, scope)[2]
+
+
+def _look(exchange: Exchange, scope: str) -> tuple[Answer, Challenge | None, bool]:
+    """Return the answer of the registry's root, how it asks for credentials, and whether it took those that are there."""
     credentials = exchange.credentials(scope)
     answer = exchange.send("GET", exchange.base, (), scope) if credentials else exchange.greet()
     _check(exchange, answer, scope, credentials is not None)
@@ -38,16 +58,7 @@ def look_at_registry(exchange: Exchange, scope: str = "") -> Result:
         asked = exchange.greet()  # a ready token went along unasked
         asked.finish()
         challenge = _read_challenge(asked)
-    certificate = exchange.transport.certificate
-    return {
-        "reachable": True,
-        "authenticated": answer.status == 200 and credentials is not None and challenge is not None,
-        "auth_scheme": clean(challenge.scheme, 60) if challenge else None,
-        "realm": clean(challenge.parameters.get("realm", ""), 1000) or None if challenge else None,
-        "api_version": clean(answer.headers.get("Docker-Distribution-Api-Version", ""), 60) or None,
-        "tls": vars(Certificate.parse(certificate)) if certificate else None,
-        "rate_limit": _rate_limit(exchange, answer),
-    }
+    return answer, challenge, answer.status == 200 and credentials is not None and challenge is not None
 
 
 def _check(exchange: Exchange, answer: Answer, scope: str, known: bool) -> None:

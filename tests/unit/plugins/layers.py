@@ -39,8 +39,8 @@ LAYERS = {
         "Requests: trusted, authorized, redirected, retried",
         ("_core", "_oci"),
         (
-            "challenge headers certificate credential_helper credentials auth_config keychain origin address_guard proxies tls open_sockets pace sockets "
-            "coding transport answers retry token_server auth exchange"
+            "challenge headers certificate credential_helper credentials auth_config keychain auth_document origin address_guard proxies tls open_sockets "
+            "pace sockets coding transport answers retry token_server auth exchange"
         ),
     ),
     "_registry": Layer(
@@ -60,8 +60,8 @@ LAYERS = {
         "Tasks: from options to results",
         ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
         (
-            "options task masking signals module entries image_push image_copies copy image_info index info prune pull push repository_info tag "
-            "tag_delete tag_info"
+            "options task masking signals module auth_file entries image_push image_copies copy image_info index info login prune pull push repository_info "
+            "tag tag_delete tag_info"
         ),
     ),
 }

@@ -25,6 +25,9 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
 READERS = ("registry_image_info", "registry_info", "registry_repository_info", "registry_tag_info")
 
 
+PAIR = {"username": "canary-user", "password": "c4nary-of-the-login"}
+
+
 def fill(registry: FakeRegistry) -> None:
     """Put in what the tasks of ``task`` need."""
     registry.add_image("app", "1", config={"config": {"Labels": {"team": "blue"}}})
@@ -40,6 +43,7 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
         "registry_index": {"name": "app:all", "images": ["app:1", {"name": "app:old", "platform": "linux/arm64"}]},
         "registry_info": {},
+        "registry_login": {"auth_file": str(folder / "auth.json"), **(registry.auth.credentials() or PAIR)},
         "registry_prune": {"name": "app", "keep_within": "1d", "include": ["^old$"]},
         "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},
         "registry_repository_info": {},

@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_login
+short_description: Write credentials for a registry into an auth file
+version_added: 1.1.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Writes the credentials for a registry into an auth file of Docker, podman, buildah or skopeo, or removes them. No container engine is needed.
+  - This is the only module of the collection that writes credentials. Tasks of this collection do not need it; they take credentials from their options.
+  - Other entries of the file and keys that are unknown keep their meaning. The new content is written beside the file and renamed, so that readers see
+    the old file or the new one.
+  - The file C(auth_file.lock) beside the file is locked meanwhile, as programs of the containers project do. It stays there. If another program keeps the
+    lock for more than O(timeout) seconds, the task fails with the error kind V(local_io).
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The registry is asked whether the credentials are right, unless O(check_credentials=false).
+  diff_mode:
+    support: full
+    details:
+      - Shows the user name, never a password or token.
+options:
+  registry:
+    description:
+      - The registry, C(host[:port]).
+      - A namespace or repository behind it, as in V(registry.example.com/team), writes credentials for that part alone. Docker has no such entries, so with
+        its file this fails.
+    type: str
+    required: true
+    aliases: [registry_url, url]
+  auth_file:
+    description:
+      - The file on the host that runs the task. A file with the name C(config.json) is written as Docker writes it, any other as podman does.
+      - Without it, the file is the one that C(podman login) writes to, which Docker does not read. It is E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json),
+        C($XDG_RUNTIME_DIR/containers/auth.json) or, where that variable is unset, C(/run/containers/$UID/auth.json), the first one that is set.
+      - A new file can be read by its owner only, and so can new folders on the way to it. A file that is there keeps its owner and permissions.
+      - A file with a credential store for the registry, under C(credsStore) or C(credHelpers), fails with the error kind V(credentials), since programs look
+        in the store. So does a symbolic link, a file that cannot be read, and one that is no auth file.
+    type: path
+    aliases: [authfile, config_path]
+  state:
+    description:
+      - V(present) writes the credentials, in the place of those that the file has for the registry.
+      - V(absent) removes them, however the registry is spelt in the file. Credentials need not be given then. Entries for namespaces stay unless O(registry)
+        names them.
+    type: str
+    choices: [present, absent]
+    default: present
+  check_credentials:
+    description:
+      - Ask the registry first whether the credentials are right. Wrong ones fail with the error kind V(unauthorized) and are not written.
+      - A registry that lets anybody in cannot tell whether credentials are right; then there is a warning.
+      - With V(false) nothing is sent to the registry.
+    type: bool
+    default: true
+  registry_token:
+    description:
+      - Fails with O(state=present), since such a token is good for minutes.
+    type: str
+notes:
+  - Credentials that are to be written are those that the task or the environment gives. O(auth_config) and O(use_auth_file) have no effect.
+  - The check costs two requests to the registry, and one to its token server if it has one.
+seealso:
+  - module: ocitools.registry.registry_info
+"""
+
+EXAMPLES = r"""
+- name: Log podman and skopeo in, as the user of the task
+  ocitools.registry.registry_login:
+    registry: registry.example.com
+    username: robot
+    password: "{{ vault_registry_password }}"
+    auth_file: ~/.config/containers/auth.json
+
+- name: Log Docker in
+  ocitools.registry.registry_login:
+    registry: registry.example.com
+    username: robot
+    password: "{{ vault_registry_password }}"
+    auth_file: ~/.docker/config.json
+
+- name: Log out
+  ocitools.registry.registry_login:
+    registry: registry.example.com
+    auth_file: ~/.docker/config.json
+    state: absent
+"""
+
+RETURN = r"""
+auth_file:
+  description: The path of the auth file.
+  type: str
+  returned: success
+  sample: /home/deploy/.docker/config.json
+registry:
+  description: The host of the registry.
+  type: str
+  returned: success
+  sample: registry.example.com
+entry:
+  description: The key of the entry in the file. For Docker Hub it is V(https://index.docker.io/v1/) in Docker's file and V(docker.io) in others.
+  type: str
+  returned: success
+  sample: registry.example.com
+authenticated:
+  description: Whether the registry asked for the credentials and took them; null where it was not asked.
+  type: bool
+  returned: success
+"""
+
+
+from ..module_utils._tasks import login
+from ..module_utils._tasks.module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(login.OPTIONS, login.run)
+
+
+if __name__ == "__main__":
+    main()
