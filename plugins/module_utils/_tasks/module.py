@@ -74,6 +74,7 @@ class RegistryModule(AnsibleModule):
         """End the task with an error; its ``error`` facts are always there."""
         self._learn_secrets()  # options may be refused before __init__ has come to its end
         kwargs.setdefault("error", RegistryError(msg, "invalid_option").facts())
+        kwargs.pop("failed", None)  # ansible-core says so itself
         super().fail_json(msg=msg, **kwargs)
 
     def warn(self, warning: str, **kwargs: t.Any) -> None:
@@ -96,7 +97,5 @@ def run_module(options: ArgumentSpec, body: t.Callable[[Task], None], rules: t.M
     """Run a task's body as a module and end the process; ``rules`` are further arguments of AnsibleModule, such as ``required_one_of``."""
     module = RegistryModule(options, **(rules or {}))
     with orderly_end(leave):
-        result = module.task().run(body)
-    if result.pop("failed", False):
-        module.fail_json(**result)
+        result = module.task().run(body, lambda failure: module.fail_json(**failure))
     module.exit_json(**result)

@@ -62,10 +62,12 @@ class Task:
         self._planned: tuple[Map, Map, str] = ({}, {}, "")
         self._connections: Connections | TwoRegistries | None = None
         self._tmpdir: str | None = None
+        self._on_failure: t.Callable[[Result], None] = lambda result: None
         self._lock = threading.Lock()
 
-    def run(self, body: t.Callable[[Task], None]) -> Result:
-        """Run the body and return the result, which holds ``failed`` where it failed."""
+    def run(self, body: t.Callable[[Task], None], on_failure: t.Callable[[Result], None] = lambda result: None) -> Result:
+        """Run the body and return the result, which holds ``failed`` where it failed; ``on_failure`` gets it while the exception is there."""
+        self._on_failure = on_failure
         with interruptible() as interruption, self:
             try:
                 body(self)
@@ -97,6 +99,7 @@ class Task:
             self.changes({name: before[name] for name in known}, {name: after[name] for name in known}, header)
             self.has_written = bool(self.result["changed"])
         self.result.update(changed=self.has_written, failed=True, msg=error.message, error=error.facts())
+        self._on_failure(self.result)
 
     # What a body uses
 

@@ -39,7 +39,7 @@ def main() -> None:
         try:
             harness.plugin(f"modules.{request['name']}").main()
         finally:
-            if request["status"]:
+            if request.get("status"):
                 Path(request["status"]).write_bytes(Path("/proc/self/status").read_bytes())
 
 

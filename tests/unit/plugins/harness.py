@@ -174,7 +174,11 @@ def run_action(name: str, args: t.Mapping[str, t.Any], check: bool, diff: bool, 
     action = action_loader.get(
         f"ocitools.registry.{name}", task=task, connection=connection, play_context=context, loader=loader, templar=Templar(loader=loader)
     )
-    data = json.loads(json.dumps(action.run(task_vars={"ansible_python_interpreter": sys.executable})))
+    os.environ["ANSIBLE_INJECT_INVOCATION"] = str(bool(args.get("_ansible_inject_invocation")))
+    try:
+        data = json.loads(json.dumps(action.run(task_vars={"ansible_python_interpreter": sys.executable})))
+    finally:
+        del os.environ["ANSIBLE_INJECT_INVOCATION"]
     return Result(data, int(bool(data.get("failed"))), json.dumps(data), "", list(data.get("warnings", [])))
 
 

@@ -223,6 +223,7 @@ def test_an_archive_of_the_folders_own_user_stays_theirs(pull: Pull, tmp_path: P
 # SELinux and chattr, as far as they can be tried on every host
 
 
+@pytest.mark.parametrize("front", ["module"])
 def test_t59_the_context_is_set_on_the_open_file(pull: Pull, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels: dict[int, bytes] = {}
 

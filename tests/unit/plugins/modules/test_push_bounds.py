@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, plugin, start_module
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, start_module
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 MIB = 2**20
@@ -87,11 +88,12 @@ def test_only_layers_that_are_compressed_take_disk_and_a_failure_leaves_none(
     assert list(tmpdir.iterdir()) == []
 
 
+@pytest.mark.parametrize("front", ["module"])
 def test_the_journal_has_a_line_for_each_blob_and_one_for_all(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(plugin("module_utils._tasks.module").RegistryModule, "log", lambda _module, msg, log_args=None: lines.append(msg))
+    monkeypatch.setattr(AnsibleModule, "log", lambda _module, msg, log_args=None: lines.append(msg))
     content = images.image(layers=["a", "b"])
     path = images.write_layout(tmp_path / "layout", content)
     result = run_module("registry_push", registry.args(name="app:1", path=path)).ok()

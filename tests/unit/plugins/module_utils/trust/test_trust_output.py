@@ -99,7 +99,7 @@ def _reveal(*_args: t.Any, **_options: t.Any) -> t.NoReturn:
 
 @pytest.mark.parametrize("module", matrix.MODULES)
 def test_t37_an_unexpected_exception_tells_no_secret(
-    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str
+    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, front: str
 ) -> None:
     registry = make_registry(auth=LOGINS["basic"]())
     monkeypatch.setattr(Transport, "attempt", _reveal)
@@ -108,7 +108,7 @@ def test_t37_an_unexpected_exception_tells_no_secret(
         monkeypatch.setattr(tracebacks, "_is_traceback_enabled", lambda event: True)
     result = run_module(module, matrix.verbose(registry.args(**matrix.task(module, registry, tmp_path)))).failure("server")
     assert result.msg == "Unexpected ValueError: the password ******** is wrong. This is a fault of the collection; please report it."
-    assert "in _reveal" in result["exception"]
+    assert front == "action" or "in _reveal" in result["exception"]
 
 
 # T38: secrets learnt while the task runs
