@@ -74,7 +74,7 @@ def test_tag(token_registry: FakeRegistry, run_module: RunModule, before: str, r
     assert len(token_registry.log()) <= requests, token_registry.log()
 
 
-@pytest.mark.parametrize(("style", "method", "requests"), [("full", "tag", 6), ("distribution2", "substitute", 10)])
+@pytest.mark.parametrize(("style", "method", "requests"), [("full", "tag", 7), ("distribution2", "substitute", 11)])
 def test_tag_delete(make_registry: MakeRegistry, run_module: RunModule, style: str, method: str, requests: int) -> None:
     registry = make_registry(style, auth="token")
     added = registry.add_image("app", "1.0")
