@@ -68,9 +68,10 @@ def test_ci(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyP
     job = {"OCITOOLS_REGISTRY": registry.host, "OCITOOLS_REGISTRY_USERNAME": "ci", "OCITOOLS_REGISTRY_PASSWORD": password}
     job.update(IMAGE=f"{registry.host}/team/app", COMMIT="0a1b2c3", VERSION="1.4.2")
 
-    def run(file: str, fails: bool = False, **environment: str) -> str:
+    def run(file: str, fails: bool = False, unset: str = "", **environment: str) -> str:
         for name, value in {**job, **environment}.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.delenv(unset, raising=False)
         return reader.play(file, fails=fails, pause_seconds="0").output
 
     for file in (".gitlab-ci.yml", ".github/workflows/push.yml"):
@@ -80,7 +81,7 @@ def test_ci(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyP
     pushed = images.image()
     images.write_docker_archive(reader.folder / "app.tar", {"app": pushed})
     run("push.yml", fails=True, IMAGE=f"{registry.host}/Team/app")
-    run("push.yml", fails=True, OCITOOLS_REGISTRY="")
+    run("push.yml", fails=True, unset="OCITOOLS_REGISTRY")
     run("push.yml", fails=True, OCITOOLS_REGISTRY="registry.example.net")
     run("push.yml", fails=True, OCITOOLS_REGISTRY_USERNAME="reader")
     assert registry.tags("team/app") == {}
@@ -117,7 +118,7 @@ def test_awx(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.Monkey
     credential = {"registry": registry.host, "username": "ci", "password": LOGIN["vault_registry_password"]}
     assert set(credential) == set(files["inputs.yml"]["required"]) == {field["id"] for field in files["inputs.yml"]["fields"]}
     reader.play("test.yml", fails=True)
-    inject({**credential, "registry": f"https://{registry.host}"})
+    inject({**credential, "registry": "registry.example.net/team"})
     reader.play("test.yml", fails=True)
     inject(credential)
     stats = reader.play("test.yml", "-vvv").output
@@ -134,6 +135,7 @@ def test_awx(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.Monkey
     auth_file = json.dumps({"auths": {registry.host: {key: credential[key] for key in ("username", "password")}}})
     injected = reader.folder / "tower"
     injected.write_text(Template(files["injectors_of_auth_files.yml"]["file"]["template"]).render(auth_file=auth_file), encoding="utf-8")
-    inject(dict.fromkeys(credential, ""))
+    for name in files["injectors.yml"]["env"]:
+        monkeypatch.delenv(name)
     inject({"tower": {"filename": injected}}, "injectors_of_auth_files.yml")
     reader.play("test.yml")

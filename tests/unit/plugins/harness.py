@@ -17,6 +17,7 @@ import sys
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
@@ -174,11 +175,8 @@ def run_action(name: str, args: t.Mapping[str, t.Any], check: bool, diff: bool, 
     action = action_loader.get(
         f"ocitools.registry.{name}", task=task, connection=connection, play_context=context, loader=loader, templar=Templar(loader=loader)
     )
-    os.environ["ANSIBLE_INJECT_INVOCATION"] = str(bool(args.get("_ansible_inject_invocation")))
-    try:
+    with mock.patch.dict(os.environ, ANSIBLE_INJECT_INVOCATION=str(bool(args.get("_ansible_inject_invocation")))):
         data = json.loads(json.dumps(action.run(task_vars={"ansible_python_interpreter": sys.executable})))
-    finally:
-        del os.environ["ANSIBLE_INJECT_INVOCATION"]
     return Result(data, int(bool(data.get("failed"))), json.dumps(data), "", list(data.get("warnings", [])))
 
 
