@@ -12,7 +12,7 @@ version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
   - Tells whether a registry is up, whether the credentials work, how it wants to be authenticated to, until when its certificate is valid and how much may
-    still be asked, without any image.
+    still be asked, without any image. With O(push_to) it also tells whether the credentials may push to a repository.
   - A registry that cannot be reached and credentials that do not work are failures, each with its error kind.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -27,6 +27,14 @@ options:
     type: str
     required: true
     aliases: [registry_url, url]
+  push_to:
+    description:
+      - A repository, relative to O(registry). RV(can_push) tells whether the credentials may push to it.
+      - The module opens an upload to it and cancels it at once; it sends no content. That costs two requests more, and tokens. Some registries
+        create an empty repository for it.
+      - In check mode nothing is opened, and RV(can_push) is null.
+    type: str
+    version_added: 1.1.0
 seealso:
   - module: ocitools.registry.registry_repository_info
 """
@@ -45,6 +53,15 @@ EXAMPLES = r"""
     registry: registry.example.com
     validate_certs: false
   register: registry
+
+- name: Make sure before the build that its image can be pushed
+  ocitools.registry.registry_info:
+    registry: registry.example.com
+    push_to: team/app
+    username: ci
+    password: "{{ vault_registry_password }}"
+  register: target
+  failed_when: target is failed or target.can_push is false
 """
 
 RETURN = r"""
@@ -56,7 +73,7 @@ authenticated:
   description:
     - Whether the registry asked for credentials and took those that are there for it. Without credentials it is V(false), and so it is where the registry
       asks for none.
-    - What the credentials may do is not told; registries tell that only of single repositories.
+    - What the credentials may do is told only of a single repository, see RV(can_push).
   type: bool
   returned: success
 auth_scheme:
@@ -94,6 +111,27 @@ tls:
       type: str
       returned: always
       sample: "2026-12-31T23:59:59Z"
+can_push:
+  description:
+    - Whether the registry opened an upload to O(push_to). It is V(false) where the registry denies it, takes no uploads at all, or lacks the repository.
+    - Null in check mode. Any other failure, such as a rate limit, fails the task.
+  type: bool
+  returned: with O(push_to)
+  version_added: 1.1.0
+push_error:
+  description: Why RV(can_push) is V(false), with RV(push_error.msg) and the keys of C(error) of a failed task; null otherwise.
+  type: dict
+  returned: with O(push_to)
+  version_added: 1.1.0
+  contains:
+    msg:
+      description: What the registry said, and what to do.
+      type: str
+      returned: always
+    kind:
+      description: The error kind, for example V(denied).
+      type: str
+      returned: always
 rate_limit:
   description:
     - How much may be asked within a time that the registry knows; null where it does not tell. Docker Hub tells it, for the credentials or the address

@@ -56,7 +56,8 @@ options:
     description:
       - Which image of O(path), by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest, in archives with C(manifest.json) also
         that of its config.
-      - Needed only where there are several; the message of the failure lists them.
+      - Needed only where there are several. Without it the task fails, and C(error.choices) of the result lists the names to choose from. What is in a
+        file or directory is told by M(ocitools.registry.registry_archive_info), too.
     type: str
   tags:
     description:

@@ -41,6 +41,14 @@ options:
       - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
     type: raw
     default: []
+  digests:
+    description:
+      - Only tags that are on one of these digests are listed. An empty list matches no tag.
+      - It costs a HEAD for each tag that O(include) and O(exclude) choose, and a GET besides where a digest is of another algorithm than the registry's.
+      - What is no digest fails with the error kind V(invalid_option) before any request.
+    type: list
+    elements: str
+    version_added: 1.1.0
   sort:
     description:
       - The order of the tags. V(name) is that of their characters, V(version) that of the versions that they write, V(registry) is the registry's own.
@@ -49,6 +57,8 @@ options:
         C(preview) or C(pre), C(rc) or C(cr), in this order, each with its number) come before their release, every other suffix behind it, so
         V(1.10-rc1), V(1.10), V(1.10-alpine).
       - What is no version, such as V(latest), comes last, also with O(reverse=true).
+      - Ranges of versions in other modules follow semantic versioning; see
+        R(how the two differ, ansible_collections.ocitools.registry.docsite.guide_versions).
     type: str
     choices: [name, version, registry]
     default: name
@@ -110,6 +120,12 @@ EXAMPLES = r"""
     details: digest
     missing: ok
   register: candidates
+
+- name: All tags that the tested image has
+  ocitools.registry.registry_tag_info:
+    name: registry.example.com/team/app
+    digests: ["{{ tested_digest }}"]
+  register: names
 """
 
 RETURN = r"""

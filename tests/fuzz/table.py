@@ -49,6 +49,14 @@ def _archive(compression: str) -> Task:
     return task
 
 
+def _held(world: World) -> Options:
+    return {"path": images.write_docker_archive(world.folder / "in" / "app.tar", images.image(layers=["one", "two"]), "mixed")}
+
+
+def _held_layout(world: World) -> Options:
+    return {"path": images.write_layout(world.folder / "in" / "app", {"app:1": images.multi_arch(), "app:2": images.image()})}
+
+
 def _torn_layout(world: World) -> Options:
     content = images.image(layers=["one", "two"])
     options = {"name": "new:1", "path": images.write_layout(world.folder / "in" / "app", content)}
@@ -101,6 +109,7 @@ def _linked_login(world: World) -> Options:
 
 
 TABLE: dict[str, Entry] = {
+    "registry_archive_info": Entry((_held, _held_layout)),
     "registry_copy": Entry(
         (_copy(lambda world: "app:1", referrers=True), _copy(lambda world: "app:multi")),
         (_copy(lambda world: f"app@{world.torn}"),),
@@ -118,7 +127,7 @@ TABLE: dict[str, Entry] = {
         ),
         (lambda world: {"name": "copy:all", "images": [f"app@{world.torn}"]},),
     ),
-    "registry_info": Entry((_fixed(),)),
+    "registry_info": Entry((_fixed(), _fixed(push_to="new"))),
     "registry_login": Entry(
         (_login(b""), _login(b'{"auths": {"other.example.com": {"auth": "dTpw"}}, "HttpHeaders": {"X": "1.10"}}')), (_linked_login,)
     ),
@@ -140,7 +149,11 @@ TABLE: dict[str, Entry] = {
     "registry_tag": Entry((_fixed(name="app:1", tags=["2", "3"]),), (_torn("name", tags=["2"]),)),
     "registry_tag_delete": Entry((_fixed(name="app:old"), lambda world: {"name": f"app@{world.referrer}", "method": "digest"})),
     "registry_tag_info": Entry(
-        (_fixed(name="app", details="config", include=["^[a-z1]*[^n]$"]), _fixed(name="app", sort="version")),
+        (
+            _fixed(name="app", details="config", include=["^[a-z1]*[^n]$"]),
+            _fixed(name="app", sort="version"),
+            _fixed(name="app", include=["^(old|1)$"], digests=[f"sha512:{'0' * 128}"]),
+        ),
         (_fixed(name="app", details="config"),),
         ("get_blob",),
     ),

@@ -39,6 +39,7 @@ class RegistryError(Exception):
 
     ``reference`` is the full name of an image or a repository, whose first part is the ``registry`` where that is not given.
     ``passing`` is True where another attempt may succeed. ``gone_by`` says by what method something was deleted before it came to this.
+    ``choices`` are what the user may choose among, where the choice is what was missing.
     """
 
     def __init__(
@@ -60,15 +61,17 @@ class RegistryError(Exception):
         self.reference = reference
         self.passing = passing
         self.gone_by = ""
+        self.choices: list[str] | None = None
 
     def facts(self) -> dict[str, t.Any]:
-        """Return the ``error`` dictionary of a failed task; unknown facts are None."""
+        """Return the ``error`` dictionary of a failed task; unknown facts are None, and ``choices`` are only there where there are some."""
         return {
             "kind": self.kind,
             "status": self.status,
             "code": self.code,
             "registry": self.registry,
             "reference": self.reference,
+            **({"choices": self.choices} if self.choices else {}),
         }
 
 

@@ -18,6 +18,7 @@ stderr stderr_lines stdout stdout_lines unreachable version warnings VALUE_SPECI
 gid group mode owner secontext size state uid file directory link hard absent
 """
 _KEYS = """
+can_push choices push_error push_refused looked_for unknown
 absent_tags action also_deleted_manifests also_deleted_tags annotations api_version architecture archive_path artifact_type auth_scheme authenticated code
 config config_digest configs created deleted deleted_tags dest dest_registry digest digest_changed digests downloaded_blobs downloaded_bytes elapsed error
 exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index issuer kept kept_images kind labels layers
@@ -29,6 +30,7 @@ mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids 
 Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
 _OPTIONS = """
+keep_semver push_to
 allowed_hosts append auth_config auth_file auth_hosts authfile ca_cert ca_path cacert_path cert_path children chunk_size client_cert client_key
 compression concurrency config_path dest_ca_path dest_client_cert dest_client_key dest_identity_token dest_password dest_plain_http
 dest_registry_token dest_tls_verify dest_username dest_validate_certs destination details exclude existing existing_images expected_digest

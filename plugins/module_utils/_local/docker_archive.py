@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
@@ -73,17 +74,17 @@ def _value(document: dict[str, t.Any], name: str, what: str) -> t.Any:
 class DockerArchive:
     """One image of an archive; its manifest, which the archive does not hold, is made by ``build``.
 
-    ``source_name`` chooses the image, unless some have one of ``configs``: then it is one of them.
+    ``source_name`` chooses the image among ``candidates``, all by default, unless some have one of ``configs``: then it is one of them.
     """
 
-    def __init__(self, store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> None:
+    def __init__(
+        self, store: Store, source_name: str | None, configs: t.Container[Digest] = (), candidates: t.Sequence[Candidate] = ()
+    ) -> None:
         self._store = store
-        entries = self._entries()
-        digests = {name: self._digest_of(name) for name in dict.fromkeys(saved.config for saved in entries)}
-        candidates = [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
+        candidates = candidates or list_saved(store)
         chosen = [candidate for candidate in candidates if candidate.digest in configs]
         self._saved: _Saved = choose(chosen or candidates, None if chosen else source_name, store.path)
-        self._config = self._read_config(self._saved.config)
+        self._config = _read_config(store, self._saved.config)
         what = f"The config {quoted(self._saved.config, 300)} in {store.path}"
         self._diff_ids = read_diff_ids(self._config, len(self._saved.layers), what)
 
@@ -120,26 +121,14 @@ class DockerArchive:
             for layer, diff_id in zip(layers, self._diff_ids)
         )
 
-    def _entries(self) -> list[_Saved]:
-        what = f"{SAVED_IMAGES} in {self._store.path}"
-        document = load_value(read_file(self._store, SAVED_IMAGES, MAX_MANIFEST), MAX_MANIFEST, what, "invalid_source")
-        if not isinstance(document, list) or len(document) > MAX_DESCRIPTORS:
-            raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
-        return [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
-
-    def _digest_of(self, name: str) -> Digest:
-        """Return the digest of a config; a name that states it is believed until the config is read."""
-        named = _NAMED_BY_DIGEST.fullmatch(name)
-        return Digest("sha256", named.group(1)) if named else Digest.of(self._read_config(name))
-
-    def _read_config(self, name: str) -> bytes:
-        config = read_file(self._store, name, MAX_CONFIG)
-        named = _NAMED_BY_DIGEST.fullmatch(name)
-        if named and named.group(1) != Digest.of(config).hex:
-            raise RegistryError(
-                f"The config {quoted(name, 300)} in {self._store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
-            )
-        return config
+    @property
+    def size(self) -> int:
+        """The bytes of the config, and of the layers as they lie in the archive."""
+        size = len(self._config)
+        for name in dict.fromkeys(self._saved.layers):
+            with contextlib.closing(self._store.open(name)) as layer:
+                size += layer.length
+        return size
 
     def build(self, compression: str, workers: int, tmpdir: str | None, progress: Progress | None = None) -> SavedImage:
         """Return the image with its layers ready to be sent, each made once and checked against the config.
@@ -167,6 +156,33 @@ class DockerArchive:
     def close(self) -> None:
         """Close the archive."""
         self._store.close()
+
+
+def list_saved(store: Store) -> list[Candidate]:
+    """Return what manifest.json lists: each image with its names and the digest of its config."""
+    what = f"{SAVED_IMAGES} in {store.path}"
+    document = load_value(read_file(store, SAVED_IMAGES, MAX_MANIFEST), MAX_MANIFEST, what, "invalid_source")
+    if not isinstance(document, list) or len(document) > MAX_DESCRIPTORS:
+        raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
+    entries = [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
+    digests = {name: _digest_of(store, name) for name in dict.fromkeys(saved.config for saved in entries)}
+    return [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
+
+
+def _digest_of(store: Store, name: str) -> Digest:
+    """Return the digest of a config; a name that states it is believed until the config is read."""
+    named = _NAMED_BY_DIGEST.fullmatch(name)
+    return Digest("sha256", named.group(1)) if named else Digest.of(_read_config(store, name))
+
+
+def _read_config(store: Store, name: str) -> bytes:
+    config = read_file(store, name, MAX_CONFIG)
+    named = _NAMED_BY_DIGEST.fullmatch(name)
+    if named and named.group(1) != Digest.of(config).hex:
+        raise RegistryError(
+            f"The config {quoted(name, 300)} in {store.path} has the digest {Digest.of(config)}: it is corrupt.", "invalid_source"
+        )
+    return config
 
 
 def read_diff_ids(config: bytes, count: int, what: str) -> list[Digest]:

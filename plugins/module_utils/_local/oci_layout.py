@@ -16,7 +16,7 @@ from .._oci.image_source import BlobStream, VerifiedBlob
 from .._oci.manifest import MAX_DESCRIPTORS, MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
 from .._oci.reference import Digest
 from .files import FileState, Store, StoredFile, read_all, read_file
-from .selection import Candidate, choose
+from .selection import Candidate, choose, merge_names
 
 MARKER = "oci-layout"
 INDEX = "index.json"
@@ -57,6 +57,20 @@ def find_root(store: Store, source_name: str | None) -> Manifest:
         candidates.append(Candidate(_entry_names(roots[0]), whole.digest, whole))
     chosen: Descriptor | Manifest = choose(candidates, source_name, store.path)
     return chosen if isinstance(chosen, Manifest) else read_manifest(store, chosen)
+
+
+def list_roots(store: Store) -> list[Candidate]:
+    """Return what index.json names, each image once with all its names; index.json itself where that is the image."""
+    document, roots = read_index(store)
+    whole = _whole_index(store, document, roots)
+    if whole is not None:
+        return [Candidate(_entry_names(roots[0]), whole.digest, whole)]
+    return merge_names(Candidate(_entry_names(root), root.digest, root) for root in roots)
+
+
+def open_root(store: Store, candidate: Candidate) -> LayoutImage:
+    """Return one of ``list_roots``."""
+    return LayoutImage(store, candidate.value if isinstance(candidate.value, Manifest) else read_manifest(store, candidate.value))
 
 
 def _whole_index(store: Store, document: dict[str, t.Any], roots: t.Sequence[Descriptor]) -> Manifest | None:
@@ -162,6 +176,10 @@ class LayoutImage:
         self._known: dict[Digest, FileState | None] = {}
         self._root = root
 
+    def with_root(self, root: Manifest) -> LayoutImage:
+        """Return another image of the same layout."""
+        return LayoutImage(self._store, root)
+
     @property
     def is_local(self) -> bool:
         """Whether blobs can be read twice at little cost."""
@@ -194,22 +212,23 @@ class LayoutImage:
     @property
     def is_complete(self) -> bool:
         """Whether all manifests and blobs of the image, or of each image of the index, are there."""
-        return all(self._has_all(manifest) for manifest in self._reachable())
+        return all(self._has_all(manifest) for manifest in self.reachable())
 
     def find_image(self, is_wanted: t.Callable[[Manifest], bool]) -> Manifest | None:
         """Return a single image that ``is_wanted``, if all of it is there."""
-        return next((manifest for manifest in self._reachable() if is_wanted(manifest) and self._has_all(manifest)), None)
+        return next((manifest for manifest in self.reachable() if is_wanted(manifest) and self._has_all(manifest)), None)
 
     @property
     def configs(self) -> frozenset[Digest]:
         """The configs of the image, or of each image of the index that is there."""
-        return frozenset(manifest.config.digest for manifest in self._reachable() if manifest.config)
+        return frozenset(manifest.config.digest for manifest in self.reachable() if manifest.config)
 
     def _has_all(self, manifest: Manifest) -> bool:
         needed = [blob for blob in manifest.blobs if not blob.is_foreign] + [child for child in manifest.children if child.is_manifest]
         return all(self._store.has(blob_path(descriptor.digest)) for descriptor in needed)
 
-    def _reachable(self) -> t.Iterator[Manifest]:
+    def reachable(self) -> t.Iterator[Manifest]:
+        """Yield the manifest, and of an index all below it that are there."""
         yield self._root
         pending, seen = list(self._root.children), {self._root.digest}
         while pending:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 from .._core.errors import RegistryError
 from .._core.scrub import clean, quoted
@@ -39,22 +40,33 @@ def choose(candidates: t.Sequence[Candidate], wanted: str | None, path: str) -> 
         found = [candidate for candidate in candidates if matches(candidate, wanted)]
         if found:
             return _only(found, f"Several images in {path} match the source_name {quoted(wanted, 300)}, choose one by its digest")
-    raise RegistryError(f"{path} has no image {quoted(wanted, 300)}; it has: {_list(candidates)}.", "invalid_source")
+    raise _unclear(f"{path} has no image {quoted(wanted, 300)}; it has", candidates)
 
 
 def _only(candidates: t.Sequence[Candidate], fault: str) -> t.Any:
     if len({candidate.digest for candidate in candidates}) > 1:
-        raise RegistryError(f"{fault}: {_list(candidates)}.", "invalid_source")
+        raise _unclear(fault, candidates)
     return candidates[0].value
 
 
-def _list(candidates: t.Sequence[Candidate]) -> str:
-    names: dict[Digest, dict[str, None]] = {}
-    for candidate in candidates:
-        names.setdefault(candidate.digest, {}).update(dict.fromkeys(candidate.names))
-    merged = [str(Candidate(tuple(several), digest, None)) for digest, several in names.items()]
+def _unclear(fault: str, candidates: t.Sequence[Candidate]) -> RegistryError:
+    """Return the error of a choice that is left to the user; its ``choices`` are what source_name may be."""
+    merged = merge_names(candidates)
+    shown = [str(candidate) for candidate in merged[:_MAX_LISTED]]
     more = f" and {len(merged) - _MAX_LISTED} more" if len(merged) > _MAX_LISTED else ""
-    return f"{', '.join(merged[:_MAX_LISTED])}{more}"
+    error = RegistryError(f"{fault}: {', '.join(shown)}{more}.", "invalid_source")
+    shared = Counter(name for candidate in merged for name in candidate.names)
+    error.choices = [next((name for name in candidate.names if shared[name] == 1), str(candidate.digest)) for candidate in merged]
+    return error
+
+
+def merge_names(candidates: t.Iterable[Candidate]) -> list[Candidate]:
+    """Return one candidate for each digest, with all names that it goes by."""
+    merged: dict[Digest, Candidate] = {}
+    for candidate in candidates:
+        known = merged.get(candidate.digest, candidate)
+        merged[candidate.digest] = replace(known, names=tuple(dict.fromkeys([*known.names, *candidate.names])))
+    return list(merged.values())
 
 
 def _exactly(candidate: Candidate, wanted: str) -> bool:

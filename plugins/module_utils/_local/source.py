@@ -30,7 +30,7 @@ def open_source(path: str, source_name: str | None = None, budget: Budget | None
     Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``unsupported``,
     ``limit``, ``missing_library``.
     """
-    store = _open_store(path, budget or Budget())
+    store = open_store(path, budget or Budget())
     try:
         return _open_image(store, source_name)
     except BaseException:
@@ -38,7 +38,8 @@ def open_source(path: str, source_name: str | None = None, budget: Budget | None
         raise
 
 
-def _open_store(path: str, budget: Budget) -> Store:
+def open_store(path: str, budget: Budget) -> Store:
+    """Open what lies at ``path`` as a store of files, whatever images it holds."""
     opened = open_path(path)
     if isinstance(opened, Directory):
         opened.budget = budget
@@ -63,7 +64,7 @@ def _open_image(store: Store, source_name: str | None) -> Opened:
             return LayoutImage(flat, choose([Candidate((), manifest.digest, manifest)], source_name, store.path))
         if not isinstance(store, Directory):
             return _open_mixed(flat, source_name) if store.has(INDEX) else _open_saved(store, source_name)
-    raise RegistryError(f"{store.path} {_no_image(store)}", "invalid_source")
+    raise no_image(store)
 
 
 def _open_saved(store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> DockerArchive:
@@ -72,7 +73,12 @@ def _open_saved(store: Store, source_name: str | None, configs: t.Container[Dige
     return DockerArchive(store, source_name, configs)
 
 
-def _no_image(store: Store) -> str:
+def no_image(store: Store) -> RegistryError:
+    """Return the error of a store that holds no image."""
+    return RegistryError(f"{store.path} {_what_it_is(store)}", "invalid_source")
+
+
+def _what_it_is(store: Store) -> str:
     from .archive import Archive
 
     if not isinstance(store, Archive):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from .._core.errors import NotFound, RegistryError
 from .._core.patterns import Selection, check_limit
 from .._oci.digest_tags import owner_key
-from .._oci.reference import Reference
+from .._oci.reference import Digest, Reference
 from .._oci.versions import sort_by_version, weigh_keys
+from .._registry.client import RegistryClient
 from .._registry.image_details import look_at
 from .options import ArgumentSpec
 from .task import Task
@@ -18,6 +19,7 @@ OPTIONS: ArgumentSpec = {
     "name": {"type": "str", "required": True, "aliases": ["repository"]},
     "include": {"type": "raw", "default": []},
     "exclude": {"type": "raw", "default": []},
+    "digests": {"type": "list", "elements": "str"},
     "sort": {"type": "str", "choices": ["name", "version", "registry"], "default": "name"},
     "reverse": {"type": "bool", "default": False},
     "limit": {"type": "int"},
@@ -46,22 +48,45 @@ def _order(task: Task, tags: list[str]) -> list[str]:
     return tags[::-1] if reverse else tags
 
 
+def _wanted(task: Task) -> frozenset[Digest] | None:
+    given = task.params["digests"]
+    try:
+        return None if given is None else frozenset(map(Digest.parse, given))
+    except RegistryError as error:
+        raise RegistryError(f"The option digests holds what is no digest: {error.message}", "invalid_option") from None
+
+
+def _is_on(client: RegistryClient, tag: str, wanted: frozenset[Digest]) -> bool:
+    """Tell whether a tag is on one of the ``wanted`` digests, which may be of another algorithm than the registry's own."""
+    try:
+        digest = client.get_digest(tag)
+        if all(one.algorithm == digest.algorithm for one in wanted):
+            return digest in wanted
+        return any(map(client.get_manifest(tag).has_digest, wanted))
+    except NotFound:
+        return False  # deleted since it was listed, or listed without a manifest
+
+
 def run(task: Task) -> None:
     """Run the task."""
     params = task.params
     repository = _repository(task)
+    wanted = _wanted(task)
     selection = Selection.parse(params["include"], params["exclude"])
     limit = check_limit(params["limit"])
     connections = task.connect(repository)
+    client = connections.client(repository)
     exists = True
     try:
-        client = connections.client(repository)
         listed = client.list_tags(on_unusable=client.warn_of_name)
     except NotFound:
         if params["missing"] == "fail":
             raise
         exists, listed = False, []
     chosen = [tag for tag in listed if selection.has(tag) and not (params["ignore_digest_tags"] and owner_key(tag))]
+    if wanted is not None:
+        are_on = client.fan_out(lambda tag: _is_on(client, tag, wanted), chosen) if wanted and chosen else [False] * len(chosen)
+        chosen = [tag for tag, is_on in zip(chosen, are_on) if is_on]
     tags = _order(task, chosen)[:limit]
     task.budget.hold_result(tags, f"The list of the tags of {repository}")
     task.result.update(exists=exists, tags=tags, images=[], total=len(chosen), truncated=len(tags) < len(chosen))

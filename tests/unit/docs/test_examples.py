@@ -66,6 +66,7 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
         registry.add_image(f"team/{name.partition(':')[0]}", name.partition(":")[2], platform=f"linux/{platform}")
     registry.add_image("builds/app", "1.4.2-riscv64", platform="linux/riscv64")
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
+    images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1.5": images.image(), "team/db:1.5": images.image(layers=["db"])})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})
     monkeypatch.chdir(tmp_path)
     return registry
@@ -84,6 +85,7 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
         "all_images": [f"{registry.host}/team/app:1.4.2", f"{registry.host}/org/db:16"],
         "candidate": {"images": [{"digest": digest}]},
         "candidates": {"plan": [{"tag": "1.4.2-rc1"}]},
+        "bundle": {"images": [{"names": ["team/app:1.5"]}, {"names": ["team/db:1.5"]}]},
         "tested_digest": digest,
         "team": {"repositories": [f"{registry.host}/team/app"]},
         **dict.fromkeys(("vault_registry_password", "vault_old_password", "vault_new_password"), "unused here"),

@@ -31,7 +31,7 @@ LAYERS = {
         "Images on this host: layouts and archives, read and written",
         ("_core", "_oci"),
         (
-            "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source "
+            "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source inventory "
             "existing_content disk open_path attributes layout_writer tar_writer archive_writer docker_writer"
         ),
     ),
@@ -48,7 +48,7 @@ LAYERS = {
         ("_core", "_oci", "_local", "_http"),
         (
             "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer deletion_refusal deletion_requests "
-            "tag_deletion results client connections two_registries image_details registry_check attached_images image_copy index_making image_pull"
+            "tag_deletion results client connections two_registries image_details registry_check push_check attached_images image_copy index_making image_pull"
         ),
     ),
     "_retention": Layer(
@@ -60,8 +60,8 @@ LAYERS = {
         "Tasks: from options to results",
         ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
         (
-            "options task masking signals module auth_file entries image_push image_copies copy image_info index info login prune pull push repository_info "
-            "tag tag_delete tag_info"
+            "options task masking signals module auth_file entries image_push image_copies archive_info copy image_info index info login prune pull push "
+            "repository_info tag tag_delete tag_info"
         ),
     ),
 }

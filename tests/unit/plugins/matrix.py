@@ -22,7 +22,9 @@ Spoil = t.Callable[[Rule], object]
 
 FOLDER = Path(__file__).resolve().parents[3] / "plugins" / "modules"
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
-READERS = ("registry_image_info", "registry_info", "registry_repository_info", "registry_tag_info")
+OFFLINE = ("registry_archive_info",)  # they need no registry
+ONLINE = [module for module in MODULES if module not in OFFLINE]
+READERS = ("registry_archive_info", "registry_image_info", "registry_info", "registry_repository_info", "registry_tag_info")
 
 
 PAIR = {"username": "canary-user", "password": "c4nary-of-the-login"}
@@ -36,6 +38,8 @@ def fill(registry: FakeRegistry) -> None:
 
 def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
     """Return the options, without those of the connection, of a task that does something with ``app``."""
+    if module == "registry_archive_info":
+        return {"path": images.write_layout(folder / "layout", images.multi_arch())}
     if module == "registry_push":
         return {"name": "app:new", "path": images.write_docker_archive(folder / "app.tar", images.image(layers=["one"]))}
     known: dict[str, Options] = {

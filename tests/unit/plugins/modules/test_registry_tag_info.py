@@ -152,3 +152,44 @@ def test_nothing_is_changed_in_check_mode_either(token_registry: FakeRegistry, r
     result = run_module("registry_tag_info", token_registry.args(name="app"), check=True, diff=True).ok()
     assert (result.changed, result["tags"]) == (False, ["1.0"])
     assert token_registry.writes() == []
+
+
+# Only the tags on some digests
+
+
+def test_digests_choose_the_tags_that_are_on_them(registry: FakeRegistry, run_module: RunModule) -> None:
+    wanted = fill(registry, "1.0", "stable", "latest")
+    registry.add_image("app", "other")
+    result = list_tags(run_module, registry, digests=[wanted], exclude=["^latest$"]).ok()
+    assert (result["tags"], result["total"], result["truncated"]) == (["1.0", "stable"], 2, False)
+    assert registry.counts()["head_manifest"] == 3, "one for each tag that include and exclude choose"
+    assert "get_manifest" not in registry.counts()
+    limited = list_tags(run_module, registry, digests=[wanted], limit=1).ok()
+    assert (limited["tags"], limited["total"], limited["truncated"]) == (["1.0"], 3, True)
+
+
+def test_digests_of_another_algorithm_are_found(registry: FakeRegistry, run_module: RunModule) -> None:
+    content = images.image()
+    put(registry, "app", content, "1.0")
+    registry.add_image("app", "other")
+    wanted = images.digest_of(content.raw, "sha512")
+    assert list_tags(run_module, registry, digests=[wanted]).ok()["tags"] == ["1.0"]
+
+
+def test_an_empty_list_of_digests_matches_no_tag(registry: FakeRegistry, run_module: RunModule) -> None:
+    fill(registry, "1.0")
+    result = list_tags(run_module, registry, digests=[]).ok()
+    assert (result["exists"], result["tags"], result["total"]) == (True, [], 0)
+
+
+def test_what_is_no_digest_is_refused_before_any_request(registry: FakeRegistry, run_module: RunModule) -> None:
+    result = list_tags(run_module, registry, digests=["sha256:12"]).failure("invalid_option")
+    assert "option digests" in result["msg"]
+    assert registry.log() == []
+
+
+def test_a_tag_without_a_manifest_is_on_no_digest(registry: FakeRegistry, run_module: RunModule) -> None:
+    wanted = fill(registry, "1.0", "gone")
+    registry.on("get_manifest", "/gone").answer(404, code="MANIFEST_UNKNOWN")
+    registry.on("head_manifest", "/gone").answer(404, code="MANIFEST_UNKNOWN")
+    assert list_tags(run_module, registry, digests=[wanted]).ok()["tags"] == ["1.0"]

@@ -97,7 +97,7 @@ def _reveal(*_args: t.Any, **_options: t.Any) -> t.NoReturn:
         raise ValueError(f"the password {PASSWORD} is wrong") from error
 
 
-@pytest.mark.parametrize("module", matrix.MODULES)
+@pytest.mark.parametrize("module", matrix.ONLINE)
 def test_t37_an_unexpected_exception_tells_no_secret(
     make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, front: str
 ) -> None:

@@ -216,7 +216,7 @@ def test_t35_a_tag_that_may_not_move_is_left_alone_where_it_is_right(
 # T36: rights
 
 
-@pytest.mark.parametrize("module", matrix.MODULES)
+@pytest.mark.parametrize("module", matrix.ONLINE)
 def test_t36_no_more_rights_are_asked_for_than_are_needed(
     make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, module: str
 ) -> None:

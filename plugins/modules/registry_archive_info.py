@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_archive_info
+short_description: Tell which images an archive or a layout holds
+version_added: 1.1.0
+author: The ocitools.registry authors (@ocitools)
+description:
+  - Lists the images in an OCI layout, an OCI archive or an archive of C(docker save), with their names, digests, platforms and sizes.
+  - It needs no registry and sends no request. Everything that M(ocitools.registry.registry_push) can push is listed as it would be pushed.
+  - The connection options are accepted, so that C(module_defaults) for the action group work, and have no effect.
+extends_documentation_fragment:
+  - ocitools.registry._registry
+  - ocitools.registry._attributes
+  - ocitools.registry._attributes.read_only
+options:
+  path:
+    description:
+      - The OCI layout directory, C(dir:) directory or archive, on the host that runs the task. An archive may be compressed by gzip, bzip2, xz or zstd.
+      - What holds no image fails with the error kind V(invalid_source), what cannot be read with V(local_io).
+    type: path
+    required: true
+    aliases: [src, load_path, input]
+seealso:
+  - module: ocitools.registry.registry_push
+  - module: ocitools.registry.registry_image_info
+"""
+
+EXAMPLES = r"""
+- name: See what a release bundle holds
+  ocitools.registry.registry_archive_info:
+    path: bundle.tar
+  register: bundle
+
+- name: Push every image of it that has a name
+  ocitools.registry.registry_push:
+    path: bundle.tar
+    source_name: "{{ item }}"
+    name: "registry.example.com/{{ item }}"
+  loop: "{{ bundle.images | map(attribute='names') | map('first') }}"
+"""
+
+RETURN = r"""
+images:
+  description: One entry for each image, in the order of the archive.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    names:
+      description:
+        - The names that it goes by, which O(ocitools.registry.registry_push#module:source_name) takes. An image without one is chosen by its digest.
+      type: list
+      elements: str
+      returned: always
+      sample: ["registry.example.com/team/app:1.4"]
+    digest:
+      description:
+        - The digest of the manifest or index. Null for an image of C(docker save), which has no manifest before it is pushed.
+      type: str
+      returned: always
+    config_digest:
+      description: The digest of the image's config, which O(ocitools.registry.registry_push#module:source_name) takes too; null for an index.
+      type: str
+      returned: always
+    media_type:
+      description: The media type of the manifest or index, null where RV(images[].digest) is.
+      type: str
+      returned: always
+    is_index:
+      description: Whether it is a multi-platform image.
+      type: bool
+      returned: always
+    platforms:
+      description: The platforms, C(os/arch[/variant]); none for an artifact.
+      type: list
+      elements: str
+      returned: always
+      sample: [linux/amd64, linux/arm64]
+    size:
+      description: The bytes of its manifests, configs and layers as they lie there, each counted once.
+      type: int
+      returned: always
+    created:
+      description: When it was built, as its config says; of an index, its first image. Null where it does not say.
+      type: str
+      returned: always
+    labels:
+      description: The labels of its config; of an index, those of its first image.
+      type: dict
+      returned: always
+"""
+
+
+from ..module_utils._tasks import archive_info
+from ..module_utils._tasks.module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(archive_info.OPTIONS, archive_info.run)
+
+
+if __name__ == "__main__":
+    main()
