@@ -40,7 +40,9 @@ _PUBLISHED = (
         "changelogs/config.yaml",
         "docs/RELEASING.md",
         "docs/docsite",
+        "docs/decision-environment.yml",
         "docs/execution-environment.yml",
+        "extensions",
         "meta",
         "playbooks",
         "plugins",
@@ -146,16 +148,19 @@ def check_import(tools: Path, artifact: Path, out: t.TextIO | None = None) -> No
 
 
 def check_environment(tools: Path, collections: Path, out: t.TextIO) -> None:
-    """Look at what ansible-builder finds in the installed collection, and let it make the example's build context."""
+    """Look at what ansible-builder finds in the installed collection, and let it make the build contexts of the examples."""
     builder = tools / "bin" / "ansible-builder"
     output = run([builder, "introspect", collections], env=environment(tools), out=out)
     if f"python:\n- 'requests>=2.25.1  # from collection {_NAME}'\nsystem: []" not in output:
         raise Failed("ansible-builder does not find that the collection needs requests and nothing else.")
-    context = collections.with_name("context")
-    example = collections / "ansible_collections" / "ocitools" / "registry" / "docs" / "execution-environment.yml"
-    run([builder, "create", "--file", example, "--context", context, "--output-filename", "Containerfile"], env=environment(tools), out=out)
-    if _NAME not in (context / "_build" / "requirements.yml").read_text(encoding="utf-8") or not (context / "Containerfile").is_file():
-        raise Failed("ansible-builder makes no context with the collection from docs/execution-environment.yml.")
+    docs = collections / "ansible_collections" / "ocitools" / "registry" / "docs"
+    for kind in ("execution", "decision"):
+        context, example = collections.with_name(f"context-{kind}"), docs / f"{kind}-environment.yml"
+        words = ["create", "--file", example, "--context", context, "--output-filename", "Containerfile"]
+        run([builder, *words], env=environment(tools), out=out)
+        requirements = (context / "_build" / "requirements.yml").read_text(encoding="utf-8")
+        if _NAME not in requirements or not (context / "Containerfile").is_file():
+            raise Failed(f"ansible-builder makes no context with the collection from docs/{kind}-environment.yml.")
 
 
 def _plugins(root: Path) -> t.Iterator[tuple[str, list[str]]]:

@@ -19,9 +19,9 @@ _RUNNER = Path("tests", "runner")
 
 
 def _packages(tree: Path) -> list[str]:
-    """Return the packages to check types in: plugins, and each folder of tests that has Python files, but for the runner, which is a program."""
+    """Return the packages to check types in: plugins, extensions, and each folder of tests that has Python files, but for the runner, which is a program."""
     folders = {file.relative_to(tree).parts[1] for file in tree.glob("tests/*/**/*.py")} - {"runner", "output", "integration"}
-    return [f"{_PACKAGE}.plugins", *(f"{_PACKAGE}.tests.{name}" for name in sorted(folders))]
+    return [f"{_PACKAGE}.plugins", f"{_PACKAGE}.extensions", *(f"{_PACKAGE}.tests.{name}" for name in sorted(folders))]
 
 
 def _commands(tree: Path) -> t.Iterator[tuple[Path, list[str | Path]]]:

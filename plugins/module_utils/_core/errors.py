@@ -40,6 +40,7 @@ class RegistryError(Exception):
     ``reference`` is the full name of an image or a repository, whose first part is the ``registry`` where that is not given.
     ``passing`` is True where another attempt may succeed. ``gone_by`` says by what method something was deleted before it came to this.
     ``choices`` are what the user may choose among, where the choice is what was missing.
+    ``retry_after`` is the number of seconds that the registry asks to wait, where it says so.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class RegistryError(Exception):
         self.passing = passing
         self.gone_by = ""
         self.choices: list[str] | None = None
+        self.retry_after: float | None = None
 
     def facts(self) -> dict[str, t.Any]:
         """Return the ``error`` dictionary of a failed task; unknown facts are None, and ``choices`` are only there where there are some."""

@@ -59,7 +59,8 @@ application/vnd.oci.empty.v1+json application/vnd.oci.image.manifest
 UNAUTHORIZED DENIED UNSUPPORTED TOOMANYREQUESTS UNKNOWN NOT_FOUND TAG_EXPIRED BLOB_UNKNOWN BLOB_UPLOAD_INVALID BLOB_UPLOAD_UNKNOWN DIGEST_INVALID
 MANIFEST_BLOB_UNKNOWN MANIFEST_INVALID MANIFEST_UNKNOWN NAME_INVALID NAME_UNKNOWN SIZE_INVALID TAG_INVALID
 """
-WORDS = frozenset([*KINDS, *_ANSIBLE.split(), *_KEYS.split(), *_OPTIONS.split(), *_VALUES.split()])
+_EVENTS = "change interval moved previous_digest"
+WORDS = frozenset([*KINDS, *_EVENTS.split(), *_ANSIBLE.split(), *_KEYS.split(), *_OPTIONS.split(), *_VALUES.split()])
 
 
 def is_ours(text: str) -> bool:

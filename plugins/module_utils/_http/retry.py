@@ -63,12 +63,14 @@ class Retry:
         asked = parse_retry_after(answer.headers.get("Retry-After", ""), time.time())
         if asked is not None and asked > LONGEST_RETRY_AFTER:
             answer.close()
-            raise RegistryError(
+            error = RegistryError(
                 f"{answer.target.origin.authority} asks to come back in {asked:.0f} seconds (status {answer.status}), longer than the "
                 f"{LONGEST_RETRY_AFTER:.0f} seconds that a task waits: run it again then.",
                 "rate_limited",
                 answer.status,
             )
+            error.retry_after = asked
+            raise error
         if not self._take():
             return False
         answer.close()

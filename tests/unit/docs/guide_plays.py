@@ -19,13 +19,13 @@ MakeRegistry = t.Callable[..., FakeRegistry]
 Tell = t.Callable[..., "Reader"]
 LOGIN: dict[str, t.Any] = {"vault_registry_password": "s3cret-of-the-guide"}
 RST = Path(__file__).resolve().parents[3] / "docs" / "docsite" / "rst"
-_BLOCK = re.compile(r"^( *)\.\. code-block:: (\S+)\n((?:\1 +:.*\n)*)\n((?:\1    .*\n|\n)+)", re.MULTILINE)
+_BLOCK = re.compile(r"(?:^``(\S+)``:\n\n)?^( *)\.\. code-block:: (\S+)\n((?:\2 +:.*\n)*)\n((?:\2    .*\n|\n)+)", re.MULTILINE)
 _CAPTION = re.compile(r":caption: (\S+)")
 _RECAP = re.compile(r"^(\S+) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 
 
 class Block(t.NamedTuple):
-    """A block of a guide: its language, the file that it is (its caption, "" without one) and its text."""
+    """A block of a guide: its language, the file that it is (the name before it, "" without one) and its text."""
 
     language: str
     file: str
@@ -34,15 +34,21 @@ class Block(t.NamedTuple):
     @property
     def is_play(self) -> bool:
         """Whether Ansible runs it as a playbook."""
-        return re.search(r"^- .*\n(?:  .*\n)*?  hosts:|^- hosts:", self.text, re.MULTILINE) is not None
+        has_hosts = re.search(r"^- .*\n(?:  .*\n)*?  hosts:|^- hosts:", self.text, re.MULTILINE) is not None
+        return has_hosts and not self.is_rulebook
+
+    @property
+    def is_rulebook(self) -> bool:
+        """Whether ansible-rulebook runs it."""
+        return re.search(r"^  sources:", self.text, re.MULTILINE) is not None
 
 
 def blocks(guide: str) -> list[Block]:
     """Return the blocks of a guide, in order."""
     found = _BLOCK.findall((RST / f"{guide}.rst").read_text(encoding="utf-8"))
     return [
-        Block(language, "".join(_CAPTION.findall(options)), textwrap.dedent(text).strip() + "\n")
-        for _indent, language, options, text in found
+        Block(language, file or "".join(_CAPTION.findall(options)), textwrap.dedent(text).strip() + "\n")
+        for file, _indent, language, options, text in found
     ]
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every play in a guide is run as it stands there, but for the names of hosts.
 
-A guide gives each play a file name (``:caption: promote.yml``), and other files too that the plays need. A test here prepares registries,
+A guide gives each play a file name, in the line before it, and other files too that the plays need. A test here prepares registries,
 reads the guide, runs its plays and looks at what the reader would look at; ``tell`` sees to it that none is left out, and that each
 message in the guide (a block of ``text``) was seen.
 """

@@ -139,3 +139,13 @@ def test_awx(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.Monkey
         monkeypatch.delenv(name)
     inject({"tower": {"filename": injected}}, "injectors_of_auth_files.yml")
     reader.play("test.yml")
+
+
+def test_events(make_registry: MakeRegistry, tell: Tell) -> None:
+    reader = tell("guide_events", {"registry.example.com": guarded(make_registry)})
+    image = f"registry.example.com/team/app@sha256:{'1' * 64}"
+    deploy = ("deploy.yml", "-i", "web1.example.com,", "-i", "inventory.yml", "--limit", "web1.example.com")
+    variables: dict[str, t.Any] = {"app_image": image, "folder": str(reader.folder), "ansible_connection": "local"}
+    assert reader.play(*deploy, **variables).changed == 2
+    assert yaml.safe_load((reader.folder / "compose.yml").read_text(encoding="utf-8")) == {"services": {"app": {"image": image}}}
+    assert reader.play(*deploy, **variables).changed == 0

@@ -121,7 +121,7 @@ def test_a_layout_that_lacks_a_manifest_is_refused(run_module: RunModule, tmp_pa
 def test_a_push_of_several_images_tells_the_choices(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     for path in (images.write_layout(tmp_path / "layout", NAMES), images.write_docker_archive(tmp_path / "app.tar", NAMES)):
         for source_name in (None, "nothing:1"):
-            options = {"source_name": source_name} if source_name else {}
+            options: dict[str, t.Any] = {"source_name": source_name} if source_name else {}
             error = run_module("registry_push", registry.args(path=path, name="app:1", **options)).failure("invalid_source").error
             assert error["choices"] == list(NAMES)
     assert registry.writes() == []
