@@ -149,7 +149,7 @@ notes:
   - A failed task returns RV(ignore:error), a dictionary of C(kind), C(status), C(code), C(registry) and C(reference); what is unknown is
     null. The kinds are V(invalid_reference), V(invalid_option), V(not_found), V(unauthorized), V(denied), V(credentials),
     V(untrusted_target), V(unsupported), V(conflict), V(precondition), V(rate_limited), V(timeout), V(tls), V(network),
-    V(digest_mismatch), V(invalid_source), V(invalid_response), V(limit), V(local_io), V(missing_library) and V(server).
+    V(digest_mismatch), V(unverified), V(invalid_source), V(invalid_response), V(limit), V(local_io), V(missing_library) and V(server).
 """
 
     LOOKUP = r"""

@@ -15,6 +15,7 @@ description:
   - Runs on the controller, with the controller's auth files and environment. It does not see C(module_defaults); what holds for all lookups of a play
     is set by variables, C(ocitools_registry_) and the name of the option, such as C(ocitools_registry_username).
 extends_documentation_fragment:
+  - ocitools.registry._verify
   - ocitools.registry._registry
   - ocitools.registry._registry.lookup
 options:
@@ -43,6 +44,9 @@ options:
     type: str
     choices: [fail, empty]
     default: fail
+  verify:
+    vars:
+      - name: ocitools_registry_verify
 seealso:
   - module: ocitools.registry.registry_image_info
 """
@@ -55,6 +59,10 @@ EXAMPLES = r"""
 - name: Digests of several images by one lookup
   ansible.builtin.debug:
     msg: "{{ query('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', 'quay.io/org/db:16', missing='empty') }}"
+
+- name: Pin an image only if the release key has signed it
+  ansible.builtin.debug:
+    msg: "{{ lookup('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', result='reference', verify={'keys': ['release.pub']}) }}"
 
 - name: Digests of all images of a list
   ansible.builtin.debug:
@@ -73,6 +81,7 @@ _raw:
 import typing as t
 
 from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
@@ -84,6 +93,10 @@ from ..module_utils._http.auth_config import auth_config_secrets
 from ..module_utils._oci.platform import Platform
 from ..module_utils._oci.reference import Reference
 from ..module_utils._registry.connections import ConnectionOptions, Connections, Listeners
+from ..module_utils._tasks.verify_option import VERIFY, parse_verify
+
+if t.TYPE_CHECKING:
+    from ..module_utils._registry.verification import Verification
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 _VARIABLES = "ocitools_registry_"
@@ -156,11 +169,15 @@ class LookupModule(LookupBase):
         images = [_parse(term, options["registry"]) for term in terms]
         wanted = self.get_option("platform")
         platform = Platform.parse(wanted) if wanted else None
+        verification = self._parse_verify()
         connections = Connections(ConnectionOptions.parse(options), images, listeners)
 
         def resolve(image: Reference) -> str:
             try:
-                digest = connections.client(image).get_digest(image.identifier, platform)
+                client = connections.client(image)
+                if verification is not None:
+                    image = verification.pin(client, image)
+                digest = client.get_digest(image.identifier, platform)
             except NotFound:
                 if self.get_option("missing") == "empty":
                     return ""
@@ -171,6 +188,16 @@ class LookupModule(LookupBase):
             return fan_out(resolve, images, connections.concurrency)
         finally:
             connections.close()
+
+    def _parse_verify(self) -> Verification | None:
+        """Return what the option verify asks for; ansible-core checks no suboptions of a lookup."""
+        given = self.get_option("verify")
+        if given is None:
+            return None
+        validation = ArgumentSpecValidator(VERIFY).validate({"verify": given})
+        if validation.error_messages:
+            raise RegistryError(f"The option verify is wrong: {'; '.join(validation.error_messages)}", "invalid_option")
+        return parse_verify(validation.validated_parameters)
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:

@@ -19,6 +19,7 @@ description:
   - Layers that may not be distributed are left out and listed.
 extends_documentation_fragment:
   - ocitools.registry._two_registries
+  - ocitools.registry._verify
   - ocitools.registry._registry
   - ocitools.registry._attributes
 attributes:
@@ -125,6 +126,13 @@ EXAMPLES = r"""
     dest: registry.example.com/release/app:1.4.2
     expected_digest: "{{ tested_digest }}"
     referrers: true
+
+- name: Promote it only if the release key has signed it
+  ocitools.registry.registry_copy:
+    src: registry.example.com/team/app:1.4
+    dest: registry.example.com/release/app
+    verify:
+      keys: [release.pub]
 
 - name: Copy several images between two registries, with two sets of credentials
   ocitools.registry.registry_copy:

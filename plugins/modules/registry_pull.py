@@ -21,6 +21,7 @@ description:
     count as a pull, and none where it is named by its digest. Otherwise its manifest is read, and with O(format=docker-archive) that of the image for
     the platform too.
 extends_documentation_fragment:
+  - ocitools.registry._verify
   - ocitools.registry._registry
   - ocitools.registry._attributes
   - ansible.builtin.files

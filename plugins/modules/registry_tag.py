@@ -15,6 +15,7 @@ description:
     goes back byte by byte as it came, so the digest stays.
   - A tag that is on the digest already costs one read and no write.
 extends_documentation_fragment:
+  - ocitools.registry._verify
   - ocitools.registry._registry
   - ocitools.registry._attributes
 attributes:

@@ -25,6 +25,7 @@ KINDS = (
     "tls",
     "network",
     "digest_mismatch",
+    "unverified",
     "invalid_source",
     "invalid_response",
     "limit",

@@ -19,6 +19,7 @@ gid group mode owner secontext size state uid file directory link hard absent
 """
 _KEYS = """
 can_push choices push_error push_refused looked_for unknown
+signatures signed_digests unchanged_digests unverified_names verified
 absent_tags action also_deleted_manifests also_deleted_tags annotations api_version architecture archive_path artifact_type auth_scheme authenticated code
 config config_digest configs created deleted deleted_tags dest dest_registry digest digest_changed digests downloaded_blobs downloaded_bytes elapsed error
 exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index issuer kept kept_images kind labels layers
@@ -31,6 +32,7 @@ Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
 _OPTIONS = """
 keep_semver push_to
+certificate_authorities formats identities identity key keys passphrase recursive require signing_key unverified verify
 allowed_hosts append auth_config auth_file auth_hosts authfile ca_cert ca_path cacert_path cert_path children chunk_size client_cert client_key
 compression concurrency config_path dest_ca_path dest_client_cert dest_client_key dest_identity_token dest_password dest_plain_http
 dest_registry_token dest_tls_verify dest_username dest_validate_certs destination details exclude existing existing_images expected_digest
@@ -42,6 +44,7 @@ setype seuser seLevel
 check_credentials paths strip keep_ownership keep_set_id
 """
 _VALUES = """
+all any bundle cosign notation
 present true false null none True False None yes no
 auto basic bearer config created digest docker-archive fail gzip ignore keep manifest name oci-archive oci-layout ok overwrite reference registry
 report semver substitute tag untag repair exact append oci docker empty version keep_last keep_within protect protected included excluded

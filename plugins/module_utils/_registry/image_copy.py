@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._core.errors import RegistryError
 from .._oci.image_source import ImageSource
@@ -21,6 +21,9 @@ from .results import Result, printable, tagging_result, transfer_result
 from .tagging import TagMap, apply_policy
 from .transfer import PushPlan, Transferred
 
+if t.TYPE_CHECKING:
+    from .verification import Verification
+
 
 @dataclass(frozen=True)
 class CopyOptions:
@@ -31,6 +34,7 @@ class CopyOptions:
     expected_digest: Digest | None = None
     check_mode: bool = False
     lists: TagLists = field(default_factory=TagLists)
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class CopyTask:
         return copied
 
     def _run(self) -> Copied:
+        if self._options.verification is not None:
+            self._copy = replace(self._copy, source=self._options.verification.pin(self._source, self._copy.source))
         before = self._destination.find_states(self._copy.tags, self._options.existing) if self._copy.tags else None
         unchanged = self._compare_digests(before) if before else None
         if unchanged is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from .image_copies import copy_images
 from .options import ArgumentSpec, two_registries_spec
 from .task import Task
+from .verify_option import VERIFY
 
 _NAMES: ArgumentSpec = {"src": {"type": "str", "aliases": ["source"]}, "dest": {"type": "str", "aliases": ["destination"]}}
 _REQUIRED: ArgumentSpec = {name: {**option, "required": True} for name, option in _NAMES.items()}
@@ -23,6 +24,7 @@ OPTIONS: ArgumentSpec = {
     "referrers": {"type": "bool", "default": False},
     "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
     "expected_digest": {"type": "str"},
+    **VERIFY,
 }
 _ALTERNATIVES = [("images", "src"), ("images", "dest"), ("images", "expected_digest")]
 RULES = {"required_one_of": [("src", "images")], "required_together": [("src", "dest")], "mutually_exclusive": _ALTERNATIVES}

@@ -19,6 +19,7 @@ from .._registry.results import Result
 from .._registry.tagging import TagMap
 from .._registry.two_registries import SIDES, TwoRegistries, parse_sided
 from .task import Task
+from .verify_option import parse_verify
 
 _MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
 
@@ -48,7 +49,7 @@ def copy_images(task: Task) -> None:
     _check_destinations(copies)
     _check_order(copies)
     expected = parse_expected(params["expected_digest"])
-    options = CopyOptions(params["referrers"], params["existing"], expected, task.check_mode)
+    options = CopyOptions(params["referrers"], params["existing"], expected, task.check_mode, verification=parse_verify(params))
     registries = task.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
     if listed is None:
         task.progress.name(str(copies[0].destination))

@@ -79,6 +79,7 @@ def find_secrets(params: Map, options: ArgumentSpec) -> t.Iterator[str]:
         yield from auth_config_secrets(value) if name == "auth_config" else texts([value])
     for text in texts(list(params.values())):
         yield from _USER_INFO.findall(text)
+        yield text if "PRIVATE KEY-----" in text else ""  # among public keys, say
     for names, in_host in ((NAMED, False), (HOSTS, True)):
         for text in texts([params.get(name) for name in names]):
             yield _user_info(text, in_host)

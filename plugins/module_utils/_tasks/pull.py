@@ -22,6 +22,7 @@ from .._registry.image_pull import (
 )
 from .options import ArgumentSpec
 from .task import Task
+from .verify_option import VERIFY, parse_verify
 
 OPTIONS: ArgumentSpec = {
     "name": {"type": "str", "required": True, "aliases": ["image"]},
@@ -29,6 +30,7 @@ OPTIONS: ArgumentSpec = {
     "format": {"type": "str", "choices": list(FORMATS), "default": LAYOUT},
     "platforms": {"type": "list", "elements": "str", "default": [], "aliases": ["platform"]},
     "append": {"type": "bool", "default": False},
+    **VERIFY,
 }
 RULES = {"add_file_common_args": True}
 
@@ -50,7 +52,10 @@ def _plan_attributes(attributes: Attributes, destination: Destination) -> tuple[
 
 def _pull(task: Task, image: Reference, platforms: t.Sequence[Platform], destination: Destination, attributes: Attributes) -> None:
     params = task.params
+    verification = parse_verify(params)
     client = task.client(image)
+    if verification is not None:
+        image = verification.pin(client, image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
     before, after = _plan_attributes(attributes, destination)
     if task.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):

@@ -15,6 +15,7 @@ from .._registry.results import tagging_result
 from .._registry.tagging import TagMap, align, apply_policy
 from .options import ArgumentSpec
 from .task import Task
+from .verify_option import VERIFY, parse_verify
 
 OPTIONS: ArgumentSpec = {
     "name": {"type": "str", "required": True, "aliases": ["image"]},
@@ -22,6 +23,7 @@ OPTIONS: ArgumentSpec = {
     "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite", "aliases": ["existing_images"]},
     "expected_digest": {"type": "str"},
     "platform": {"type": "str"},
+    **VERIFY,
 }
 
 
@@ -79,7 +81,10 @@ def run(task: Task) -> None:
     tags = _check_tags(task, source.name)
     expected = parse_expected(task.params["expected_digest"])
     platform = Platform.parse(task.params["platform"]) if task.params["platform"] else None
+    verification = parse_verify(task.params)
     client = task.client(source, "pull", "push")
+    if verification is not None:
+        source = verification.pin(client, source)
     before = client.find_states(tags, task.params["existing"])
     root, manifest = _find_source(client, source, platform, expected, before)
     before = align(before, manifest) if manifest else before

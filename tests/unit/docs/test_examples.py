@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from jinja2.nativetypes import NativeEnvironment
@@ -52,6 +52,18 @@ def _tasks() -> t.Iterator[t.Any]:
         yield pytest.param(task, id=f"README: {task['name']}")
 
 
+def _sign(registry: FakeRegistry, folder: Path) -> None:
+    """Sign what the examples verify, by the key and the certificate that they name."""
+    key, authority = signing.make_key(), signing.Authority()
+    (folder / "release.pub").write_text(signing.pem_of(key), encoding="utf-8")
+    (folder / "release.pem").write_text(signing.private_pem(key), encoding="utf-8")
+    (folder / "authority.pem").write_text(authority.pem, encoding="utf-8")
+    registry.set_tag("team/app", "1.4", registry.tags("team/app")["1.4.2"])
+    for tag in ("team/app:1.4", "org/app:1.2"):
+        repository, _colon, name = tag.partition(":")
+        signing.add_simple(registry, registry.tags(repository)[name], key, repository=repository)
+
+
 @pytest.fixture
 def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     """A registry with the images that the examples speak of, and the files beside them."""
@@ -65,6 +77,7 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, platform in (("app:1.4.2-amd64", "amd64"), ("app:1.4.2-arm64", "arm64"), ("app-arm:1.4.2", "arm")):
         registry.add_image(f"team/{name.partition(':')[0]}", name.partition(":")[2], platform=f"linux/{platform}")
     registry.add_image("builds/app", "1.4.2-riscv64", platform="linux/riscv64")
+    _sign(registry, tmp_path)
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1.5": images.image(), "team/db:1.5": images.image(layers=["db"])})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})
@@ -82,11 +95,14 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
         return ",".join(query(name, *terms, **options))
 
     return {
+        "app": {"images": [{"image": f"{registry.host}/team/app@{digest}"}]},
         "all_images": [f"{registry.host}/team/app:1.4.2", f"{registry.host}/org/db:16"],
         "candidate": {"images": [{"digest": digest}]},
         "candidates": {"plan": [{"tag": "1.4.2-rc1"}]},
         "bundle": {"images": [{"names": ["team/app:1.5"]}, {"names": ["team/db:1.5"]}]},
         "tested_digest": digest,
+        "vault_signing_key": signing.private_pem(signing.make_key(), "passphrase"),
+        "vault_signing_passphrase": "passphrase",
         "team": {"repositories": [f"{registry.host}/team/app"]},
         **dict.fromkeys(("vault_registry_password", "vault_old_password", "vault_new_password"), "unused here"),
         "lookup": lookup,

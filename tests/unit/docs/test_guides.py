@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import typing as t
 from pathlib import Path
@@ -30,16 +31,21 @@ def _documentation(path: Path) -> dict[str, t.Any]:
     raise AssertionError(f"{path} has no DOCUMENTATION")
 
 
+def _fragment(name: str, section: str) -> dict[str, t.Any]:
+    """The YAML of a section of one of our fragments, which may be put together by code."""
+    made = importlib.import_module(f"ansible_collections.ocitools.registry.plugins.doc_fragments.{name}")
+    return t.cast("dict[str, t.Any]", yaml.safe_load(getattr(made.ModuleDocFragment, section.upper() or "DOCUMENTATION")))
+
+
 def _options(module: str) -> set[str]:
     """The names of all options of a module, those of its fragments and aliases among them."""
     documentation = _documentation(COLLECTION / "plugins" / "modules" / f"{module}.py")
     parts = [documentation]
     for fragment in documentation["extends_documentation_fragment"]:
         if fragment.startswith(PREFIX):
-            path = COLLECTION / "plugins" / "doc_fragments" / f"{fragment.removeprefix(PREFIX).partition('.')[0]}.py"
+            parts.append(_fragment(*fragment.removeprefix(PREFIX).partition(".")[::2]))
         else:
-            path = Path(doc_fragments.__path__[0], f"{fragment.rpartition('.')[2]}.py")
-        parts.append(_documentation(path))
+            parts.append(_documentation(Path(doc_fragments.__path__[0], f"{fragment.rpartition('.')[2]}.py")))
     names: set[str] = set()
     for part in parts:
         for name, option in (part.get("options") or {}).items():

@@ -25,7 +25,12 @@ LAYERS = {
     "_oci": Layer(
         "The specifications as values",
         ("_core",),
-        "host reference versions digest_tags platform manifest image_source subset image_content image_index",
+        "host reference versions digest_tags platform manifest image_source subset image_content made_image image_index",
+    ),
+    "_signatures": Layer(
+        "Signatures: keys, certificates, formats, and what counts as proof",
+        ("_core", "_oci"),
+        "crypto encodings keys certificates envelopes simple_signing bundle notation policy",
     ),
     "_local": Layer(
         "Images on this host: layouts and archives, read and written",
@@ -39,16 +44,19 @@ LAYERS = {
         "Requests: trusted, authorized, redirected, retried",
         ("_core", "_oci"),
         (
-            "challenge headers certificate credential_helper credentials auth_config keychain auth_document origin address_guard proxies tls open_sockets "
+            "challenge headers certificate credential_helper credentials auth_config keychain auth_document origin address_guard proxies "
+            "tls open_sockets "
             "pace sockets coding transport answers retry token_server auth exchange"
         ),
     ),
     "_registry": Layer(
         "One registry: endpoints, transfers, deletion, clients",
-        ("_core", "_oci", "_local", "_http"),
+        ("_core", "_oci", "_signatures", "_local", "_http"),
         (
-            "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer deletion_refusal deletion_requests "
-            "tag_deletion results client connections two_registries image_details registry_check push_check attached_images image_copy index_making image_pull"
+            "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer deletion_refusal "
+            "deletion_requests "
+            "tag_deletion results client connections two_registries image_details registry_check signatures verification signing push_check "
+            "attached_images image_copy index_making image_pull"
         ),
     ),
     "_retention": Layer(
@@ -58,10 +66,11 @@ LAYERS = {
     ),
     "_tasks": Layer(
         "Tasks: from options to results",
-        ("_core", "_oci", "_local", "_http", "_registry", "_retention"),
+        ("_core", "_oci", "_signatures", "_local", "_http", "_registry", "_retention"),
         (
-            "options task masking signals module auth_file entries image_push image_copies archive_info copy image_info index info login prune pull push "
-            "repository_info tag tag_delete tag_info"
+            "options task masking verify_option signals module auth_file entries image_push image_copies archive_info copy image_info index "
+            "info login prune pull push "
+            "repository_info sign tag tag_delete tag_info verify"
         ),
     ),
 }

@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.common import parameters
-from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule, error_body
@@ -24,7 +24,15 @@ FOLDER = Path(__file__).resolve().parents[3] / "plugins" / "modules"
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
 OFFLINE = ("registry_archive_info",)  # they need no registry
 ONLINE = [module for module in MODULES if module not in OFFLINE]
-READERS = ("registry_archive_info", "registry_image_info", "registry_info", "registry_repository_info", "registry_tag_info")
+READERS = (
+    "registry_archive_info",
+    "registry_image_info",
+    "registry_info",
+    "registry_repository_info",
+    "registry_tag_info",
+    "registry_verify",
+)
+SIGNING_KEY = signing.private_pem(signing.make_key())
 
 
 PAIR = {"username": "canary-user", "password": "c4nary-of-the-login"}
@@ -51,9 +59,11 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
         "registry_prune": {"name": "app", "keep_within": "1d", "include": ["^old$"]},
         "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},
         "registry_repository_info": {},
+        "registry_sign": {"name": "app:1", "signing_key": SIGNING_KEY},
         "registry_tag": {"name": "app:1", "tags": ["2"]},
         "registry_tag_delete": {"name": "app:old"},
         "registry_tag_info": {"name": "app", "details": "config"},
+        "registry_verify": {"name": ["app:1"], "keys": [signing.KEYS["p256"]], "unverified": "report"},
     }
     return known[module]
 

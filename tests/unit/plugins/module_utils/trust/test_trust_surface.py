@@ -228,5 +228,5 @@ def test_t45_requests_is_the_only_library_that_is_needed() -> None:
         origin = spec.origin if spec else None
         if (origin not in ("built-in", "frozen") and not (origin or "").startswith(library)) or "site-packages" in (origin or ""):
             foreign.add(name)
-    # zstandard and compression (of Python 3.14) are for archives that are packed so; urllib3 and certifi come with requests
-    assert foreign - {"zstandard", "compression"} == {"ansible", "requests", "urllib3", "certifi"}
+    # zstandard and compression (of Python 3.14) are for archives that are packed so, cryptography for signatures; urllib3 and certifi come with requests
+    assert foreign - {"zstandard", "compression", "cryptography"} == {"ansible", "requests", "urllib3", "certifi"}

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""notation's signatures: JWS envelopes with a chain of certificates."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import typing as t
+
+from .crypto import unproven
+from .encodings import decode_base64, decode_url_base64, load_text, map_in, text_in
+from .envelopes import JWS, Claim, Envelope
+
+MEDIA_TYPE = "application/jose+json"
+COSE = "application/cose"
+_SCHEMES = frozenset(f"{family}{bits}" for family in ("ES", "PS") for bits in (256, 384, 512))
+_ATTRIBUTE = "io.cncf.notary."
+_SCHEME, _EXPIRY = f"{_ATTRIBUTE}signingScheme", f"{_ATTRIBUTE}expiry"
+_CONTENT = "application/vnd.cncf.notary.payload.v1+json"
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_WHAT = "The envelope"
+_SIGNED = "The signed text"
+
+
+def read_notation(raw: bytes) -> Envelope:
+    """Return the signature in a JWS envelope; raises ``unverified``."""
+    document = load_text(raw, _WHAT)
+    protected, payload = (text_in(document, key, _WHAT) for key in ("protected", "payload"))
+    signature = decode_url_base64(text_in(document, "signature", _WHAT), "The signature")
+    header = load_text(decode_url_base64(protected, "The protected header"), "The protected header")
+    scheme = header.get("alg")
+    if scheme not in _SCHEMES:
+        raise unproven(f"{_WHAT} is signed by another algorithm than ES256, ES384, ES512, PS256, PS384 and PS512.")
+    expires = _read_attributes(header)
+    entries = map_in(document, "header", _WHAT).get("x5c")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
+        raise unproven(f"{_WHAT} has no chain of certificates.")
+    chain = tuple(decode_base64(entry, "A certificate") for entry in entries)
+    text = f"{protected}.{payload}".encode()
+    return Envelope(JWS, text, signature, decode_url_base64(payload, "The payload"), scheme, chain, expires)
+
+
+def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
+    """Check the attributes that a reader has to understand; return when the signature expires."""
+    critical = header.get("crit")
+    if not isinstance(critical, list) or _SCHEME not in critical:
+        raise unproven(f"{_WHAT} does not demand that its signing scheme is obeyed.")
+    unknown = [name for name in critical if name not in (_SCHEME, _EXPIRY)]
+    if unknown:
+        raise unproven(f"{_WHAT} demands that {str(unknown[0])[:100]!a} is obeyed, which is not known here.")
+    if header.get(_SCHEME) != "notary.x509":
+        raise unproven(f"{_WHAT} has another signing scheme than notary.x509.")
+    if header.get("cty") != _CONTENT:
+        raise unproven(f"{_WHAT} holds a payload that is not of the type {_CONTENT}.")
+    if _EXPIRY not in header and _EXPIRY not in critical:
+        return None
+    stated = _TIME.fullmatch(text_in(header, _EXPIRY, _WHAT))
+    try:
+        if stated is not None:
+            return datetime.datetime.fromisoformat(stated[1] + stated[2].replace("Z", "+00:00"))
+    except ValueError:
+        pass
+    raise unproven(f"{_WHAT} does not say when it expires.")
+
+
+def read_notation_claims(payload: bytes) -> tuple[Claim, ...]:
+    """Return what a signed payload claims; raises ``unverified``."""
+    target = map_in(load_text(payload, _SIGNED), "targetArtifact", _SIGNED)
+    annotations = target.get("annotations")
+    return (Claim(text_in(target, "digest", _SIGNED), "", annotations if isinstance(annotations, dict) else {}),)

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signatures that cosign and notation made, and what a task is told of them."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.signing import (
+    AUTHORITY,
+    IMAGE,
+    KEYS,
+    add_recorded,
+    fingerprint,
+)
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+SUBJECT = "CN=build p256,O=Example,ST=BE,C=DE"
+OURS: dict[str, t.Any] = {"certificate_authorities": [AUTHORITY], "identities": ["ci@example.com"]}
+
+
+@pytest.mark.parametrize("name", ["cosign2-p256", "cosign2-p384", "cosign2-p521", "cosign2-rsa", "cosign2-ed25519", "cosign3-p256"])
+@pytest.mark.parametrize("annotations", [{}, {"team": "blue"}])
+def test_what_cosign_signed_is_verified(registry: FakeRegistry, run_module: RunModule, name: str, annotations: dict[str, str]) -> None:
+    add_recorded(registry, name)
+    key = KEYS[name.partition("-")[2]]
+    result = run_module("registry_verify", registry.args(name=["app:1"], keys=[key], annotations=annotations)).ok()
+    assert not result.changed
+    assert result["verified"] is True
+    image = result["images"][0]
+    assert image["image"] == f"{registry.host}/app@{IMAGE}"
+    assert image["signatures"] == [
+        {"digest": IMAGE, "format": "cosign", "key": fingerprint(key), "subject": None, "verified": True, "reason": None}
+    ]
+
+
+@pytest.mark.parametrize("name", ["cosign3-p384", "cosign3-p521", "cosign3-rsa", "cosign3-fallback", "cosign2-referrer", "cosign3-tag"])
+def test_what_cosign_keeps_elsewhere_is_found(registry: FakeRegistry, run_module: RunModule, name: str) -> None:
+    registry.style.referrers = name != "cosign3-fallback"
+    add_recorded(registry, name)
+    key = KEYS.get(name.partition("-")[2], KEYS["p256"])
+    assert run_module("registry_verify", registry.args(name=["app:1"], keys=[key])).ok()["verified"]
+
+
+@pytest.mark.parametrize("name", ["rsa2048", "rsa3072", "p256", "p384", "p521", "fallback", "expires"])
+def test_what_notation_signed_is_verified(registry: FakeRegistry, run_module: RunModule, name: str) -> None:
+    registry.style.referrers = name != "fallback"
+    add_recorded(registry, f"notation-{name}")
+    options = {**OURS, "annotations": {"team": "blue"}}
+    signature = run_module("registry_verify", registry.args(name=["app:1"], **options)).ok()["images"][0]["signatures"][0]
+    assert signature["format"] == "notation"
+    assert signature["subject"].startswith("CN=build ")
+
+
+@pytest.mark.parametrize("identity", [SUBJECT, "ci@example.com", "^CN=build p[0-9]+,O=Example,.*$", r"^ci@example\.com$"])
+def test_cosign_with_a_certificate_of_ones_own_authority(registry: FakeRegistry, run_module: RunModule, identity: str) -> None:
+    add_recorded(registry, "cosign2-certificate")
+    options: dict[str, t.Any] = {"certificate_authorities": [AUTHORITY], "identities": [identity]}
+    assert run_module("registry_verify", registry.args(name=["app:1"], **options)).ok()["images"][0]["signatures"][0]["subject"] == SUBJECT
