@@ -76,6 +76,7 @@ verify:
     - The tag is resolved once, and the digest that was verified is the one that is used, whatever happens to the tag meanwhile.
     - Signatures are looked for in the repository of the image, by its digest. They need the Python library cryptography, 36 or newer.
     - In check mode signatures are verified as well.
+    - Where a module takes several images, each of them is verified; M(ocitools.registry.registry_index) also verifies what it appends to.
   type: dict
   version_added: 1.1.0
   suboptions:

@@ -17,6 +17,7 @@ description:
   - The same images give the same bytes, so a second run is unchanged and writes nothing.
 extends_documentation_fragment:
   - ocitools.registry._source_registry
+  - ocitools.registry._verify
   - ocitools.registry._registry
   - ocitools.registry._attributes
 attributes:

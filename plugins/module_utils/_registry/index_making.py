@@ -30,6 +30,9 @@ from .._oci.subset import choose_platforms, image_config
 from .client import RegistryClient
 from .transfer import PushPlan, Transferred
 
+if t.TYPE_CHECKING:
+    from .verification import Verification
+
 
 @dataclass(frozen=True)
 class Member:
@@ -120,10 +123,11 @@ class IndexSource:
 
 @dataclass(frozen=True)
 class IndexOptions:
-    """What the index says of itself: its media type (``auto``, ``oci``, ``docker``) and annotations."""
+    """What the index says of itself, its media type (``auto``, ``oci``, ``docker``) and annotations, and what its images have to prove."""
 
     media_type: str
     annotations: Annotations
+    verification: Verification | None = None
 
 
 class IndexTask:
@@ -162,6 +166,8 @@ class IndexTask:
             image = self._client.get_image(tag)
         except NotFound:
             return None
+        if self._options.verification is not None:
+            self._options.verification.check(self._client, name, image.root.digest)
         entries = (
             entries_of(image.root, {}) if image.root.is_index else [entry_of(image.root, _stated_platform(self._client, image, name), {})]
         )

@@ -39,10 +39,14 @@ class Verification:
         ``client`` is that of the image's repository. Errors: ``unverified``, ``not_found``.
         """
         digest = client.get_digest(image.identifier)
+        self.check(client, str(image), digest)
+        return replace(image, tag=image.tag or (None if image.digest else "latest"), digest=digest)
+
+    def check(self, client: RegistryClient, name: str, digest: Digest) -> None:
+        """Raise ``unverified`` where ``digest``, which the image ``name`` is on, is not verified."""
         for examined in self.examine(client, digest):
             if examined.reason:
-                raise unverified(image, examined)
-        return replace(image, tag=image.tag or (None if image.digest else "latest"), digest=digest)
+                raise unverified(name, examined)
 
     def examine(self, client: RegistryClient, digest: Digest, every: bool = False) -> t.Iterator[Examined]:
         """Yield what the signatures of ``digest`` prove, and with ``recursive`` those of each child of an index.
@@ -86,7 +90,7 @@ class Verification:
         return f"{more}{' '.join(reasons[:_MOST_REASONS])}{left}".strip()
 
 
-def unverified(image: Reference, examined: Examined) -> RegistryError:
+def unverified(name: str, examined: Examined) -> RegistryError:
     """Return the error of an image that is not verified."""
-    child = "" if image.digest == examined.digest else f" ({examined.digest})"
-    return RegistryError(f"{image}{child} is not verified: {examined.reason}", "unverified", reference=str(image))
+    which = "" if name.endswith(str(examined.digest)) else f" ({examined.digest})"
+    return RegistryError(f"{name}{which} is not verified: {examined.reason}", "unverified", reference=name)

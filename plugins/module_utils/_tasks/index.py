@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import time
+import typing as t
+from dataclasses import replace
 
 from .._core.errors import RegistryError
 from .._core.fanout import fan_out
@@ -18,6 +20,10 @@ from .._registry.two_registries import TwoRegistries, parse_sided
 from .entries import parse_annotations, parse_entries
 from .options import ArgumentSpec, two_registries_spec
 from .task import Task
+from .verify_option import VERIFY, parse_verify
+
+if t.TYPE_CHECKING:
+    from .._registry.verification import Verification
 
 OPTIONS: ArgumentSpec = {
     "name": {"type": "str", "required": True, "aliases": ["image"]},
@@ -27,6 +33,7 @@ OPTIONS: ArgumentSpec = {
     "children": {"type": "str", "choices": ["exact", "append"], "default": "exact"},
     "media_type": {"type": "str", "choices": [AUTO, *MEDIA_TYPES], "default": AUTO},
     **two_registries_spec(["src"]),
+    **VERIFY,
 }
 _ENTRY = {"name": "text", "platform": "text", "annotations": "map"}
 
@@ -52,12 +59,14 @@ def _parse_name(task: Task) -> tuple[Reference, tuple[str, ...]]:
     return image, check_tags(([image.tag] if image.tag else []) + task.params["tags"]) or ("latest",)
 
 
-def _read(registries: TwoRegistries, image: Reference, members: list[Member]) -> list[ReadMember]:
+def _read(registries: TwoRegistries, image: Reference, members: list[Member], verification: Verification | None) -> list[ReadMember]:
     """Return what the members hold; those in the registry of the index are read over its own connection, so that they can be mounted."""
 
     def read(member: Member) -> ReadMember:
         is_own = member.image.registry == image.registry
         client = registries.destination(member.image, "pull") if is_own else registries.source(member.image)
+        if verification is not None:
+            member = replace(member, image=verification.pin(client, member.image))
         return read_member(client, member)
 
     return fan_out(read, members, registries.concurrency)
@@ -80,10 +89,10 @@ def run(task: Task) -> None:
     params = task.params
     image, identifiers = _parse_name(task)
     members = _parse_members(task)
-    options = IndexOptions(params["media_type"], parse_annotations(params["annotations"], "option annotations"))
+    options = IndexOptions(params["media_type"], parse_annotations(params["annotations"], "option annotations"), parse_verify(params))
     registries = task.connect_two([member.image for member in members if member.image.registry != image.registry], [image])
     client = registries.destination(image, *(("pull",) if task.check_mode else ("pull", "push")))
-    index = IndexTask(client, identifiers, _read(registries, image, members), options, params["children"] == "append")
+    index = IndexTask(client, identifiers, _read(registries, image, members, options.verification), options, params["children"] == "append")
     try:
         _carry_out(task, image, index)
     except TagMoved:
