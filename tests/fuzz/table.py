@@ -9,6 +9,7 @@ has believed what nobody should. Each of them is a function that puts files into
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import dataclass
 
@@ -66,6 +67,15 @@ def _torn_layout(world: World) -> Options:
     return options
 
 
+def _files(**options: t.Any) -> Task:
+    def task(world: World) -> Options:
+        (world.folder / "in" / "folder").mkdir(exist_ok=True)
+        path = images.write_bytes(world.folder / "in" / "folder" / "file.txt", b"text")
+        return {"files": [path, os.path.dirname(path)], "annotations": {"a": "b"}, **options}
+
+    return task
+
+
 def _pull(form: str, name: str) -> Task:
     return lambda world: {"name": name, "path": str(world.folder / "out" / "pulled"), "format": form}
 
@@ -110,6 +120,9 @@ def _linked_login(world: World) -> Options:
 
 TABLE: dict[str, Entry] = {
     "registry_archive_info": Entry((_held, _held_layout)),
+    "registry_artifact": Entry(
+        (_files(name="new:1"), _files(name="app", subject="app:1"), _files(name="app:file", subject="app:multi")),
+    ),
     "registry_copy": Entry(
         (_copy(lambda world: "app:1", referrers=True), _copy(lambda world: "app:multi")),
         (_copy(lambda world: f"app@{world.torn}"),),

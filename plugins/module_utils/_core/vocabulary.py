@@ -22,7 +22,7 @@ can_push choices push_error push_refused looked_for unknown
 signatures signed_digests unchanged_digests unverified_names verified
 absent_tags action also_deleted_manifests also_deleted_tags annotations api_version architecture archive_path artifact_type auth_scheme authenticated code
 config config_digest configs created deleted deleted_tags dest dest_registry digest digest_changed digests downloaded_blobs downloaded_bytes elapsed error
-exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index issuer kept kept_images kind labels layers
+files exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index issuer kept kept_images kind labels layers
 limit manifest media_type methods missing mounted_blobs mounted_bytes name not_after os path plan platform platforms previous protected_by
 rate_limit reachable realm reason
 reference referrers registry relative_names remaining repositories repository result size skipped_layers src_digest status subject supported tag tagged_images

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation
 from .._core.scrub import quoted
-from .._oci.image_source import BLOCK, BlobStream
+from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .compression import HEAVY, LIGHT, Allowance, Decoder, GzipStream, TooMuchMemory, detect
@@ -35,7 +35,7 @@ class Layer:
     close: t.Callable[[], None] = lambda: None
 
 
-class _Counted:
+class CountedDigest:
     """A stream whose digest and length are taken as it is read."""
 
     def __init__(self, stream: BlobStream, algorithm: str = "sha256") -> None:
@@ -45,16 +45,19 @@ class _Counted:
         self.length = 0
 
     def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
         block = self._stream.read(amount)
         self._hash.update(block)
         self.length += len(block)
         return block
 
     def close(self) -> None:
+        """Close the stream beneath."""
         self._stream.close()
 
     @property
     def digest(self) -> Digest:
+        """The digest of what was read."""
         return Digest(self._algorithm, self._hash.hexdigest())
 
 
@@ -77,6 +80,35 @@ class _Begun:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def gzip_layer(
+    tar: BlobStream, open_tar: t.Callable[[], BlobStream], tmpdir: str | None, check: t.Callable[[], None] = lambda: None
+) -> Layer:
+    """Return ``tar``, which is read to its end, as a layer compressed by gzip; ``check``, called before each block, ends it by raising.
+
+    What is compressed is kept in a file of ``tmpdir`` that has no name; without ``tmpdir`` it is made anew from ``open_tar``.
+    """
+    packed = CountedDigest(GzipStream(tar))
+    if tmpdir is None:
+        copy_stream(packed, len, check)
+        return Layer(_gzipped(packed), lambda: GzipStream(open_tar()))
+    try:
+        # It has no name, so that nothing is left behind however the task ends.
+        with contextlib.ExitStack() as on_failure:
+            file = on_failure.enter_context(tempfile.TemporaryFile(dir=tmpdir))
+            copy_stream(packed, file.write, check)
+            file.flush()
+            on_failure.pop_all()
+    except OSError as error:
+        raise RegistryError(f"A layer cannot be compressed into {tmpdir}: {error.strerror or error}.", "local_io") from None
+    kept = LocalFile(t.cast(t.BinaryIO, file), f"the compressed layer in {tmpdir}")
+    descriptor = _gzipped(packed)
+    return Layer(descriptor, lambda: FileRange(kept, 0, descriptor.size), kept.close)
+
+
+def _gzipped(packed: CountedDigest) -> Descriptor:
+    return Descriptor(f"{_LAYER}+gzip", packed.digest, packed.length)
 
 
 class LayerPacker:
@@ -117,7 +149,7 @@ class LayerPacker:
         def open_tar() -> BlobStream:
             return decoded(self._store.open(name))
 
-        tar = _Counted(decoded(file), diff_id.algorithm)
+        tar = CountedDigest(decoded(file), diff_id.algorithm)
         if self._compression == "none":
             self._drain(tar)
             layer = Layer(Descriptor(_LAYER, diff_id, tar.length), open_tar)
@@ -134,44 +166,21 @@ class LayerPacker:
         return Decoder(stream, codec, f"The layer {quoted(name, 300)} in {self._store.path}", memory, self._allowance)
 
     def _as_it_is(self, file: BlobStream, name: str, diff_id: Digest, codec: str, memory: int) -> Layer:
-        packed = _Counted(file)
-        tar = _Counted(self._decoded(packed, name, codec, memory), diff_id.algorithm)
+        packed = CountedDigest(file)
+        tar = CountedDigest(self._decoded(packed, name, codec, memory), diff_id.algorithm)
         self._drain(tar)
         self._drain(packed)  # what may follow the compressed stream belongs to the blob as well
         self._check(tar, name, diff_id)
         return Layer(Descriptor(f"{_LAYER}+{codec}", packed.digest, packed.length), lambda: self._store.open(name))
 
     def _gzip(self, tar: BlobStream, open_tar: t.Callable[[], BlobStream]) -> Layer:
-        packed = _Counted(GzipStream(tar))
-        if self._tmpdir is None:
-            self._drain(packed)
-            return Layer(self._gzipped(packed), lambda: GzipStream(open_tar()))
-        try:
-            # It has no name, so that nothing is left behind however the task ends.
-            with contextlib.ExitStack() as on_failure:
-                file = on_failure.enter_context(tempfile.TemporaryFile(dir=self._tmpdir))
-                self._drain(packed, file.write)
-                file.flush()
-                on_failure.pop_all()
-        except OSError as error:
-            raise RegistryError(f"A layer cannot be compressed into {self._tmpdir}: {error.strerror or error}.", "local_io") from None
-        kept = LocalFile(t.cast(t.BinaryIO, file), f"the compressed layer in {self._tmpdir}")
-        descriptor = self._gzipped(packed)
-        return Layer(descriptor, lambda: FileRange(kept, 0, descriptor.size), kept.close)
+        return gzip_layer(tar, open_tar, self._tmpdir, self._cancellation.check)
 
-    def _gzipped(self, packed: _Counted) -> Descriptor:
-        return Descriptor(f"{_LAYER}+gzip", packed.digest, packed.length)
-
-    def _drain(self, stream: BlobStream, write: t.Callable[[bytes], t.Any] = len) -> None:
+    def _drain(self, stream: BlobStream) -> None:
         """Read ``stream`` to its end."""
-        while True:
-            self._cancellation.check()
-            block = stream.read(BLOCK)
-            if not block:
-                return
-            write(block)
+        copy_stream(stream, len, self._cancellation.check)
 
-    def _check(self, tar: _Counted, name: str, diff_id: Digest) -> None:
+    def _check(self, tar: CountedDigest, name: str, diff_id: Digest) -> None:
         if tar.digest != diff_id:
             raise RegistryError(
                 f"The layer {quoted(name, 300)} in {self._store.path} has the digest {tar.digest}, not {diff_id} as the config of its image states: "

@@ -23,29 +23,36 @@ def end_of(position: int) -> int:
     return end + -end % _GROUP
 
 
-def header(name: str, size: int) -> bytes:
-    """Return what stands before a member's content; a ``name`` that ends with "/" is a directory."""
-    if len(name) <= _MAX_NAME:
-        return _record(name, size, b"5" if name.endswith("/") else b"0")
-    stated = _pax("path", name)
-    extension = _record("././@PaxHeader", len(stated), b"x") + stated.ljust(padded(len(stated)), b"\0")
-    return extension + _record(name[:_MAX_NAME], size, b"0")
+def header(name: str, size: int, mode: int | None = None, link: str | None = None) -> bytes:
+    """Return what stands before a member's content; a ``name`` that ends with "/" is a directory, one with a ``link`` a symbolic link."""
+    kind = b"2" if link is not None else b"5" if name.endswith("/") else b"0"
+    permissions = (0o755 if kind == b"5" else 0o644) if mode is None else mode
+    stated = b"".join(_pax(key, text) for key, text in (("path", name), ("linkpath", link or "")) if not _fits(text))
+    extension = _record("././@PaxHeader", len(stated), b"x", 0o644, "") + stated.ljust(padded(len(stated)), b"\0") if stated else b""
+    return extension + _record(name, size, kind, permissions, link or "")
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= _MAX_NAME and text.isascii()
 
 
 def _pax(key: str, value: str) -> bytes:
-    text = f" {key}={value}\n"
+    text = f" {key}={value}\n".encode("utf-8", "surrogateescape")
     length = len(text) + 1
     while len(str(length)) + len(text) != length:
         length += 1
-    return f"{length}{text}".encode("ascii")
+    return str(length).encode("ascii") + text
 
 
-def _record(name: str, size: int, kind: bytes) -> bytes:
-    mode = 0o755 if kind == b"5" else 0o644
+def _field(text: str) -> bytes:
+    return text.encode("ascii", "replace")[:_MAX_NAME].ljust(_MAX_NAME, b"\0")
+
+
+def _record(name: str, size: int, kind: bytes, mode: int, link: str) -> bytes:
     stated = f"{size:011o}\0".encode("ascii") if size < _MAX_OCTAL else b"\x80" + size.to_bytes(11, "big")
     zero = b"0000000\0"
-    before = name.encode("ascii").ljust(_MAX_NAME, b"\0") + f"{mode:07o}\0".encode("ascii") + zero + zero + stated + b"00000000000\0"
-    after = kind + bytes(100) + b"ustar\x0000"
+    before = _field(name) + f"{mode:07o}\0".encode("ascii") + zero + zero + stated + b"00000000000\0"
+    after = kind + _field(link) + b"ustar\x0000"
     record = (before + b" " * 8 + after).ljust(RECORD, b"\0")
     checksum = f"{sum(record):06o}\0 ".encode("ascii")
     return before + checksum + record[len(before) + 8 :]

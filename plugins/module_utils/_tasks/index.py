@@ -88,6 +88,7 @@ def run(task: Task) -> None:
     start = time.monotonic()
     params = task.params
     image, identifiers = _parse_name(task)
+    task.progress.name(str(image))
     members = _parse_members(task)
     options = IndexOptions(params["media_type"], parse_annotations(params["annotations"], "option annotations"), parse_verify(params))
     registries = task.connect_two([member.image for member in members if member.image.registry != image.registry], [image])

@@ -78,6 +78,9 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
         registry.add_image(f"team/{name.partition(':')[0]}", name.partition(":")[2], platform=f"linux/{platform}")
     registry.add_image("builds/app", "1.4.2-riscv64", platform="linux/riscv64")
     _sign(registry, tmp_path)
+    for name in ("settings.json", "build/templates/app.j2", "app.spdx.json", "app-1.4.2.tgz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        images.write_bytes(tmp_path / name, b"{}")
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1.5": images.image(), "team/db:1.5": images.image(layers=["db"])})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})

@@ -25,7 +25,7 @@ LAYERS = {
     "_oci": Layer(
         "The specifications as values",
         ("_core",),
-        "host reference versions digest_tags platform manifest image_source subset image_content made_image image_index",
+        "host reference versions digest_tags platform manifest image_source subset image_content made_image image_index artifact",
     ),
     "_signatures": Layer(
         "Signatures: keys, certificates, formats, and what counts as proof",
@@ -37,7 +37,7 @@ LAYERS = {
         ("_core", "_oci"),
         (
             "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source inventory "
-            "existing_content disk open_path attributes layout_writer tar_writer archive_writer docker_writer"
+            "existing_content disk open_path attributes layout_writer tar_writer folder_tar artifact_files archive_writer docker_writer"
         ),
     ),
     "_http": Layer(
@@ -68,7 +68,7 @@ LAYERS = {
         "Tasks: from options to results",
         ("_core", "_oci", "_signatures", "_local", "_http", "_registry", "_retention"),
         (
-            "options task masking verify_option signals module auth_file entries image_push image_copies archive_info copy image_info index "
+            "options task masking verify_option signals module auth_file entries artifact image_push image_copies archive_info copy image_info index "
             "info login prune pull push "
             "repository_info sign tag tag_delete tag_info verify"
         ),

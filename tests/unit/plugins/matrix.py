@@ -50,6 +50,12 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
         return {"path": images.write_layout(folder / "layout", images.multi_arch())}
     if module == "registry_push":
         return {"name": "app:new", "path": images.write_docker_archive(folder / "app.tar", images.image(layers=["one"]))}
+    if module == "registry_artifact":
+        return {
+            "name": "app:files",
+            "subject": "app:1",
+            "files": [{"path": images.write_bytes(folder / "a.txt", b"text"), "title": "b.txt"}],
+        }
     known: dict[str, Options] = {
         "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},

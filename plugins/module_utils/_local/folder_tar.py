@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder as a tar archive: the same bytes for the same files, whoever owns them and whenever they were written."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+import typing as t
+
+from .._core.errors import RegistryError
+from .._core.scrub import quoted
+from .._oci.image_source import BLOCK
+from .files import unreadable
+from .tar import MAX_MEMBERS, normalize
+from .tar_writer import end_of, header, padded
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class FolderTar:
+    """The folder at ``path`` as a tar archive of which all names begin with ``title``, read from its first byte.
+
+    Owners and times are left out; of modes only whether the owner may execute a file. Links stay links.
+    """
+
+    def __init__(self, path: str, title: str) -> None:
+        self._path = path
+        self._title = title
+        self._members = 0
+        self._blocks = self._archive()
+        self._ready = b""
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+        if not self._ready:
+            self._ready = next(self._blocks, b"")
+        block, self._ready = self._ready[:amount], self._ready[amount:]
+        return block
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._blocks.close()
+
+    def _archive(self) -> t.Generator[bytes, None, None]:
+        position = 0
+        try:
+            for block in self._folder(os.open(self._path, _FOLDER), ""):
+                position += len(block)
+                yield block
+        except OSError as error:
+            raise unreadable(os.fsdecode(error.filename) if error.filename else self._path, error) from None
+        yield bytes(end_of(position) - position)
+
+    def _folder(self, descriptor: int, inner: str) -> t.Iterator[bytes]:
+        """Yield the folder that is open, and what is in it, in the order of names; ``inner`` is its path in the whole."""
+        try:
+            yield self._header(f"{inner}/", 0)
+            for name in sorted(os.listdir(descriptor), key=os.fsencode):
+                yield from self._member(descriptor, name, f"{inner}/{name}")
+        finally:
+            os.close(descriptor)
+
+    def _header(self, inner: str, size: int, mode: int | None = None, link: str | None = None) -> bytes:
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise RegistryError(f"{self._path} holds more than the limit of {MAX_MEMBERS} files.", "limit")
+        name = f"{self._title}{inner}"
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:
+            raise RegistryError(f"{quoted(name, 300)} in {self._path} is no name in UTF-8: rename it.", "invalid_source") from None
+        return header(name, size, mode, link)
+
+    def _member(self, folder: int, name: str, inner: str) -> t.Iterator[bytes]:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            yield from self._folder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder), inner)
+        elif stat.S_ISLNK(found.st_mode):
+            yield self._header(inner, 0, 0o777, self._target(folder, name, inner))
+        elif stat.S_ISREG(found.st_mode):
+            yield from self._file(os.open(name, _FILE, dir_fd=folder), inner)
+        else:
+            raise RegistryError(
+                f"{self._path}{inner} is neither a file nor a folder nor a link, but a device, a pipe or the like: leave it out.",
+                "invalid_source",
+            )
+
+    def _target(self, folder: int, name: str, inner: str) -> str:
+        target = os.readlink(name, dir_fd=folder)
+        if posixpath.isabs(target) or not normalize(posixpath.join("x", posixpath.dirname(inner).strip("/"), target)).startswith("x"):
+            raise RegistryError(
+                f"The link {self._path}{inner} leads out of the folder, to {quoted(target, 200)}: nobody could unpack it. Remove it.",
+                "invalid_source",
+            )
+        return target
+
+    def _file(self, descriptor: int, inner: str) -> t.Iterator[bytes]:
+        with open(descriptor, "rb", buffering=0) as file:
+            found = os.fstat(descriptor)
+            yield self._header(inner, found.st_size, 0o755 if found.st_mode & stat.S_IXUSR else 0o644)
+            left = found.st_size
+            while left:
+                block = file.read(min(BLOCK, left))
+                if not block:
+                    raise RegistryError(f"{self._path}{inner} became shorter while it was read.", "invalid_source")
+                left -= len(block)
+                yield block
+            yield bytes(padded(found.st_size) - found.st_size)

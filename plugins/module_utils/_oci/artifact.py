@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files as an artifact: their titles, how a folder is marked, and the manifest that names them, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from .._core.errors import RegistryError
+from .._core.scrub import quoted
+from .manifest import OCI_MANIFEST, Descriptor, Manifest
+from .reference import Digest
+
+TITLE = "org.opencontainers.image.title"
+CREATED = "org.opencontainers.image.created"
+UNPACK = "io.deis.oras.content.unpack"  # what ORAS marks folders with
+CONTENT_DIGEST = "io.deis.oras.content.digest"  # of the tar archive before it was compressed
+
+FILE_TYPE = "application/vnd.oci.image.layer.v1.tar"  # as ORAS calls any file that nobody gave a media type
+FOLDER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
+UNKNOWN_CONFIG = "application/vnd.unknown.config.v1+json"
+UNKNOWN_ARTIFACT = "application/vnd.unknown.artifact.v1"
+EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+EMPTY = b"{}"
+
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
+_LONGEST_NAME = 255  # bytes of one part, as file systems have it
+_LONGEST_TITLE = 1000  # characters
+
+
+def check_media_type(text: str, where: str) -> str:
+    """Return a media type that is one; ``where`` names the option in the error."""
+    if not _MEDIA_TYPE.fullmatch(text):
+        raise RegistryError(
+            f"The {where} is {quoted(text, 200)}, which is no media type: write type/subtype, for example text/plain.", "invalid_option"
+        )
+    return text
+
+
+def check_title(title: str, where: str, kind: str) -> str:
+    """Return a title that names a file or folder below another folder, and nothing else; ``where`` and ``kind`` word the error."""
+    fault = _title_fault(title)
+    if fault:
+        raise RegistryError(f"The title {quoted(title, 200)} of {where} {fault}: it must be a name below a folder.", kind)
+    return title
+
+
+def _title_fault(title: str) -> str:
+    parts = title.split("/")
+    if not title or len(title) > _LONGEST_TITLE:
+        return "is empty" if not title else f"is longer than {_LONGEST_TITLE} characters"
+    if not title.isprintable():
+        return "holds characters that cannot be shown"
+    if title.startswith("/") or "\\" in title:
+        return "is a path in full" if title.startswith("/") else "holds a backslash"
+    if any(part in ("", ".", "..") for part in parts):
+        return "has an empty part, '.' or '..' in it"
+    if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for part in parts):
+        return f"has a part of more than {_LONGEST_NAME} bytes"
+    return ""
+
+
+def check_titles_differ(titles: t.Iterable[str], where: str, kind: str) -> None:
+    """Refuse titles that are there twice, and a title that is a file in one place and a folder in another."""
+    seen: set[str] = set()
+    for title in titles:
+        if title in seen:
+            raise RegistryError(f"The title {quoted(title, 200)} is there twice in {where}: give each file a title of its own.", kind)
+        seen.add(title)
+    for title in seen:
+        above = title.rpartition("/")[0]
+        while above:
+            if above in seen:
+                raise RegistryError(
+                    f"In {where}, {quoted(title, 200)} lies in {quoted(above, 200)}, which is the title of another file.", kind
+                )
+            above = above.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class ArtifactParts:
+    """What an artifact says besides its files; ``config`` is None for the empty one."""
+
+    artifact_type: str = ""
+    config: Descriptor | None = None
+    annotations: t.Mapping[str, str] = field(default_factory=dict)
+    subject: Descriptor | None = None
+
+
+def empty_descriptor() -> Descriptor:
+    """Return the descriptor of the content that stands for none."""
+    return Descriptor(EMPTY_TYPE, Digest.of(EMPTY), len(EMPTY))
+
+
+def _document(descriptor: Descriptor) -> dict[str, t.Any]:
+    document: dict[str, t.Any] = {"mediaType": descriptor.media_type, "digest": str(descriptor.digest), "size": descriptor.size}
+    if descriptor.annotations:
+        document["annotations"] = dict(sorted(descriptor.annotations.items()))
+    if descriptor.media_type == EMPTY_TYPE and descriptor.digest == Digest.of(EMPTY):
+        document["data"] = "e30="
+    return document
+
+
+def make_artifact(parts: ArtifactParts, layers: t.Sequence[Descriptor]) -> Manifest:
+    """Return the manifest of an artifact with ``layers``, byte by byte as ORAS writes it."""
+    artifact_type = parts.artifact_type or (UNKNOWN_ARTIFACT if parts.config is None else "")
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        **({"artifactType": artifact_type} if artifact_type else {}),
+        "config": _document(parts.config or empty_descriptor()),
+        "layers": [_document(layer) for layer in layers or [empty_descriptor()]],
+        **({"subject": _document(parts.subject)} if parts.subject else {}),
+        **({"annotations": dict(sorted(parts.annotations.items()))} if parts.annotations else {}),
+    }
+    raw = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return Manifest.parse(raw, OCI_MANIFEST, None, "The manifest of the artifact")
