@@ -12,4 +12,4 @@ from ..plugin_utils._registry_action import RegistryAction
 class ActionModule(RegistryAction):
     """registry_prune."""
 
-    options, rules, run_task = prune.OPTIONS, prune.RULES, staticmethod(prune.run)
+    options, run_task = prune.OPTIONS, staticmethod(prune.run)

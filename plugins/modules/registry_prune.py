@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_prune
-short_description: Delete the old tags of a repository and keep what the others need
+short_description: Delete the old tags of repositories and keep what the others need
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
@@ -16,6 +16,7 @@ description:
   - What a kept tag needs is kept too. These are the tags of the images in its index, tags that refer to it, and the tags of its signatures,
     attestations and referrers (C(sha256-...)). A tag that shares its digest with a kept one is only taken off it.
   - An image whose age is unknown counts as new. That is one without a date, or with one before 2013, as builds write that are to be reproducible.
+  - With a list of repositories all of them are read and planned before the first deletion. If one cannot be read, nothing is deleted anywhere.
   - Check mode returns the same plan, with the reason for every tag, and so does the diff.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -30,7 +31,11 @@ options:
     description:
       - The repository, C([registry/]repository). A tag or digest in it is refused.
       - A repository that does not exist fails with the error kind V(not_found).
-    type: str
+      - Or a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude), C(protect),
+        C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then count for that repository instead of the options below. The result
+        has RV(repositories). Faults of all entries are told at once, before any request; a key without a value is one.
+      - A repository in which a deletion fails does not stop the others, unless the registry gives no more answers. The task fails in the end.
+    type: raw
     required: true
     aliases: [repository]
   include:
@@ -60,6 +65,14 @@ options:
       - One of O(keep_last) and O(keep_within) is required; a tag stays if either keeps it. A policy whose values are null, as when a variable is
         empty, fails before any request.
     type: int
+  keep_semver:
+    description:
+      - Keep the tags that are versions in this range, such as V(>=1.2 <2), V(~1.4) or V(1.x || ^3). They count for O(keep_last). Quote it.
+      - A tag that is no semantic version is never in a range, and a pre-release only in one that names a pre-release; see
+        R(how versions are read, ansible_collections.ocitools.registry.docsite.guide_versions).
+      - It does not take the place of O(keep_last) and O(keep_within).
+    type: raw
+    version_added: 1.1.0
   keep_within:
     description:
       - Keep the tags of images that were made within this time, a number of hours, days, weeks or years, for example V(12h), V(30d), V(8w) or V(1y).
@@ -76,6 +89,7 @@ options:
   max_deletions:
     description:
       - More tags to delete than this fail the task with the error kind V(precondition) and nothing is deleted, in check mode too. The plan is returned.
+      - Several repositories are counted together.
       - V(0) means no limit.
     type: int
     default: 100
@@ -96,13 +110,14 @@ notes:
     to a digest that goes. A tag that lost its manifest that way is put back, and the task fails with the error kind V(conflict) and names it.
     What refers to each digest is read first. Where it cannot be read, nothing is deleted.
   - Some registries list tags that have no manifest, as an interrupted deletion leaves them. They protect nothing, and one warning names them. Those that
-    O(include) matches, and neither O(exclude) nor O(protect), are removed, see M(ocitools.registry.registry_tag_delete). Their digest in RV(plan) is null.
+    O(include) matches, and neither O(exclude), O(protect) nor O(keep_semver), are removed, see M(ocitools.registry.registry_tag_delete). Their digest
+    in RV(plan) is null.
   - A listed name that no tag can have, such as V(1.0+1), is left alone, and one warning names it. What it is on is unknown, so O(method=digest)
     deletes only tags in that repository, and no manifest.
   - A tag that somebody moves after the plan was made is left alone and fails the task at its end with the error kind V(conflict).
   - The space of layers is freed by the registry's garbage collection, not by this module. Some garbage collectors take the untagged images of an index
     that is in use; this module keeps the tags on them.
-  - To see what would happen, run it in check mode. The role P(ocitools.registry.retention#role) does so for several repositories.
+  - To see what would happen, run it in check mode. The role P(ocitools.registry.retention#role) shows that before it deletes.
 seealso:
   - module: ocitools.registry.registry_tag_delete
   - module: ocitools.registry.registry_tag_info
@@ -118,6 +133,16 @@ EXAMPLES = r"""
       - ^v?\d+\.\d+\.\d+$
     keep_last: 10
     keep_within: 30d
+
+- name: Keep three builds in two repositories, and all of 1.4 in one of them
+  ocitools.registry.registry_prune:
+    name:
+      - registry.example.com/org/app
+      - name: registry.example.com/team/app
+        keep_semver: "~1.4"
+    keep_last: 3
+    max_deletions: 20
+  register: pruned
 
 - name: Look at what would go among the release candidates
   ocitools.registry.registry_prune:
@@ -181,6 +206,27 @@ failed_tags:
   description: The tags (with O(method=digest), the digests) that could not be deleted, each with the reason; empty on success.
   type: dict
   returned: once the plan is made
+repositories:
+  description:
+    - With a list in O(name), one entry for each repository, in order. Besides the keys here it has RV(kept), RV(deleted), RV(protected_by), RV(plan) and
+      RV(failed_tags), which are not at the top then.
+  type: list
+  elements: dict
+  returned: with a list in O(name), once the plans are made
+  version_added: 1.1.0
+  contains:
+    name:
+      description: The full name of the repository.
+      type: str
+      returned: always
+    changed:
+      description: Whether tags were deleted there (in check mode, would be).
+      type: bool
+      returned: always
+    error:
+      description: Why its deletions failed, with C(msg), C(kind), C(status), C(code), C(registry) and C(reference).
+      type: dict
+      returned: where they failed
 """
 
 
@@ -190,7 +236,7 @@ from ..module_utils._tasks.module import run_module
 
 def main() -> None:
     """Run the module."""
-    run_module(prune.OPTIONS, prune.run, prune.RULES)
+    run_module(prune.OPTIONS, prune.run)
 
 
 if __name__ == "__main__":

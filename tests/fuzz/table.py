@@ -148,6 +148,7 @@ TABLE: dict[str, Entry] = {
         (
             _fixed(name="app", keep_within="1d", include=["^(old|1)$"]),
             _fixed(name="app", keep_last=1, include=["^(old|1)$"], method="digest"),
+            _fixed(name=[{"name": "app", "include": ["^(old|1)$"], "keep_semver": "^1"}], keep_within="1d"),
         ),
         (_fixed(name="app", keep_within="1d"),),
         ("get_blob",),

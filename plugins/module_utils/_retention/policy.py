@@ -15,7 +15,7 @@ from .._core.patterns import Patterns, compile_patterns
 from .._core.scrub import quoted
 from .._oci.digest_tags import owner_key
 from .._oci.reference import Digest
-from .._oci.versions import version_key
+from .._oci.versions import VersionRange, version_key
 
 _FIRST_IMAGE = datetime(2013, 1, 1, tzinfo=timezone.utc)  # builds that are to be reproducible write dates before it
 _CLOCKS_DIFFER = timedelta(days=1)
@@ -70,8 +70,8 @@ def _match(patterns: Patterns, tag: str, what: str) -> str:
 class Policy:
     """What stays among the tags that ``include`` and ``exclude`` choose; all others stay anyway.
 
-    A chosen tag stays if ``protect`` matches it, if its digest is one of the ``keep_last`` newest (or, with ``sort`` version, highest),
-    or if it was made ``within`` this span. What has no date that can be believed counts as new.
+    A chosen tag stays if ``protect`` matches it, if it is a version in ``keep_semver``, if its digest is one of the ``keep_last`` newest (or,
+    with ``sort`` version, highest), or if it was made ``within`` this span. What has no date that can be believed counts as new.
     """
 
     include: Patterns = ()
@@ -81,6 +81,7 @@ class Policy:
     keep_within: str = ""
     within: timedelta | None = None
     sort: str = "created"
+    keep_semver: VersionRange | None = None
 
     @classmethod
     def parse(cls, options: t.Mapping[str, t.Any]) -> Policy:
@@ -98,7 +99,8 @@ class Policy:
             raise RegistryError(f"The option keep_last is {keep_last}: it must be 1 or more.", "invalid_option")
         names = {option: compile_patterns(options[option], option) for option in ("include", "exclude", "protect")}
         within = None if keep_within is None else _parse_span(keep_within)
-        return cls(**names, keep_last=keep_last, keep_within=keep_within or "", within=within, sort=options["sort"])
+        semver = None if options.get("keep_semver") is None else VersionRange.parse(options["keep_semver"], "keep_semver")
+        return cls(**names, keep_last=keep_last, keep_within=keep_within or "", within=within, sort=options["sort"], keep_semver=semver)
 
     def outside(self, tag: str) -> str:
         """Return why the policy has no say in a tag, "" where it has."""
@@ -107,13 +109,17 @@ class Policy:
         return _match(self.exclude, tag, "excluded")
 
     def names(self, tag: str) -> bool:
-        """Tell whether ``include`` names a tag, and neither ``exclude`` nor ``protect`` keeps it."""
-        return bool(self.include) and not self.outside(tag) and not _match(self.protect, tag, "protected")
+        """Tell whether ``include`` names a tag, and neither ``exclude`` nor ``protect`` nor ``keep_semver`` keeps it."""
+        return bool(self.include) and not self.outside(tag) and not self._protected(tag)
 
     def by_name(self, tag: str) -> str:
         """Return why a tag stays by its name alone, "" where ranks and dates decide."""
         unranked = self.sort == "version" and not owner_key(tag) and version_key(tag) is None
-        return _match(self.protect, tag, "protected") or ("no version, so it has no rank" if unranked else "")
+        return self._protected(tag) or ("no version, so it has no rank" if unranked else "")
+
+    def _protected(self, tag: str) -> str:
+        kept = self.keep_semver
+        return _match(self.protect, tag, "protected") or (f"in the range {kept.text}" if kept is not None and kept.has(tag) else "")
 
     def counted(self, tags: Tags) -> list[str]:
         """Return the tags that are ranked: those that belong to another image by its digest are not."""

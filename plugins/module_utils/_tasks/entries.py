@@ -13,6 +13,8 @@ from .._oci.host import UNSET
 from .._oci.reference import check_tags
 
 Entry = dict[str, t.Any]
+Parsed = t.TypeVar("Parsed")
+_MOST_TOLD = 20
 _QUOTE = "Quote it: YAML reads 1.10 as 1.1."
 
 
@@ -23,11 +25,28 @@ def _refuse(message: str) -> RegistryError:
 def parse_entries(listed: t.Sequence[t.Any], option: str, main: str, kinds: t.Mapping[str, str]) -> list[Entry]:
     """Return the entries of the list ``option`` as dictionaries with all keys of ``kinds``, None for those that are not given.
 
-    An entry that is text alone is the key ``main``, which every entry needs. ``kinds`` are ``text``, ``map`` (of texts) and ``tags``.
+    An entry that is text alone is the key ``main``, which every entry needs. ``kinds`` are ``text``, ``texts`` (a list), ``map`` (of
+    texts), ``tags`` and ``any``. All that is wrong is told at once.
     """
     if not listed:
         raise _refuse(f"The option {option} is empty{UNSET}: give at least one entry.")
-    return [_parse_entry(entry, f"entry {number} of {option}", main, kinds) for number, entry in enumerate(listed, 1)]
+    return gather(lambda number, entry: _parse_entry(entry, f"entry {number} of {option}", main, kinds), listed)
+
+
+def gather(parse: t.Callable[[int, t.Any], Parsed], listed: t.Iterable[t.Any]) -> list[Parsed]:
+    """Return what ``parse`` makes of each entry and its number; raises one error for all entries that are wrong."""
+    parsed: list[Parsed] = []
+    faults: list[RegistryError] = []
+    for number, entry in enumerate(listed, 1):
+        try:
+            parsed.append(parse(number, entry))
+        except RegistryError as error:
+            faults.append(error)
+    if not faults:
+        return parsed
+    told = list(dict.fromkeys(fault.message for fault in faults))
+    more = f" {len(told) - _MOST_TOLD} more entries are wrong." if len(told) > _MOST_TOLD else ""
+    raise RegistryError(" ".join(told[:_MOST_TOLD]) + more, faults[0].kind)
 
 
 def _parse_entry(entry: t.Any, where: str, main: str, kinds: t.Mapping[str, str]) -> Entry:
@@ -46,6 +65,12 @@ def _parse_entry(entry: t.Any, where: str, main: str, kinds: t.Mapping[str, str]
 def _parse_value(value: t.Any, where: str, kind: str) -> t.Any:
     if value is None:
         return None
+    if kind == "any":
+        return value
+    if kind == "texts":
+        if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
+            raise _refuse(f"The {where} is {quoted(value, 100)}: it must be a list of texts that are not empty.")
+        return value
     if kind == "map":
         return parse_annotations(value, where)
     if kind == "tags":

@@ -18,7 +18,11 @@ _USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
 NAMED = ("name", "src", "dest", "images", "mount_from")  # options that name images, and those that name hosts
 HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hosts")
 # The keys that entries of lists have whose elements are names or dictionaries; see entries.py.
-ENTRY_KEYS = {"images": frozenset({"name", "platform", "annotations"}), "files": frozenset({"path", "media_type", "title"})}
+ENTRY_KEYS = {
+    "name": frozenset(["name", "include", "exclude", "protect", "keep_last", "keep_within", "keep_semver", "sort", "method"]),
+    "images": frozenset({"name", "platform", "platforms", "annotations"}),
+    "files": frozenset({"path", "media_type", "title"}),
+}
 _PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
 
 
@@ -103,7 +107,7 @@ def _known_keys(option: str, settings: Map) -> set[str]:
     """Return the keys that the dictionaries of an option have, none where they may have any."""
     if "options" in settings:
         return {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
-    return set(ENTRY_KEYS.get(option, ())) if settings.get("elements") == "raw" else set()
+    return set(ENTRY_KEYS.get(option, ())) if "raw" in (settings.get("elements"), settings["type"]) else set()
 
 
 def _user_info(text: str, in_host: bool) -> str:
