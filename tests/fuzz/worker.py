@@ -102,7 +102,7 @@ def _carry_out(order: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     os.close(reader)
     if text is None:
         os.kill(pid, signal.SIGKILL)
-    _, status, usage = os.wait4(pid, 0)
+    _pid, status, usage = os.wait4(pid, 0)
     took = {"seconds": time.monotonic() - begun, "megabytes": usage.ru_maxrss / 1024}
     if text is None:
         return {"result": {"crash": f"It did not end within {_PATIENCE} s."}, **took}

@@ -67,6 +67,20 @@ class NamePattern:
         return found
 
 
+class _Matcher(subprocess.Popen[str]):
+    """The process that matches names and dies at its deadline."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            [sys.executable, "-I", "-S", "-c", _CHILD, str(MOST_SECONDS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="ascii",
+            start_new_session=True,
+        )
+
+
 class _Apart:
     """An expression that is matched in another process; what it found is remembered."""
 
@@ -96,14 +110,7 @@ class _Apart:
         return answer.strip() == "1"
 
     def _start(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _CHILD, str(MOST_SECONDS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="ascii",
-            start_new_session=True,
-        )
+        process = _Matcher()
         weakref.finalize(self, _end, process)
         _send(process, self._text)
         return process

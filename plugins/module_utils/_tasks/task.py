@@ -68,7 +68,7 @@ class Task:
     def run(self, body: t.Callable[[Task], None], on_failure: t.Callable[[Result], None] = lambda result: None) -> Result:
         """Run the body and return the result, which holds ``failed`` where it failed; ``on_failure`` gets it while the exception is there."""
         self._on_failure = on_failure
-        with interruptible() as interruption, self:
+        with self, interruptible() as interruption:
             try:
                 body(self)
             except BaseException as error:

@@ -122,7 +122,7 @@ def test_a_push_of_several_images_tells_the_choices(registry: FakeRegistry, run_
     for path in (images.write_layout(tmp_path / "layout", NAMES), images.write_docker_archive(tmp_path / "app.tar", NAMES)):
         for source_name in (None, "nothing:1"):
             options: dict[str, t.Any] = {"source_name": source_name} if source_name else {}
-            error = run_module("registry_push", registry.args(path=path, name="app:1", **options)).failure("invalid_source").error
+            error = run_module("registry_push", {**registry.args(path=path, name="app:1"), **options}).failure("invalid_source").error
             assert error["choices"] == list(NAMES)
     assert registry.writes() == []
 

@@ -70,7 +70,7 @@ SPOILT: dict[str, t.Callable[[Path], object]] = {
     "a link": _link,
     "a link to nowhere": lambda path: path.symlink_to("nowhere"),
     "a folder": lambda path: path.mkdir(),
-    "a pipe": lambda path: os.mkfifo(path),
+    "a pipe": os.mkfifo,
     "no JSON": lambda path: path.write_bytes(b'{"auths": c4nary'),
     "a list": lambda path: path.write_bytes(b"[]"),
     "no UTF-8": lambda path: path.write_bytes(b'{"\xff": 1}'),

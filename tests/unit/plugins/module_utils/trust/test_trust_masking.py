@@ -208,7 +208,9 @@ def test_t46_a_token_server_cannot_spoil_a_result(make_registry: MakeRegistry, r
     registry = make_registry(auth=auth)
     added = registry.add_image("app", "1")
     auth.tokens[token] = IssuedToken("user", {"repository:app": {"pull"}}, None)
-    auth.answers += [Answer(200, Headers([("Content-Type", "application/json")]), json.dumps({"token": token}).encode()) for _ in range(5)]
+    auth.answers += [
+        Answer(200, Headers([("Content-Type", "application/json")]), json.dumps({"token": token}).encode()) for _number in range(5)
+    ]
     result = run_module("registry_image_info", registry.args(name=["app:2" if absent else "app:1"], missing="fail"))
     assert result.failed == absent
     assert result.data["changed"] is False

@@ -125,13 +125,13 @@ def test_t52_what_people_write_costs_no_process(monkeypatch: pytest.MonkeyPatch,
 
 def test_t52_an_expression_that_could_take_long_is_matched_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     processes: list[subprocess.Popen[str]] = []
-    start = subprocess.Popen
+    begin = subprocess.Popen.__init__
 
-    def record(*arguments: t.Any, **options: t.Any) -> subprocess.Popen[str]:
-        processes.append(start(*arguments, **options))
-        return processes[-1]
+    def record(process: subprocess.Popen[str], *arguments: t.Any, **options: t.Any) -> None:
+        processes.append(process)
+        begin(process, *arguments, **options)
 
-    monkeypatch.setattr(subprocess, "Popen", record)
+    monkeypatch.setattr(subprocess.Popen, "__init__", record)
     names = ["1.0", "v1.10.3", "latest", "1.0\n", "1\u0660", "\u00fc1"]
     (pattern,) = compile_patterns(EVIL, "include")
     assert [name for name in names * 2 if pattern.search(name)] == ["1.0", "v1.10.3", "1.0\n"] * 2
