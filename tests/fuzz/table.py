@@ -13,7 +13,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
-from ..unit.plugins import images
+from ..unit.plugins import images, signing
 from .world import World
 
 Options = dict[str, t.Any]
@@ -118,6 +118,24 @@ def _linked_login(world: World) -> Options:
     }
 
 
+def _signed(*names: str, **options: t.Any) -> Task:
+    """Verify the image of the recorded signatures, with those among them that are named."""
+
+    def task(world: World) -> Options:
+        signing.add_recorded(world.registry, *names, repository="signed")
+        return {"name": ["signed:1"], **options}
+
+    return task
+
+
+def _tag_signed(world: World) -> Options:
+    signing.add_recorded(world.registry, "cosign2-p256", repository="signed")
+    return {"name": "signed:1", "tags": ["2"], "verify": {"keys": [signing.KEYS["p384"]]}}
+
+
+_AUTHORITY = {"certificate_authorities": [signing.AUTHORITY], "identities": "ci@example.com"}
+_SIGNING_KEY = signing.private_pem(signing.make_key())
+
 TABLE: dict[str, Entry] = {
     "registry_archive_info": Entry((_held, _held_layout)),
     "registry_artifact": Entry(
@@ -160,7 +178,14 @@ TABLE: dict[str, Entry] = {
     ),
     "registry_push": Entry((_docker, _layout, _archive(""), _archive("gzip"), _archive("xz")), (_torn_layout,)),
     "registry_repository_info": Entry((_fixed(),)),
-    "registry_tag": Entry((_fixed(name="app:1", tags=["2", "3"]),), (_torn("name", tags=["2"]),)),
+    "registry_sign": Entry(
+        (
+            _fixed(name="app:1", signing_key=_SIGNING_KEY),
+            _fixed(name="app:multi", signing_key=_SIGNING_KEY, format="bundle", recursive=True),
+        ),
+        (_torn("name", signing_key=_SIGNING_KEY),),
+    ),
+    "registry_tag": Entry((_fixed(name="app:1", tags=["2", "3"]),), (_torn("name", tags=["2"]), _tag_signed)),
     "registry_tag_delete": Entry((_fixed(name="app:old"), lambda world: {"name": f"app@{world.referrer}", "method": "digest"})),
     "registry_tag_info": Entry(
         (
@@ -170,5 +195,18 @@ TABLE: dict[str, Entry] = {
         ),
         (_fixed(name="app", details="config"),),
         ("get_blob",),
+    ),
+    "registry_verify": Entry(
+        (
+            _signed("cosign2-p256", keys=[signing.KEYS["p256"]]),
+            _signed("cosign3-fallback", keys=[signing.KEYS["p256"]]),
+            _signed("notation-fallback", **_AUTHORITY),
+            _signed("cosign2-certificate", **_AUTHORITY),
+        ),
+        (
+            _signed("cosign2-p256", "cosign3-rsa", keys=[signing.KEYS["p384"]]),
+            _signed("cosign3-attestation", keys=[signing.KEYS["p256"]]),
+            _signed("notation-p256", **{**_AUTHORITY, "identities": "CN=somebody else"}),
+        ),
     ),
 }

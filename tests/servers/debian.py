@@ -22,9 +22,12 @@ class Unavailable(Exception):
     """Something that has to come from outside cannot be had on this machine."""
 
 
-def unpack(package: str, cache: Path, architecture: str = "") -> Path:
-    """Return the folder with the files of ``package``, kept in ``cache``; ``architecture`` is Debian's word, this machine's without it."""
-    return _unpack(package, cache, f"{package}-{architecture or 'native'}", architecture, lambda options: [package])
+def unpack(package: str, cache: Path, architecture: str = "", suite: str = "") -> Path:
+    """Return the folder with the files of ``package``, kept in ``cache``.
+
+    ``architecture`` is Debian's word, this machine's without it; ``suite`` is a newer one of Debian's than this machine has.
+    """
+    return _unpack(package, cache, f"{package}-{suite or architecture or 'native'}", architecture, lambda options: [package], suite)
 
 
 def unpack_with_libraries(package: str, cache: Path) -> Path:
@@ -40,7 +43,9 @@ def unpack_with_libraries(package: str, cache: Path) -> Path:
     return _unpack(package, cache, f"{package}-with-libraries", "", missing)
 
 
-def _unpack(package: str, cache: Path, name: str, architecture: str, choose: t.Callable[[t.Sequence[str]], list[str]]) -> Path:
+def _unpack(
+    package: str, cache: Path, name: str, architecture: str, choose: t.Callable[[t.Sequence[str]], list[str]], suite: str = ""
+) -> Path:
     folder = cache / name
     if not folder.is_dir():
         for tool in ("apt-get", "dpkg-deb"):
@@ -49,7 +54,7 @@ def _unpack(package: str, cache: Path, name: str, architecture: str, choose: t.C
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             content = Path(scratch, "content")
-            for archive in _download(package, Path(scratch), architecture, choose):
+            for archive in _download(package, Path(scratch), architecture, choose, suite):
                 _run(["dpkg-deb", "-x", str(archive), str(content)], Path(scratch))
             _keep(content, folder)
     return folder
@@ -63,9 +68,9 @@ def _keep(content: Path, folder: Path) -> None:
             raise
 
 
-def _download(package: str, scratch: Path, architecture: str, choose: t.Callable[[t.Sequence[str]], list[str]]) -> list[Path]:
-    ways: list[t.Callable[[], list[str]]] = [lambda: _own_lists(scratch, architecture)]
-    if not architecture:
+def _download(package: str, scratch: Path, architecture: str, choose: t.Callable[[t.Sequence[str]], list[str]], suite: str) -> list[Path]:
+    ways: list[t.Callable[[], list[str]]] = [lambda: _own_lists(scratch, architecture, suite)]
+    if not architecture and not suite:
         ways.insert(0, list)  # the lists that the machine has are enough in most cases
     failure = ""
     for way in ways:
@@ -80,12 +85,12 @@ def _download(package: str, scratch: Path, architecture: str, choose: t.Callable
     raise Unavailable(f"The package {package} cannot be downloaded: {failure}")
 
 
-def _own_lists(scratch: Path, architecture: str) -> list[str]:
-    """Fetch package lists into a folder of our own: the machine's may be old, absent, or of another architecture."""
+def _own_lists(scratch: Path, architecture: str, suite: str = "") -> list[str]:
+    """Fetch package lists into a folder of our own: the machine's may be old, absent, or of another architecture or suite."""
     for folder in ("lists/partial", "cache/archives/partial"):
         (scratch / folder).mkdir(parents=True, exist_ok=True)
     sources = scratch / "sources.list"
-    sources.write_text("".join(f"deb {line}\n" for line in _sources(scratch)), encoding="utf-8")
+    sources.write_text("".join(f"deb {line}\n" for line in _sources(scratch, suite)), encoding="utf-8")
     options = {
         "Dir::Etc::sourcelist": str(sources),
         "Dir::Etc::sourceparts": "/dev/null",
@@ -99,14 +104,17 @@ def _own_lists(scratch: Path, architecture: str) -> list[str]:
     return arguments
 
 
-def _sources(scratch: Path) -> t.Iterator[str]:
-    """Yield the machine's own sources that have the distribution's main packages."""
+def _sources(scratch: Path, suite: str = "") -> t.Iterator[str]:
+    """Yield the machine's own sources that have the distribution's main packages, or the one of another ``suite`` of Debian's."""
     for line in dict.fromkeys(_run(["apt-get", "indextargets", "--format", _SOURCES, "Identifier: Packages"], scratch).splitlines()):
         origin, component, address, release = line.split()
         if origin in ("Debian", "Ubuntu") and component in ("main", "universe"):
             keys = Path(_KEYS.format(origin.lower()))
             signed = f"[signed-by={keys}] " if keys.is_file() else ""
-            yield f"{signed}{address} {release} {component}"
+            if not suite:
+                yield f"{signed}{address} {release} {component}"
+            elif origin == "Debian" and "-" not in release:
+                yield f"{signed}{address} {suite} {component}"
 
 
 def _run(command: t.Sequence[str], folder: Path) -> str:

@@ -1,13 +1,13 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second opinion on signatures: cosign and notation, where this machine has them.
+"""A second opinion on signatures: cosign and notation, this machine's own or those of Debian's newer suites, where they can be had.
 
-``python -m tests.servers.signers keys FOLDER`` makes a release key, one of cosign's and an authority with a certificate for notation.
+``python -m tests.servers.signers keys FOLDER`` makes a release key, and an authority with a certificate for notation.
 ``python -m tests.servers.signers judge FOLDER IMAGE`` lets cosign verify IMAGE by the release key.
-``python -m tests.servers.signers sign FOLDER IMAGE`` lets cosign and notation sign IMAGE.
+``python -m tests.servers.signers sign FOLDER IMAGE`` lets cosign, by a new key ``cosign.pub``, and notation sign IMAGE.
 
-The last two print the programs that did so, as JSON. Registries have to be open ones, over http.
+The last two print the programs that did so, with an empty text or why they cannot be had, as JSON. Registries have to be open ones, over http.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from .debian import Unavailable, unpack
+
 COSIGN, NOTATION = "cosign", "notation"
+_SUITES = {COSIGN: "trixie", NOTATION: "sid"}
 
 
 class Disagreement(Exception):
@@ -37,11 +40,10 @@ class Disagreement(Exception):
 def make_keys(folder: Path) -> None:
     """Write the keys, certificates and settings of the signers."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("release", COSIGN):
-        key = ec.generate_private_key(ec.SECP256R1())
-        (folder / f"{name}.pem").write_bytes(_private(key))
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        (folder / f"{name}.pub").write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, form))
+    key = ec.generate_private_key(ec.SECP256R1())
+    (folder / "release.pem").write_bytes(_private(key))
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    (folder / "release.pub").write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, form))
     authority, signer = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP256R1())
     top = _certificate("Test authority", authority.public_key(), authority, is_authority=True)
     leaf = _certificate("build", signer.public_key(), authority)
@@ -78,28 +80,49 @@ def _certificate(common: str, key: ec.EllipticCurvePublicKey, authority: ec.Elli
     return builder.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def judge(folder: Path, image: str) -> list[str]:
-    """Let cosign verify an image by the release key; return whether it is there."""
-    if not shutil.which(COSIGN):
-        return []
-    key = str(folder / "release.pub")
-    _run(folder, COSIGN, "verify", "--key", key, "--insecure-ignore-tlog", "--allow-http-registry", image)
-    return [COSIGN]
+def find(name: str, cache: Path) -> str:
+    """Return the path of a program; raise ``Unavailable`` where it cannot be had."""
+    return shutil.which(name) or str(unpack(name, cache, suite=_SUITES[name]) / "usr" / "bin" / name)
 
 
-def sign(folder: Path, image: str) -> list[str]:
-    """Let each program sign an image; return those that are there."""
-    there = [name for name in (COSIGN, NOTATION) if shutil.which(name)]
-    if COSIGN in there:
-        prefix = str(folder / "imported")
-        _run(folder, COSIGN, "import-key-pair", "--yes", "--key", str(folder / "cosign.pem"), "--output-key-prefix", prefix)
+def judge(folder: Path, image: str, cache: Path) -> dict[str, str]:
+    """Let cosign verify an image by the release key; return what could not be had."""
+
+    def verify(cosign: str) -> None:
+        key = str(folder / "release.pub")
+        _run(folder, cosign, "verify", "--key", key, "--insecure-ignore-tlog", "--allow-http-registry", image)
+
+    return _with({COSIGN: verify}, cache)
+
+
+def sign(folder: Path, image: str, cache: Path) -> dict[str, str]:
+    """Let each program sign an image; return what could not be had."""
+
+    def sign_by_cosign(cosign: str) -> None:
+        prefix = str(folder / COSIGN)
+        _run(folder, cosign, "generate-key-pair", "--output-key-prefix", prefix)
         options = ["--yes", "--key", f"{prefix}.key", "--tlog-upload=false", "--allow-http-registry"]
-        if "--use-signing-config" in _run(folder, COSIGN, "sign", "--help"):
+        if "--use-signing-config" in _run(folder, cosign, "sign", "--help"):
             options.append("--use-signing-config=false")
-        _run(folder, COSIGN, "sign", *options, image)
-    if NOTATION in there:
-        _run(folder, NOTATION, "sign", "--insecure-registry", "--key", "build", image)
-    return there
+        _run(folder, cosign, "sign", *options, image)
+
+    def sign_by_notation(notation: str) -> None:
+        _run(folder, notation, "sign", "--insecure-registry", "--key", "build", image)
+
+    return _with({COSIGN: sign_by_cosign, NOTATION: sign_by_notation}, cache)
+
+
+def _with(works: dict[str, t.Callable[[str], None]], cache: Path) -> dict[str, str]:
+    done = {}
+    for name, work in works.items():
+        try:
+            program = find(name, cache)
+        except Unavailable as error:
+            done[name] = str(error)
+            continue
+        done[name] = ""
+        work(program)
+    return done
 
 
 def _run(folder: Path, *command: str) -> str:
@@ -118,14 +141,15 @@ def main() -> None:
     parser.add_argument("command", choices=["keys", "judge", "sign"])
     parser.add_argument("folder", type=Path, help="where the keys are")
     parser.add_argument("image", nargs="?", default="")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "ocitools-servers", help="keeps downloaded packages")
     options = parser.parse_args()
     folder = options.folder.absolute()
-    works: dict[str, t.Callable[[Path, str], list[str]]] = {"judge": judge, "sign": sign}
+    works: dict[str, t.Callable[[Path, str, Path], dict[str, str]]] = {"judge": judge, "sign": sign}
     try:
         if options.command == "keys":
             make_keys(folder)
         else:
-            sys.stdout.write(json.dumps(works[options.command](folder, options.image)))
+            sys.stdout.write(json.dumps(works[options.command](folder, options.image, options.cache.absolute())))
     except Disagreement as error:
         sys.exit(str(error))
 

@@ -33,16 +33,16 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 Document = t.Mapping[str, t.Any]
 
 
-def add_recorded(registry: FakeRegistry, *names: str) -> None:
-    """Put the image that was signed into ``app:1``, with these of the recorded signatures; several under one tag are merged as cosign does."""
-    config = registry.add_blob("app", b"{}", OCI_CONFIG)
+def add_recorded(registry: FakeRegistry, *names: str, repository: str = "app") -> None:
+    """Put the image that was signed into ``app:1``, with these of the recorded signatures."""
+    config = registry.add_blob(repository, b"{}", OCI_CONFIG)
     image = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}
-    assert registry.add_manifest("app", image, tag="1").digest == IMAGE
+    assert registry.add_manifest(repository, image, tag="1").digest == IMAGE
     for name in names:
         for blob in RECORDED[name]["blobs"]:
-            registry.add_blob("app", blob.encode("latin-1"))
+            registry.add_blob(repository, blob.encode("latin-1"))
         for manifest in RECORDED[name]["manifests"]:
-            registry.add_manifest("app", manifest["raw"].encode(), manifest["media_type"], manifest["tag"])
+            registry.add_manifest(repository, manifest["raw"].encode(), manifest["media_type"], manifest["tag"])
 
 
 def make_key(curve: t.Any = None) -> ec.EllipticCurvePrivateKey:

@@ -60,3 +60,44 @@ def test_cosign_with_a_certificate_of_ones_own_authority(registry: FakeRegistry,
     add_recorded(registry, "cosign2-certificate")
     options: dict[str, t.Any] = {"certificate_authorities": [AUTHORITY], "identities": [identity]}
     assert run_module("registry_verify", registry.args(name=["app:1"], **options)).ok()["images"][0]["signatures"][0]["subject"] == SUBJECT
+
+
+UNVERIFIED = {
+    "cosign3-attestation": "is an attestation of another type",
+    "cosign3-ed25519": "in the form Ed25519ph, which cannot be verified here",
+    "notation-cose": "of the form COSE, which cannot be read here",
+    "cosign2-certificate": "no certificate_authorities are given",
+}
+
+
+@pytest.mark.parametrize("name", UNVERIFIED)
+def test_what_cannot_be_verified_is_told(registry: FakeRegistry, run_module: RunModule, name: str) -> None:
+    add_recorded(registry, name)
+    key = KEYS["ed25519" if name.endswith("ed25519") else "p256"]
+    more: dict[str, t.Any] = OURS if name.startswith("notation") else {}
+    failure = run_module("registry_verify", registry.args(name=["app:1"], keys=[key], **more)).failure("unverified")
+    assert UNVERIFIED[name] in failure.msg
+
+
+def test_one_signature_among_others_is_enough(registry: FakeRegistry, run_module: RunModule) -> None:
+    add_recorded(registry, "cosign3-attestation", "notation-p256", "cosign2-rsa")
+    result = run_module("registry_verify", registry.args(name=["app:1"], keys=[KEYS["rsa"]])).ok()
+    assert [signature["verified"] for signature in result["images"][0]["signatures"]] == [True, False, False]
+
+
+def test_an_image_that_is_absent_is_not_found(registry: FakeRegistry, run_module: RunModule) -> None:
+    add_recorded(registry)
+    for unverified in ("fail", "report"):
+        options = registry.args(name=["app:1", "app:2"], keys=[KEYS["rsa"]], unverified=unverified)
+        run_module("registry_verify", options).failure("not_found")
+
+
+def test_the_names_that_are_not_verified(registry: FakeRegistry, run_module: RunModule) -> None:
+    add_recorded(registry, "cosign2-rsa")
+    registry.add_image("app", "2")
+    options = registry.args(name=["app:2", "app:1", "app"], keys=[KEYS["rsa"]])
+    registry.add_image("app", "latest")
+    failure = run_module("registry_verify", options).failure("unverified")
+    assert "2 of 3 images are not verified: app:2, app." in failure.msg
+    assert [image["verified"] for image in failure["images"]] == [False, True, False]
+    assert run_module("registry_verify", registry.args(name=[], keys=[KEYS["rsa"]])).failure("invalid_option")
