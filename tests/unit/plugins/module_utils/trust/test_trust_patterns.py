@@ -117,7 +117,7 @@ def test_t52_what_people_write_costs_no_process(monkeypatch: pytest.MonkeyPatch,
     def refuse(*_arguments: object, **_options: object) -> t.NoReturn:
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     selection = Selection.parse([text], [])
     for name in ("1.0", "v1.10.3-rc2", "latest", "a" * 128):
         selection.has(name)
