@@ -162,6 +162,10 @@ TABLE: dict[str, Entry] = {
     "registry_login": Entry(
         (_login(b""), _login(b'{"auths": {"other.example.com": {"auth": "dTpw"}}, "HttpHeaders": {"X": "1.10"}}')), (_linked_login,)
     ),
+    "registry_preflight": Entry(
+        (_fixed(images=["app:1", {"name": "app:multi", "platforms": ["linux/arm64"]}], push_to=["new"]),),
+        (lambda world: {"images": ["app:absent"]},),
+    ),
     "registry_prune": Entry(
         (
             _fixed(name="app", keep_within="1d", include=["^(old|1)$"]),

@@ -18,7 +18,7 @@ stderr stderr_lines stdout stdout_lines unreachable version warnings VALUE_SPECI
 gid group mode owner secontext size state uid file directory link hard absent
 """
 _KEYS = """
-can_push choices push_error push_refused looked_for unknown
+can_push choices push_error push_refused looked_for unknown passed report
 signatures signed_digests unchanged_digests unverified_names verified
 absent_tags action also_deleted_manifests also_deleted_tags annotations api_version architecture archive_path artifact_type auth_scheme authenticated code
 config config_digest configs created deleted deleted_tags dest dest_registry digest digest_changed digests downloaded_blobs downloaded_bytes elapsed error
@@ -31,7 +31,7 @@ mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids 
 Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
 _OPTIONS = """
-keep_semver push_to
+keep_semver push_to problems
 certificate_authorities formats identities identity key keys passphrase recursive require signing_key unverified verify
 allowed_hosts append auth_config auth_file auth_hosts authfile ca_cert ca_path cacert_path cert_path children chunk_size client_cert client_key
 compression concurrency config_path dest_ca_path dest_client_cert dest_client_key dest_identity_token dest_password dest_plain_http

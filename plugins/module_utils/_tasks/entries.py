@@ -30,7 +30,7 @@ def parse_entries(listed: t.Sequence[t.Any], option: str, main: str, kinds: t.Ma
     """
     if not listed:
         raise _refuse(f"The option {option} is empty{UNSET}: give at least one entry.")
-    return gather(lambda number, entry: _parse_entry(entry, f"entry {number} of {option}", main, kinds), listed)
+    return gather(lambda number, entry: parse_entry(entry, f"entry {number} of {option}", main, kinds), listed)
 
 
 def gather(parse: t.Callable[[int, t.Any], Parsed], listed: t.Iterable[t.Any]) -> list[Parsed]:
@@ -49,7 +49,8 @@ def gather(parse: t.Callable[[int, t.Any], Parsed], listed: t.Iterable[t.Any]) -
     raise RegistryError(" ".join(told[:_MOST_TOLD]) + more, faults[0].kind)
 
 
-def _parse_entry(entry: t.Any, where: str, main: str, kinds: t.Mapping[str, str]) -> Entry:
+def parse_entry(entry: t.Any, where: str, main: str, kinds: t.Mapping[str, str]) -> Entry:
+    """Return one entry of a list as ``parse_entries`` does; ``where`` names it in errors."""
     given = {main: entry} if isinstance(entry, str) else entry
     if not isinstance(given, dict):
         raise _refuse(f"The {where} is {quoted(entry, 100)}: it must be text, or a dictionary with {', '.join(kinds)}.")

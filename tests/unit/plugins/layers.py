@@ -69,7 +69,7 @@ LAYERS = {
         ("_core", "_oci", "_signatures", "_local", "_http", "_registry", "_retention"),
         (
             "options task masking verify_option signals module auth_file entries artifact image_push image_copies archive_info copy image_info index "
-            "info login prune pull push "
+            "info login preflight prune pull push "
             "repository_info sign tag tag_delete tag_info verify"
         ),
     ),
