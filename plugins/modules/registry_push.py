@@ -13,7 +13,9 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Pushes an image or multi-platform index from an OCI layout directory, an OCI archive, a C(docker save) archive or a C(dir:) directory of C(skopeo) and
     C(podman), with the fewest requests and without sending a byte that is there.
-  - Each blob is checked against its digest before it is sent; children go before the index and tags come last, so that no tag ever points to something
+  - Each blob is checked against its digest. One under 4 MiB is checked before it is sent; a larger one while it is sent, and its last part is sent only
+    when the digest is right, so that a corrupt blob is never stored. Check mode reads and checks every blob that would be sent.
+  - Children go before the index and tags come last, so that no tag ever points to something
     incomplete.
   - An interrupted push can simply be run again; what arrived is not sent a second time.
   - A layout or OCI archive is unchanged where the tag is on the digest of its manifest, which covers every byte. A C(docker save) archive has no

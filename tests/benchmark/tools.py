@@ -57,7 +57,7 @@ class Ansible:
     def _make_payload(self, module: str, arguments: Arguments) -> Path:
         """Let Ansible run the module once, and keep what it sends to a host."""
         temporary = self._folder / f"payload{len(self._payloads)}"
-        facts = ["-e", f"ansible_python_interpreter={self._python}"]
+        facts = ["-e", f"ansible_python_interpreter={self._python}", "-e", "ocitools_registry_in_process=false"]
         words = [str(self._bin / "ansible"), "localhost", "-m", f"{COLLECTION}.{module}", "-a", json.dumps(arguments), *facts]
         kept = {"ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_REMOTE_TMP": str(temporary)}
         run(words, {**self.environment, **kept})

@@ -128,7 +128,7 @@ class PacedResponse(http.client.HTTPResponse):
 def send_paced(sock: socket.socket, block: t.Any) -> None:
     """Send a block; a peer that hardly takes it is given up like one that hardly answers."""
     view = memoryview(block).cast("B")
-    size = _TLS_RECORD if isinstance(sock, ssl.SSLSocket) else BUFFER  # TLS tells nothing before all of a piece is gone
+    size = _TLS_RECORD if isinstance(sock, ssl.SSLSocket) else len(view)  # TLS tells nothing before all of a piece is gone
     pace = _Pace(sock)
     try:
         while view:

@@ -30,7 +30,7 @@ class ImageSource(t.Protocol):
 
     @property
     def is_local(self) -> bool:
-        """Whether blobs can be read twice at little cost: then they are checked before they are sent."""
+        """Whether blobs can be read twice at little cost: then small ones are checked before they are sent."""
 
     @property
     def root(self) -> Manifest:

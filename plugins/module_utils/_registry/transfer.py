@@ -16,7 +16,7 @@ from .._oci.image_source import ImageSource, drain
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, is_digest
 from .api import RepositoryApi
-from .blob_upload import BlobUpload
+from .blob_upload import SMALL, BlobUpload
 from .capabilities import Capabilities
 from .download import walk
 from .referrers import add_referrer
@@ -132,11 +132,10 @@ def plan_push(
     if all(before[tag] == after[tag] for tag in before):
         return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
     known = any(digest == root.digest for digest in before.values())
-    root_present = known or (not is_digest(identifiers[0]) and bool(_present(api, [root.digest], options.workers)))
     children = tuple(walk(source, root))
-    return PushPlan(
-        root, before, after, root_present, children, _present(api, [child.digest for child, _manifest in children], options.workers)
-    )
+    doubtful = [] if known or is_digest(identifiers[0]) else [root.digest]
+    present = _present(api, [*doubtful, *(child.digest for child, _manifest in children)], options.workers)
+    return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest})
 
 
 def _present(api: RepositoryApi, digests: t.Sequence[Digest], workers: int) -> frozenset[Digest]:
@@ -257,10 +256,13 @@ class Execution:
             mount_from = tuple(repository for repository in mount_from if repository != own)
             if self._api.has_blob(blob):
                 return "existing"
-        return upload.run(mount_from, self._check if self._source.is_local else None)
+        return upload.run(mount_from, self._check if self._source.is_local and blob.size < SMALL else None)
 
     def _check(self, blob: Descriptor) -> None:
-        """Read a local blob to its end: a corrupt one is found before its first byte is sent."""
+        """Read a small local blob to its end: a corrupt one is found before its first byte is sent.
+
+        A large one is read once, while it is sent: its last block is given to nobody before the digest was found right.
+        """
         drain(self._source.open_blob(blob))
 
     def _write_root(self, plan: PushPlan) -> None:

@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._local.files import LocalFile
 from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import LayoutImage
 from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
@@ -202,3 +203,57 @@ def test_a_registry_that_forgets_what_it_took_is_given_up(registry: FakeRegistry
     registry.on("upload_status", times=None).headers({"Range": "0-1"})
     assert Push(registry, tmp_path, chunk_size=MIB, retries=3).fail().kind == "server"
     assert registry.counts()["patch_upload"] < 40
+
+
+# Large blobs are read and checked while they are sent
+
+
+def _damage(push: Push, at: int) -> None:
+    """Change one byte of the layer in the layout."""
+    path = Path(push.path, "blobs", *push.layer.split(":"))
+    raw = bytearray(path.read_bytes())
+    raw[at] ^= 1
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("chunk_size", [0, 2 * MIB])
+@pytest.mark.parametrize("at", [0, -1])
+def test_a_large_blob_that_is_corrupt_never_becomes_visible(registry: FakeRegistry, tmp_path: Path, chunk_size: int, at: int) -> None:
+    push = Push(registry, tmp_path, size=6 * MIB, chunk_size=chunk_size)
+    _damage(push, at)
+    error = push.fail()
+    assert (error.kind, push.layer in error.message) == ("digest_mismatch", True)
+    assert not registry.has_blob("app", push.layer)
+    assert registry.sessions("app") == []
+    assert push.bodies() <= (1 if chunk_size == 0 else 6 * MIB // chunk_size + 1)
+
+
+def test_of_a_corrupt_blob_the_last_block_is_not_sent(registry: FakeRegistry, tmp_path: Path) -> None:
+    push = Push(registry, tmp_path, size=6 * MIB, chunk_size=2 * MIB)
+    _damage(push, 0)
+    push.fail()
+    taken = [request for request in registry.named("patch_upload") if 200 <= request.status < 300]
+    assert sum(request.length for request in taken) < push.content.document["layers"][0]["size"]
+    assert all(request.status == 0 or request.status >= 400 for request in registry.named("put_upload") if request.length == 0)
+
+
+def test_a_small_blob_that_is_corrupt_is_found_before_its_first_byte(registry: FakeRegistry, tmp_path: Path) -> None:
+    push = Push(registry, tmp_path, size=3 * MIB)
+    _damage(push, -1)
+    assert push.fail().kind == "digest_mismatch"
+    assert push.bodies() == 0
+    assert registry.sessions("app") == []
+
+
+def test_a_large_blob_is_read_once(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    original = LocalFile.read_at
+
+    def count(file: LocalFile, offset: int, amount: int) -> bytes:
+        block = original(file, offset, amount)
+        read.append(len(block))
+        return block
+
+    monkeypatch.setattr(LocalFile, "read_at", count)
+    Push(registry, tmp_path, size=6 * MIB).run()
+    assert 6 * MIB < sum(read) < 7 * MIB
