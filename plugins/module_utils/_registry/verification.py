@@ -63,8 +63,9 @@ class Verification:
         verdicts: list[Verdict] = []
         wanted, fault = self.policy.missing(()), ""
         try:
-            for reading in read_signatures(client, digest, self.policy.formats):
-                verdicts.append(self._judge(reading, digest))
+            signed = _signed_digest(client, digest)
+            for reading in read_signatures(client, signed, self.policy.formats):
+                verdicts.append(self._judge(reading, signed))
                 wanted = self.policy.missing(verdicts)
                 if not wanted and not every:
                     break
@@ -88,6 +89,11 @@ class Verification:
         more = f"Signatures are missing by: {', '.join(sorted(wanted))}. " if signed else ""
         left = f" And {len(reasons) - _MOST_REASONS} further reasons." if len(reasons) > _MOST_REASONS else ""
         return f"{more}{' '.join(reasons[:_MOST_REASONS])}{left}".strip()
+
+
+def _signed_digest(client: RegistryClient, digest: Digest) -> Digest:
+    """Return the digest that signatures name, SHA-256, of what has ``digest``."""
+    return digest if digest.algorithm == "sha256" else Digest.of(client.get_manifest(str(digest)).raw)
 
 
 def unverified(name: str, examined: Examined) -> RegistryError:

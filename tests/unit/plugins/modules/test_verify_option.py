@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 from pathlib import Path
@@ -15,6 +16,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins import images, sig
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
+from ansible_collections.ocitools.registry.tests.unit.registry.store import Stored
 
 KEY = signing.make_key()
 VERIFY: dict[str, t.Any] = {"keys": [signing.pem_of(KEY)]}
@@ -177,6 +179,17 @@ def test_a_pull_without_a_tag_is_called_latest_all_the_same(registry: FakeRegist
     options = registry.args(name="app", path=str(folder / "pulled"))
     assert run_module("registry_pull", options).ok().changed
     assert not run_module("registry_pull", {**options, "verify": VERIFY}).ok().changed
+
+
+def test_a_digest_of_another_algorithm_names_the_same_image(registry: FakeRegistry, run_module: RunModule) -> None:
+    added = registry.add_image("app", "1")
+    other = f"sha512:{hashlib.sha512(added.raw).hexdigest()}"
+    registry.store.get("app").manifests[other] = Stored(other, added.media_type, added.raw)
+    name = f"app@{other}"
+    run_module("registry_verify", registry.args(name=[name], **VERIFY)).failure("unverified")
+    run_module("registry_sign", registry.args(name=name, signing_key=signing.private_pem(KEY))).ok()
+    run_module("registry_verify", registry.args(name=[name, "app:1"], **VERIFY)).ok()
+    assert run_module("registry_tag", registry.args(name=name, tags=["2"], verify=VERIFY)).ok().changed
 
 
 def test_a_key_may_be_in_a_file(registry: FakeRegistry, run_module: RunModule, folder: Path) -> None:
