@@ -26,7 +26,7 @@ options:
         description:
           - The public keys whose signatures count, each PEM text (C(-----BEGIN PUBLIC KEY-----)) or the path of a file on the host that runs the task.
           - ECDSA on P-256, P-384 and P-521, RSA from 2048 bits on (PKCS#1 v1.5 and PSS), Ed25519.
-          - Bundles that cosign makes with an Ed25519 key are in the form Ed25519ph, which cannot be verified; its simple signing can.
+          - Bundles that C(cosign sign) makes with an Ed25519 key are in the form Ed25519ph, which cannot be verified. Its simple signing can be.
         type: list
         elements: str
         default: []
@@ -88,7 +88,7 @@ options:
     description:
       - The public keys whose signatures count, each PEM text (C(-----BEGIN PUBLIC KEY-----)) or the path of a file on the host that runs the task.
       - ECDSA on P-256, P-384 and P-521, RSA from 2048 bits on (PKCS#1 v1.5 and PSS), Ed25519.
-      - Bundles that cosign makes with an Ed25519 key are in the form Ed25519ph, which cannot be verified; its simple signing can.
+      - Bundles that C(cosign sign) makes with an Ed25519 key are in the form Ed25519ph, which cannot be verified. Its simple signing can be.
     type: list
     elements: str
     default: []

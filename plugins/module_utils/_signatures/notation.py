@@ -9,6 +9,7 @@ import datetime
 import re
 import typing as t
 
+from .._core.scrub import quoted
 from .crypto import unproven
 from .encodings import decode_base64, decode_url_base64, load_text, map_in, text_in
 from .envelopes import JWS, Claim, Envelope
@@ -49,7 +50,7 @@ def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
         raise unproven(f"{_WHAT} does not demand that its signing scheme is obeyed.")
     unknown = [name for name in critical if name not in (_SCHEME, _EXPIRY)]
     if unknown:
-        raise unproven(f"{_WHAT} demands that {str(unknown[0])[:100]!a} is obeyed, which is not known here.")
+        raise unproven(f"{_WHAT} demands that {quoted(unknown[0], 100)} is obeyed, which is not known here.")
     if header.get(_SCHEME) != "notary.x509":
         raise unproven(f"{_WHAT} has another signing scheme than notary.x509.")
     if header.get("cty") != _CONTENT:

@@ -172,9 +172,8 @@ def run_action(name: str, args: t.Mapping[str, t.Any], check: bool, diff: bool, 
     task.check_mode, task.diff = check, diff
     connection = connection_loader.get("ansible.builtin.local", context)
     connection._shell.set_options(var_options={"ansible_remote_tmp": str(tmpdir)})
-    action = action_loader.get(
-        f"ocitools.registry.{name}", task=task, connection=connection, play_context=context, loader=loader, templar=Templar(loader=loader)
-    )
+    parts = {"task": task, "connection": connection, "play_context": context, "loader": loader, "templar": Templar(loader=loader)}
+    action = action_loader.get(f"ocitools.registry.{name}", **parts, shared_loader_obj=None)
     with mock.patch.dict(os.environ, ANSIBLE_INJECT_INVOCATION=str(bool(args.get("_ansible_inject_invocation")))):
         data = json.loads(json.dumps(action.run(task_vars={"ansible_python_interpreter": sys.executable})))
     return Result(data, int(bool(data.get("failed"))), json.dumps(data), "", list(data.get("warnings", [])))
