@@ -62,6 +62,13 @@ class Certificate:
         return cls.of(handle)
 
 
+def parse_chain(ders: t.Sequence[bytes]) -> list[Certificate]:
+    """Return the certificates that came along with a signature; raises ``unverified``, also where they are too many."""
+    if len(ders) > _MOST:
+        raise crypto.unproven(f"The signature has {len(ders)} certificates: more than the limit of {_MOST}.")
+    return [Certificate.parse_der(der) for der in ders]
+
+
 def _name_types() -> tuple[type[t.Any], ...]:
     return crypto.x509.RFC822Name, crypto.x509.DNSName, crypto.x509.UniformResourceIdentifier
 
@@ -154,8 +161,6 @@ def _has_issued(issuer: Certificate, certificate: Certificate) -> bool:
 
 def check_chain(chain: t.Sequence[Certificate], authorities: t.Sequence[Certificate], now: datetime.datetime | None = None) -> None:
     """Check that the first of ``chain`` is a signer's and that the rest leads from it to one of ``authorities``; raises ``unverified``."""
-    if len(chain) > _MOST:
-        raise crypto.unproven(f"The signature has {len(chain)} certificates: more than the limit of {_MOST}.")
     moment = now or datetime.datetime.now(datetime.timezone.utc)
     try:
         _check_common(chain[0], moment)

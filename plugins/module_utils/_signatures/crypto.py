@@ -10,7 +10,7 @@ from .._core.errors import RegistryError, missing_library
 try:
     import cryptography
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -44,7 +44,7 @@ def require_cryptography() -> None:
 def faults() -> tuple[type[Exception], ...]:
     """Return what the library raises for keys, certificates and signatures that are wrong or that it cannot read."""
     certificates = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
-    return (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, *certificates)
+    return (ValueError, TypeError, InternalError, InvalidSignature, UnsupportedAlgorithm, *certificates)
 
 
 def unproven(reason: str) -> RegistryError:

@@ -15,7 +15,7 @@ from .encodings import pem_blocks
 
 _HASHES = ("SHA256", "SHA384", "SHA512")
 _CURVES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
-_LEAST_RSA = 2048
+_LEAST_RSA, _MOST_RSA = 2048, 16384
 _JWS = {"ES": "EC", "PS": "RSA"}
 _COSIGN = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
 _MAKE = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out key.pem"
@@ -29,6 +29,8 @@ def _kind_of(handle: t.Any) -> str:
     if isinstance(public, crypto.rsa.RSAPublicKey):
         if public.key_size < _LEAST_RSA:
             raise crypto.unproven(f"an RSA key of {public.key_size} bits, which is too short: {_LEAST_RSA} bits are the least")
+        if public.key_size > _MOST_RSA:
+            raise crypto.unproven(f"an RSA key of {public.key_size} bits, which is more than the limit of {_MOST_RSA}")
         return "RSA"
     if isinstance(public, crypto.ec.EllipticCurvePublicKey):
         if public.curve.name not in _CURVES:

@@ -15,7 +15,7 @@ from .._core.scrub import quoted
 from .._oci.reference import Digest, Reference
 from . import crypto
 from .bundle import read_bundle_claims
-from .certificates import Certificate, check_chain, is_fulcio, parse_pem
+from .certificates import Certificate, check_chain, is_fulcio, parse_chain, parse_pem
 from .envelopes import BUNDLE, COSIGN, JWS, NOTATION, SIMPLE, Claim, Envelope
 from .keys import PublicKey
 from .notation import read_notation_claims
@@ -121,7 +121,7 @@ class Policy:
                 return frozenset([key.fingerprint]), key.fingerprint, ""
         if not envelope.chain:
             raise crypto.unproven(_no_key(self.keys, envelope))
-        chain = [Certificate.parse_der(der) for der in envelope.chain]
+        chain = parse_chain(envelope.chain)
         if not self.authorities:
             needs = "what needs Fulcio or Rekor cannot be verified here" if is_fulcio(chain[0]) else "no certificate_authorities are given"
             raise crypto.unproven(f"The signature is made with the certificate of {chain[0].shown}, and {needs}.")
