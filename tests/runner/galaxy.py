@@ -42,6 +42,7 @@ _PUBLISHED = (
         "docs/docsite",
         "docs/decision-environment.yml",
         "docs/execution-environment.yml",
+        "examples",
         "extensions",
         "meta",
         "playbooks",

@@ -32,11 +32,35 @@ _KINDS = {"module": "Modules", "filter": "Filters", "lookup": "Lookup", "test": 
 _HIDDEN = re.compile(r"    :hidden:\n\n((?:    (\w+)_(module|filter|lookup|test|role)\n)+)")
 _GUIDES = re.compile(r"(Guides\n-+\n\n\.\. toctree::\n)")
 _OVERVIEW = f"""\
+Push, pull, copy, tag, inspect and delete container images in any OCI or Docker registry, from Ansible and over plain HTTP. The hosts need Python and
+``requests``, but no Docker, no Podman, no command line tool and no root.
+
+.. code-block:: console
+
+    $ ansible-galaxy collection install {_NAME}
+    $ python3 -m pip install requests    # for the Python that runs the tasks
+
+.. code-block:: yaml
+
+    - name: Release a build
+      hosts: localhost
+      gather_facts: false
+      tasks:
+        - name: Push the image that the build wrote, with two tags
+          {_NAME}.registry_push:
+            path: app.tar
+            name: reg.example.com/team/app:1.4.2
+            tags: [latest]
+
+The first run uploads the image. The second run reports ``changed=0`` and sends no write request. Credentials come from the task, the environment, or
+the auth files of Docker and Podman.
+
+More short playbooks are in the `examples <https://github.com/ocitools/{_NAME}/tree/main/examples>`__. The
+`README <https://github.com/ocitools/{_NAME}#readme>`__ has requirements, tested versions and a table for users of other tools.
+
 .. figure:: docsite/images/overview.svg
    :figclass: overview
    :alt: Roles stand on modules; modules, the lookup, filters and tests on layers of shared code
-
-What the collection is for, and how it is installed, is in its `README <https://github.com/ocitools/{_NAME}#readme>`__.
 
 """
 

@@ -100,6 +100,7 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
     return {
         "app": {"images": [{"image": f"{registry.host}/team/app@{digest}"}]},
         "all_images": [f"{registry.host}/team/app:1.4.2", f"{registry.host}/org/db:16"],
+        "release": {"image": f"{registry.host}/team/app@{digest}"},
         "candidate": {"images": [{"digest": digest}]},
         "candidates": {"plan": [{"tag": "1.4.2-rc1"}]},
         "bundle": {"images": [{"names": ["team/app:1.5"]}, {"names": ["team/db:1.5"]}]},
