@@ -20,8 +20,10 @@ Map = t.Mapping[str, t.Any]
 
 def plain(value: t.Any) -> t.Any:
     """Return ``value`` in the types that JSON has: what was vaulted as text, a date as text, a set as a list."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, t.Mapping):
         return {str(plain(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -57,6 +58,17 @@ def _is_this_python(action: ActionBase, variables: Map) -> bool:
         return True
     path = shutil.which(str(chosen))
     return path is not None and _place(path) == _place(sys.executable)
+
+
+@contextlib.contextmanager
+def working_directory(path: str) -> t.Iterator[None]:
+    """Work in the folder ``path``, as a module does on this host in the folder of the playbook, and then again where it was before."""
+    with contextlib.ExitStack() as stack:
+        before = os.open(".", os.O_RDONLY)
+        stack.callback(os.close, before)
+        stack.callback(os.fchdir, before)
+        os.chdir(path)
+        yield
 
 
 def _place(path: str) -> tuple[str, str]:

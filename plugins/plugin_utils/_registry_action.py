@@ -24,7 +24,7 @@ from ..module_utils._tasks.options import ArgumentSpec, find_secrets
 from ..module_utils._tasks.signals import orderly_end, pass_on
 from ..module_utils._tasks.task import Front, Task
 from ._arguments import asks_for_context, fault, file_options, plain, validate, whole_spec
-from ._in_process import may_run_here
+from ._in_process import may_run_here, working_directory
 from ._path_facts import add_path_facts
 from ._progress_lines import find_pause, progress_output
 
@@ -97,7 +97,7 @@ class RegistryAction(ActionBase):
             return {"changed": False, "failed": True, "msg": error.message, "error": error.facts()}
         front = Front(warnings.append, _keep_to_oneself, register_secret, make_tmpdir, lambda _path: file_options(params), progress)
         result: Result = {}
-        with orderly_end(pass_on):
+        with orderly_end(pass_on), working_directory(self._loader.get_basedir()):
             try:
                 task = Task(params, front, scrubber, self._task.check_mode, self._task.diff)
                 result = task.run(type(self).run_task)

@@ -22,6 +22,7 @@ from .._registry.two_registries import TwoRegistries
 
 Map = t.Mapping[str, t.Any]
 Result = dict[str, t.Any]
+_FAULTS = (Exception, SystemExit)  # whatever asks to exit: Ansible's worker goes on with other tasks
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ class Task:
             self._connections.close()
         if isinstance(error, RegistryError):
             self._fail(error)
-        elif isinstance(error, Exception):
+        elif isinstance(error, _FAULTS):
             name = type(error).__name__
             self._fail(RegistryError(f"Unexpected {name}: {error}. This is a fault of the collection; please report it.", "server"))
-        return isinstance(error, Exception)
+        return isinstance(error, _FAULTS)
 
     def _fail(self, error: RegistryError) -> None:
         """Note the error's sentence and facts beside what ``result`` holds; of the changes only those that were ``done``."""

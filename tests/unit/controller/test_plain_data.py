@@ -66,7 +66,10 @@ def test_auth_config_may_come_in_any_form(registry: FakeRegistry, tmp_path: Path
     assert "ok=13" in shown
 
 
-def test_t50_no_document_of_a_registry_becomes_a_template_warning_or_type(make_registry: MakeRegistry, tmp_path: Path, home: Path) -> None:
+@pytest.mark.parametrize("in_process", [True, False])
+def test_t50_no_document_of_a_registry_becomes_a_template_warning_or_type(
+    make_registry: MakeRegistry, tmp_path: Path, home: Path, in_process: bool
+) -> None:
     registry = make_registry()
     proof = tmp_path / "it-ran"
     template = f"{{{{ lookup('ansible.builtin.pipe', 'touch {proof}') }}}}"
@@ -86,7 +89,7 @@ def test_t50_no_document_of_a_registry_becomes_a_template_warning_or_type(make_r
         },
     ]
     settings = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts")}
-    first = play(tmp_path, tasks, {}, **settings)
+    first = play(tmp_path, tasks, {"ocitools_registry_in_process": in_process}, **settings)
     again = play(tmp_path, [{"ansible.builtin.debug": {"msg": "{{ ansible_facts.kept | default(kept) }}"}}], {}, **settings)
     assert not proof.exists()
     for shown in (first, again):
