@@ -12,16 +12,14 @@ version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
   - Pushes an image or multi-platform index from an OCI layout directory, an OCI archive, a C(docker save) archive or a C(dir:) directory of C(skopeo) and
-    C(podman), with the fewest requests and without sending a byte that is there.
-  - Each blob is checked against its digest. One under 4 MiB is checked before it is sent; a larger one while it is sent, and its last part is sent only
-    when the digest is right, so that a corrupt blob is never stored. Check mode reads and checks every blob that would be sent.
-  - Children go before the index and tags come last, so that no tag ever points to something
-    incomplete.
-  - An interrupted push can simply be run again; what arrived is not sent a second time.
-  - A layout or OCI archive is unchanged where the tag is on the digest of its manifest, which covers every byte. A C(docker save) archive has no
-    manifest, and compression differs from tool to tool, so it is unchanged where the tag is on an image with the same config and a layer for each
-    digest that the config states. The digests of layers that are not compressed are compared with it; what a compressed layer holds is
-    not looked at again.
+    C(podman), in few requests. Skips blobs that the registry already has.
+  - Verifies the digest of each blob. Blobs under 4 MiB are verified before they are sent. Larger ones are verified while they are sent, and the last part is
+    sent only if the digest is right, so that the registry never stores a corrupt blob. Check mode reads and verifies every blob that would be sent.
+  - Pushes child images before the index, and tags last, so that no tag ever points to an incomplete image.
+  - You can run an interrupted push again. Blobs that arrived are not sent again.
+  - For a layout or OCI archive, C(changed) compares the digest of the manifest, which covers every byte. A C(docker save) archive has no manifest, and tools
+    compress differently. It is unchanged if the tag points to an image with the same config and a layer for each digest in the config. The digests of
+    uncompressed layers are compared with it. The content of compressed layers is not read again.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -33,37 +31,37 @@ attributes:
 options:
   path:
     description:
-      - The image on the host that runs the task, an OCI layout directory, an OCI archive, a C(docker save) archive, or a directory as C(skopeo copy) writes
-        it for C(dir:) and C(podman save) with C(--format docker-dir). Archives may be plain or compressed by gzip, bzip2, xz or zstd; what a file is, is
-        found by looking at it, not by its name.
-      - Where C(index.json) lists one image for each platform, without names, it is itself the multi-platform index, and is pushed as it is.
-      - Symbolic links in a directory are followed as long as they stay in it. One that leads out fails with the error kind V(invalid_source).
-      - A relative path begins in the folder of the playbook where the connection is local, and in the user's home folder on other hosts.
-      - A compressed archive, or a compressed layer in it, may unpack to 3 GiB, or to 1100 times its size where that is more. One that unpacks to more fails
-        with the error kind V(limit) before any content is sent; decompress it first where you trust it.
-      - zstd needs Python 3.14 or the Python package zstandard; without, the task fails with the error kind V(missing_library).
-      - A path that does not exist or cannot be read fails with the error kind V(local_io), one that holds no image or ends too early with
-        V(invalid_source), one with content that does not have its digest with V(digest_mismatch).
+      - Path of the image on the host that runs the task. It is an OCI layout directory, an OCI archive, a C(docker save) archive, or a directory that
+        C(skopeo copy) writes for C(dir:) and C(podman save) with C(--format docker-dir). Archives may be compressed with gzip, bzip2, xz or zstd. The type
+        is detected from the content, not from the file name.
+      - If C(index.json) lists one image for each platform, without names, it is the multi-platform index itself and is pushed unchanged.
+      - Symbolic links in a directory are followed if they stay in it. A link that leads out fails with the error kind V(invalid_source).
+      - A relative path is relative to the folder of the playbook for local connections, and to the user's home folder on other hosts.
+      - A compressed archive, or a compressed layer in it, may unpack to 3 GiB or to 1100 times its size, whichever is more. More than that fails with the error
+        kind V(limit) before any content is sent. If you trust the archive, decompress it first.
+      - zstd requires Python 3.14 or the Python package zstandard. Otherwise the task fails with the error kind V(missing_library).
+      - A path that does not exist or cannot be read fails with the error kind V(local_io). A file without an image, or a truncated one, fails with
+        V(invalid_source), and content with a wrong digest with V(digest_mismatch).
     type: path
     required: true
     aliases: [src, load_path, input]
   name:
     description:
-      - Where the image goes, C([registry/]repository[:tag][@digest]). Without a tag, O(tags) are the only tags; without both it is V(latest).
-      - With a digest, the image must have that digest, else the task fails with the error kind V(precondition).
+      - The image to push to, C([registry/]repository[:tag][@digest]). Without a tag, only O(tags) are set. Without both, the tag is V(latest).
+      - If the name has a digest and the image has another one, the task fails with the error kind V(precondition).
     type: str
     required: true
     aliases: [image]
   source_name:
     description:
-      - Which image of O(path), by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest, in archives with C(manifest.json) also
-        that of its config.
-      - Needed only where there are several. Without it the task fails, and C(error.choices) of the result lists the names to choose from. What is in a
-        file or directory is told by M(ocitools.registry.registry_archive_info), too.
+      - The image of O(path) to push, by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest. In archives with C(manifest.json) the
+        digest of the config works too.
+      - Required only if O(path) has several images. Without it the task then fails, and C(error.choices) of the result lists the names.
+        M(ocitools.registry.registry_archive_info) also lists them.
     type: str
   tags:
     description:
-      - Further tags for the image. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
+      - Additional tags for the image. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
       - Names inside the archive are never used as tags.
     type: list
     elements: raw
@@ -72,38 +70,38 @@ options:
   platforms:
     description:
       - Push only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own.
-      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image is pushed as it is
-        if it is for that platform, else it fails likewise.
+      - A platform that is not in the index fails with the error kind V(not_found), and the message lists the platforms of the index. A single image is pushed
+        unchanged if it is for that platform, and fails in the same way otherwise.
     type: list
     elements: str
     default: []
     aliases: [platform]
   existing:
     description:
-      - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
+      - What to do with a tag that points to another digest. V(overwrite) moves it, V(keep) leaves it, and V(fail) fails with the error kind V(conflict) before
         anything is written.
-      - A registry that answers 403 for what is absent hides whether there is such a tag. With V(overwrite) it is written all the same.
+      - Some registries answer 403 for missing tags, which hides whether the tag exists. With V(overwrite) the tag is written anyway.
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite
   mount_from:
     description:
-      - Other repositories of the same registry that may hold the layers; they are mounted from there instead of sent.
-      - Each is the whole path after the host; the prefix of O(registry) is not put before it.
-      - One that cannot be read is no error, the layers are sent then.
+      - Other repositories of the same registry that may have the layers. The registry then mounts them from there, and they are not sent.
+      - Each is the full path after the host. The prefix of O(registry) is not added.
+      - A repository that cannot be read is not an error. The layers are then sent.
     type: list
     elements: str
     default: []
   compression:
     description:
-      - How the layers of a C(docker save) archive are sent, which holds them uncompressed.
+      - Compression of the layers of a C(docker save) archive, which are uncompressed in the archive.
     type: str
     choices: [gzip, none]
     default: gzip
   chunk_size:
     description:
-      - Size of upload chunks in bytes. V(0) sends each blob in one request, and in chunks only where the registry refuses that or the connection
-        breaks again and again.
+      - Size of upload chunks in bytes. V(0) sends each blob in one request. It uses chunks only if the registry refuses that or the connection breaks
+        repeatedly.
     type: int
     default: 0
 seealso:
@@ -112,7 +110,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Push what the build made
+- name: Push the image that the build wrote
   ocitools.registry.registry_push:
     path: app.tar
     name: registry.example.com/team/app:1.4.2-rc1
@@ -133,11 +131,11 @@ digest:
   returned: success
   sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
 media_type:
-  description: Its media type.
+  description: The media type of the image or index.
   type: str
   returned: success
 image:
-  description: The image by its digest, C(name@digest).
+  description: The image with its digest, C(name@digest).
   type: str
   returned: success
 size:
@@ -145,58 +143,58 @@ size:
   type: int
   returned: success
 tagged_images:
-  description: The images that were written (in check mode, would be), C(name:tag).
+  description: The tags that were written, C(name:tag). In check mode, those that would be written.
   type: list
   elements: str
   returned: success
 unchanged_images:
-  description: The images that were on the digest already.
+  description: The tags that already pointed to the digest.
   type: list
   elements: str
   returned: success
 kept_images:
-  description: The images that stay on another digest, with O(existing=keep).
+  description: The tags that were kept on another digest with O(existing=keep).
   type: list
   elements: str
   returned: success
 previous:
-  description: What each tag was on before, a digest or null.
+  description: The digest that each tag pointed to before, or null.
   type: dict
   returned: success
 uploaded_blobs:
-  description: The blobs that were sent, each with C(digest) and C(size). In check mode a blob that is missing, though it might be mounted.
+  description: The blobs that were sent, each with C(digest) and C(size). In check mode all missing blobs, even if they might be mounted.
   type: list
   elements: dict
   returned: success
 mounted_blobs:
-  description: The blobs that the registry took from another of its repositories.
+  description: The blobs that the registry mounted from another of its repositories.
   type: list
   elements: dict
   returned: success
 existing_blobs:
-  description: The blobs that were there already.
+  description: The blobs that the registry already had.
   type: list
   elements: dict
   returned: success
 uploaded_bytes:
-  description: How many bytes of blobs were sent.
+  description: Total size in bytes of the blobs that were sent.
   type: int
   returned: success
 mounted_bytes:
-  description: How many bytes of blobs were mounted.
+  description: Total size in bytes of the blobs that were mounted.
   type: int
   returned: success
 existing_bytes:
-  description: How many bytes of blobs were skipped, since they were there already.
+  description: Total size in bytes of the blobs that the registry already had.
   type: int
   returned: success
 skipped_layers:
-  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
   type: list
   elements: dict
   returned: success
 elapsed:
-  description: How long it took, in seconds.
+  description: Duration in seconds.
   type: float
   returned: success
 """
