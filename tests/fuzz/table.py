@@ -9,11 +9,12 @@ has believed what nobody should. Each of them is a function that puts files into
 
 from __future__ import annotations
 
+import gzip
 import os
 import typing as t
 from dataclasses import dataclass
 
-from ..unit.plugins import images, signing
+from ..unit.plugins import images, signing, tars
 from .world import World
 
 Options = dict[str, t.Any]
@@ -74,6 +75,34 @@ def _files(**options: t.Any) -> Task:
         return {"files": [path, os.path.dirname(path)], "annotations": {"a": "b"}, **options}
 
     return task
+
+
+def _artifact(world: World, content: bytes, **annotations: str) -> str:
+    """Put an artifact with one file into the registry and return its name."""
+    notes = {
+        f"org.opencontainers.image.{key}" if key == "title" else f"io.deis.oras.content.{key}": text for key, text in annotations.items()
+    }
+    layer = {**world.registry.add_blob("app", content, "text/plain"), "annotations": notes}
+    made = world.registry.add_referrer("app", world.registry.tags("app")["old"], "application/vnd.example.file", layers=[layer])
+    return f"app@{made.digest}"
+
+
+def _pulled_artifact(world: World) -> Options:
+    return {"name": _artifact(world, b"text", title="sub/a.txt"), "dest": str(world.folder / "out" / "pulled")}
+
+
+def _pulled_folder(world: World) -> Options:
+    content = gzip.compress(tars.tar_bytes([("d/run", b"x" * 3000), ("d/sub/file", b"y")]), mtime=0)
+    return {"name": _artifact(world, content, title="d", unpack="true"), "dest": str(world.folder / "out" / "pulled")}
+
+
+def _hostile_artifact(world: World) -> Options:
+    return {"name": _artifact(world, b"text", title="../elsewhere/secret"), "dest": str(world.folder / "out" / "pulled")}
+
+
+def _torn_artifact(world: World) -> Options:
+    content = gzip.compress(tars.tar_bytes([("d/run", b"x"), ("../elsewhere/secret", b"x")]), mtime=0)
+    return {"name": _artifact(world, content, title="d", unpack="true"), "dest": str(world.folder / "out" / "pulled")}
 
 
 def _pull(form: str, name: str) -> Task:
@@ -141,6 +170,7 @@ TABLE: dict[str, Entry] = {
     "registry_artifact": Entry(
         (_files(name="new:1"), _files(name="app", subject="app:1"), _files(name="app:file", subject="app:multi")),
     ),
+    "registry_artifact_pull": Entry((_pulled_artifact, _pulled_folder), (_hostile_artifact, _torn_artifact), ("get_blob",)),
     "registry_copy": Entry(
         (_copy(lambda world: "app:1", referrers=True), _copy(lambda world: "app:multi")),
         (_copy(lambda world: f"app@{world.torn}"),),

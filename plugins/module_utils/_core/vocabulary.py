@@ -18,17 +18,15 @@ stderr stderr_lines stdout stdout_lines unreachable version warnings VALUE_SPECI
 gid group mode owner secontext size state uid file directory link hard absent
 """
 _KEYS = """
-can_push choices push_error push_refused looked_for unknown passed report
-signatures signed_digests unchanged_digests unverified_names verified
-absent_tags action also_deleted_manifests also_deleted_tags annotations api_version architecture archive_path artifact_type auth_scheme authenticated code
-config config_digest configs created deleted deleted_tags dest dest_registry digest digest_changed digests downloaded_blobs downloaded_bytes elapsed error
-files exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index issuer kept kept_images kind labels layers
-limit manifest media_type methods missing mounted_blobs mounted_bytes name not_after os path plan platform platforms previous protected_by
-rate_limit reachable realm reason
-reference referrers registry relative_names remaining repositories repository result size skipped_layers src_digest status subject supported tag tagged_images
-entry files tags tls total total_size truncated unchanged_images uploaded_blobs uploaded_bytes variant
-mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids history created_by empty_layer comment author type os.version os.features
-Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
+can_push choices push_error push_refused looked_for unknown passed report signatures signed_digests unchanged_digests unverified_names verified
+absent_tags action artifacts also_deleted_manifests also_deleted_tags annotations api_version architecture archive_path artifact_type auth_scheme
+authenticated code config config_digest configs created deleted deleted_tags dest dest_registry digest digest_changed digests downloaded_blobs
+downloaded_bytes elapsed error files exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index
+issuer kept kept_images kind labels layers limit manifest media_type methods missing mounted_blobs mounted_bytes name not_after os path plan platform
+platforms previous protected_by rate_limit reachable realm reason reference referrers registry relative_names remaining repositories repository result
+size skipped_layers src_digest status subject supported tag tagged_images entry files tags tls total total_size truncated unchanged_images
+uploaded_blobs uploaded_bytes variant mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids history created_by empty_layer
+comment author type os.version os.features Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
 _OPTIONS = """
 keep_semver push_to problems
@@ -39,7 +37,7 @@ dest_registry_token dest_tls_verify dest_username dest_validate_certs destinatio
 identity_token ignore_digest_tags include jobs keep_last keep_within key_path load_path max_deletions method mount_from names on_error password
 plain_http platforms prefix protect registry_token registry_url retries reverse sort source source_name src src_ca_path src_client_cert src_client_key
 src_identity_token src_password src_plain_http src_registry src_registry_token src_tls_verify src_username src_validate_certs target_tags timeout
-tls_ca_cert tls_client_cert tls_client_key tls_verify tlsverify unsafe_writes url use_auth_file username validate_certs attributes attr selevel serole
+tls_ca_cert tls_client_cert tls_client_key tls_verify tlsverify unsafe_writes url use_auth_file username validate_certs attributes attr select selevel serole
 setype seuser seLevel
 check_credentials paths strip keep_ownership keep_set_id
 """
@@ -47,7 +45,7 @@ _VALUES = """
 all any bundle cosign notation
 present true false null none True False None yes no
 auto basic bearer config created digest docker-archive fail gzip ignore keep manifest name oci-archive oci-layout ok overwrite reference registry
-report semver substitute tag untag repair exact append oci docker empty version keep_last keep_within protect protected included excluded
+report semver substitute tag untag repair exact append oci docker single newest empty version keep_last keep_within protect protected included excluded
 docker.io latest localhost registry/2.0 sha256 sha512 delete kept deleted
 linux windows darwin freebsd android amd64 arm64 arm 386 ppc64le s390x riscv64 mips64le loong64 wasm v5 v6 v7 v8 unknown
 application/json application/octet-stream text/html

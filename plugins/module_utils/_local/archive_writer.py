@@ -20,7 +20,7 @@ from .disk import NewFile, default_mode
 from .existing_content import ExistingContent
 from .files import LocalFile, unreadable
 from .oci_layout import INDEX, MARKER, blob_path
-from .open_path import Found, Place, find, is_own_place
+from .open_path import Found, Place, find, put_file
 from .tar_writer import end_of, header, padded
 
 INCOMPLETE = "incomplete"
@@ -84,13 +84,7 @@ class ArchivePlace:
 
     def put(self, file: NewFile) -> None:
         """Put the complete ``file`` in its place."""
-        replaced = self._there if self._there is not None and is_own_place(self._folder.descriptor, self._there.st_uid) else None
-        if replaced is not None:
-            file.inherit(replaced)
-        if not self._private:
-            file.open_to(self._mode if replaced is None else stat.S_IMODE(replaced.st_mode))
-        self._dress(Found(file.path, file.descriptor, False, False))
-        file.place(self._name)
+        put_file(self._folder, self._name, file, None if self._private else self._mode, self._dress)
         self._folder.sync()
 
     def files(self) -> t.Iterator[Found]:

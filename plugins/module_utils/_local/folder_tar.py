@@ -12,9 +12,10 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
+from .._oci.artifact import check_title, link_stays
 from .._oci.image_source import BLOCK
 from .files import unreadable
-from .tar import MAX_MEMBERS, normalize
+from .tar import MAX_MEMBERS
 from .tar_writer import end_of, header, padded
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -24,12 +25,14 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 class FolderTar:
     """The folder at ``path`` as a tar archive of which all names begin with ``title``, read from its first byte.
 
-    Owners and times are left out; of modes only whether the owner may execute a file. Links stay links.
+    Owners and times are left out; of modes only whether the owner may execute a file. Links stay links. ``open_folder`` opens the
+    folder in another way than by its path.
     """
 
-    def __init__(self, path: str, title: str) -> None:
+    def __init__(self, path: str, title: str, open_folder: t.Callable[[], int] | None = None) -> None:
         self._path = path
         self._title = title
+        self._open = open_folder or (lambda: os.open(path, _FOLDER))
         self._members = 0
         self._blocks = self._archive()
         self._ready = b""
@@ -48,7 +51,7 @@ class FolderTar:
     def _archive(self) -> t.Generator[bytes, None, None]:
         position = 0
         try:
-            for block in self._folder(os.open(self._path, _FOLDER), ""):
+            for block in self._folder(self._open(), ""):
                 position += len(block)
                 yield block
         except OSError as error:
@@ -69,10 +72,7 @@ class FolderTar:
         if self._members > MAX_MEMBERS:
             raise RegistryError(f"{self._path} holds more than the limit of {MAX_MEMBERS} files.", "limit")
         name = f"{self._title}{inner}"
-        try:
-            name.encode("utf-8")
-        except UnicodeEncodeError:
-            raise RegistryError(f"{quoted(name, 300)} in {self._path} is no name in UTF-8: rename it.", "invalid_source") from None
+        check_title(name.rstrip("/"), self._path, "invalid_source")
         return header(name, size, mode, link)
 
     def _member(self, folder: int, name: str, inner: str) -> t.Iterator[bytes]:
@@ -91,7 +91,7 @@ class FolderTar:
 
     def _target(self, folder: int, name: str, inner: str) -> str:
         target = os.readlink(name, dir_fd=folder)
-        if posixpath.isabs(target) or not normalize(posixpath.join("x", posixpath.dirname(inner).strip("/"), target)).startswith("x"):
+        if not link_stays([part for part in posixpath.dirname(inner).split("/") if part], target):
             raise RegistryError(
                 f"The link {self._path}{inner} leads out of the folder, to {quoted(target, 200)}: nobody could unpack it. Remove it.",
                 "invalid_source",

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._core.errors import RegistryError
-from .disk import Folder, disk_errors
+from .disk import Folder, NewFile, disk_errors
 
 _MAX_LINKS = 40  # on the way, as Linux has it
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -157,3 +157,18 @@ def others_write(folder: int) -> bool:
 def is_own_place(folder: int, owner: int) -> bool:
     """Tell whether what ``owner`` has in the open ``folder`` is there by right: not where they could merely put it, as in /tmp."""
     return owner in trusted_users() or owner == os.fstat(folder).st_uid or not others_write(folder)
+
+
+def put_file(folder: Folder, name: str, file: NewFile, mode: int | None, dress: t.Callable[[Found], t.Any]) -> None:
+    """Put the complete ``file`` under ``name`` into ``folder``, with owner and mode of a file there that it may replace.
+
+    Without a ``mode`` it is its owner's alone, until ``dress`` gives it what the user wants, before it is put there.
+    """
+    there = folder.stat(name)
+    replaced = there if there is not None and stat.S_ISREG(there.st_mode) and is_own_place(folder.descriptor, there.st_uid) else None
+    if replaced is not None:
+        file.inherit(replaced)
+    if mode is not None:
+        file.open_to(mode if replaced is None else stat.S_IMODE(replaced.st_mode))
+    dress(Found(file.path, file.descriptor, False, False))
+    file.place(name)

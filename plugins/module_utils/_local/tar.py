@@ -98,7 +98,19 @@ def is_header(block: bytes) -> bool:
 
 def scan(forward: Forward, what: str, budget: Budget) -> Members:
     """Return the members of an archive, charged to ``budget``; ``what`` names it in errors (``invalid_source``, ``limit``)."""
-    return _Scan(forward, what, budget).run()
+    members, reader = Members(), HeaderReader(forward, what, MAX_MEMBERS, MAX_EXTENSIONS)
+    for header in reader:
+        name, link = header.name, header.link
+        budget.take(_MEMBER_WEIGHT + len(name) + len(link), f"The table of {what[:1].lower()}{what[1:]}")
+        if header.is_regular:
+            members.add(name, Member(forward.position, header.size))
+            reader.pass_over(header.size)
+        elif header.is_link:
+            target = normalize(posixpath.join(posixpath.dirname(normalize(name)), link) if header.kind == b"2" else link)
+            members.add(name, Member(0, 0, target or ".."))
+        elif not header.is_directory:
+            raise reader.damaged(f"the member {quoted(name, 100)} is neither file, directory nor link (type {quoted(header.kind, 10)})")
+    return members
 
 
 def _octal(field: bytes) -> int:
@@ -115,68 +127,96 @@ def _text(raw: bytes) -> str:
     return raw.split(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
-class _Scan:
-    def __init__(self, forward: Forward, what: str, budget: Budget) -> None:
-        self._budget = budget
+class Header(t.NamedTuple):
+    """What the header of a member says, extensions put in; ``size`` is that of the content that follows, 0 for what has none."""
+
+    name: str
+    kind: bytes
+    size: int
+    link: str
+    mode: int
+    uid: int
+    gid: int
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file with content of its own."""
+        return self.kind in _REGULAR and not self.name.endswith("/")
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic or a hard link."""
+        return self.kind in _LINKS
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory; old tars tell by the name."""
+        return self.kind == _DIRECTORY or (self.kind in _REGULAR and self.name.endswith("/"))
+
+
+class HeaderReader:
+    """Reads an archive header by header: at most ``most`` of them, with ``extensions`` bytes of long names and pax headers together."""
+
+    def __init__(self, forward: Forward, what: str, most: int, extensions: int) -> None:
         self._forward = forward
         self._what = what
-        self._members = Members()
+        self._most = most
+        self._most_extensions = extensions
         self._said: dict[str, str] = {}  # by extensions, of the member that follows
         self._extensions = 0
 
-    def run(self) -> Members:
-        for _count in range(MAX_MEMBERS):
+    def __iter__(self) -> t.Iterator[Header]:
+        """Yield the headers; the content of a file has to be read before the next one."""
+        for _count in range(self._most):
             header = self._forward.read(RECORD)
             if header == _ZEROS or not header:
                 if self._said:
-                    raise self._truncated()
-                return self._members
+                    raise self.truncated()
+                return
             if not is_header(header):
                 self._refuse(header)
-            self._enter(header)
-        raise RegistryError(f"{self._what} has more than the limit of {MAX_MEMBERS} members.", "limit")
+            kind, size = header[156:157], _size(header[124:136])
+            if size < 0:
+                raise self.damaged("a member has a size that is none")
+            if kind in _EXTENSIONS:
+                self._extend(kind, size)
+            else:
+                yield self._stated(header, kind, size)
+        raise RegistryError(f"{self._what} has more than the limit of {self._most} members.", "limit")
 
-    def _enter(self, header: bytes) -> None:
-        kind, size = header[156:157], _size(header[124:136])
-        if size < 0:
-            raise self._damaged("a member has a size that is none")
-        if kind in _EXTENSIONS:
-            self._extend(kind, size)
-            return
-        name, link, size = self._stated(header, size)
-        self._budget.take(_MEMBER_WEIGHT + len(name) + len(link), f"The table of {self._what[:1].lower()}{self._what[1:]}")
-        if kind in _REGULAR and not name.endswith("/"):
-            self._members.add(name, Member(self._forward.position, size))
-            self._pass_over(size)
-        elif kind in _LINKS:
-            self._members.add(
-                name, Member(0, 0, normalize(posixpath.join(posixpath.dirname(normalize(name)), link) if kind == b"2" else link) or "..")
-            )
-        elif kind != _DIRECTORY and kind not in _REGULAR:
-            raise self._damaged(f"the member {quoted(name, 100)} is neither file, directory nor link (type {quoted(kind, 10)})")
-
-    def _stated(self, header: bytes, size: int) -> tuple[str, str, int]:
+    def _stated(self, header: bytes, kind: bytes, size: int) -> Header:
         said, self._said = self._said, {}
         name, prefix = _text(header[:100]), _text(header[345:500])
         if prefix and header[257:263] == b"ustar\0":
             name = f"{prefix}/{name}"
         if "size" in said:
             size = int(said["size"])
-        return said.get("path", name), said.get("linkpath", _text(header[157:257])), size
+        numbers = [max(_size(header[start : start + 8]), 0) for start in (100, 108, 116)]
+        uid, gid = (int(said.get(key, number)) for key, number in zip(("uid", "gid"), numbers[1:]))
+        name = said.get("path", name)
+        has_content = kind not in _LINKS and kind != _DIRECTORY and not (kind in _REGULAR and name.endswith("/"))
+        return Header(name, kind, size if has_content else 0, said.get("linkpath", _text(header[157:257])), numbers[0] & 0o7777, uid, gid)
 
-    def _pass_over(self, size: int) -> None:
-        if not self._forward.pass_over(size) or len(self._forward.read(-size % RECORD)) < -size % RECORD:
-            raise self._truncated()
+    def pass_over(self, size: int) -> None:
+        """Skip the content of a member, and what fills up its last block."""
+        if not self._forward.pass_over(size):
+            raise self.truncated()
+        self.finish(size)
+
+    def finish(self, size: int) -> None:
+        """Skip what fills up the last block of a content of ``size`` bytes."""
+        if len(self._forward.read(-size % RECORD)) < -size % RECORD:
+            raise self.truncated()
 
     def _extend(self, kind: bytes, size: int) -> None:
         if size > MAX_EXTENSION:
             raise RegistryError(f"{self._what} has a header of {size} bytes: more than the limit of {MAX_EXTENSION}.", "limit")
         self._extensions += size
-        if self._extensions > MAX_EXTENSIONS:
-            raise RegistryError(f"{self._what} has more than the limit of {MAX_EXTENSIONS} bytes of names and pax headers.", "limit")
+        if self._extensions > self._most_extensions:
+            raise RegistryError(f"{self._what} has more than the limit of {self._most_extensions} bytes of names and pax headers.", "limit")
         raw = self._forward.read(size)
         if len(raw) < size or len(self._forward.read(-size % RECORD)) < -size % RECORD:
-            raise self._truncated()
+            raise self.truncated()
         if kind == b"L":
             self._said.setdefault("path", _text(raw))
         elif kind == b"K":
@@ -185,8 +225,8 @@ class _Scan:
             said = self._pax(raw)
             if kind == b"x":
                 self._said.update(said)
-            elif said:
-                raise self._damaged("a header gives one name or size to many members")
+            elif said.keys() - {"uid", "gid"}:
+                raise self.damaged("a header gives one name or size to many members")
 
     def _pax(self, raw: bytes) -> dict[str, str]:
         said: dict[str, str] = {}
@@ -198,26 +238,30 @@ class _Scan:
             start += length
             key, equals, value = record.partition(b"=")
             if not equals or start > len(raw) or not value.endswith(b"\n"):
-                raise self._damaged("a pax header cannot be read")
+                raise self.damaged("a pax header cannot be read")
             if key.startswith(b"GNU.sparse"):
-                raise self._damaged("it holds a sparse file")
+                raise self.damaged("it holds a sparse file")
             if key in (b"path", b"linkpath"):
                 said[key.decode()] = _text(value[:-1])
+            elif key in (b"uid", b"gid") and _SIZE.fullmatch(value[:-1]):
+                said[key.decode()] = value[:-1].decode()
             elif key == b"size":
                 if not _SIZE.fullmatch(value[:-1]):
-                    raise self._damaged("a member has a size that is none")
+                    raise self.damaged("a member has a size that is none")
                 said["size"] = value[:-1].decode()
         return said
 
     def _refuse(self, header: bytes) -> t.NoReturn:
         if self._forward.position <= RECORD:
-            raise self._damaged("it holds no tar archive")
-        raise self._truncated() if len(header) < RECORD else self._damaged("a header has the wrong checksum")
+            raise self.damaged("it holds no tar archive")
+        raise self.truncated() if len(header) < RECORD else self.damaged("a header has the wrong checksum")
 
-    def _damaged(self, fault: str) -> RegistryError:
+    def damaged(self, fault: str) -> RegistryError:
+        """Return the error of an archive with a ``fault``."""
         return RegistryError(f"{self._what} cannot be used: {fault}.", "invalid_source")
 
-    def _truncated(self) -> RegistryError:
+    def truncated(self) -> RegistryError:
+        """Return the error of an archive that ends too early."""
         return RegistryError(
             f"{self._what} is truncated: it ends after {self._forward.position} bytes, in the middle of a member.", "invalid_source"
         )

@@ -10,7 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .._core.errors import RegistryError
+from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .manifest import OCI_MANIFEST, Descriptor, Manifest
 from .reference import Digest
@@ -79,6 +79,56 @@ def check_titles_differ(titles: t.Iterable[str], where: str, kind: str) -> None:
                     f"In {where}, {quoted(title, 200)} lies in {quoted(above, 200)}, which is the title of another file.", kind
                 )
             above = above.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class TitledLayer:
+    """A file of an artifact, or a folder that is packed into an archive: its title, and its layer."""
+
+    title: str
+    layer: Descriptor
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is marked for unpacking."""
+        return self.layer.annotations.get(UNPACK) == "true"
+
+    @property
+    def content_digest(self) -> Digest:
+        """The digest of what it unpacks to, where that is stated, else its own."""
+        stated = self.layer.annotations.get(CONTENT_DIGEST, "")
+        return Digest.parse(stated) if self.is_folder and stated else self.layer.digest
+
+
+def titled_layers(manifest: Manifest, name: str, include: t.Sequence[str] = ()) -> list[TitledLayer]:
+    """Return what of the artifact ``name`` has a title, all or those in ``include``, each title one that stays below a folder.
+
+    Errors: ``invalid_response`` for a title that does not, or two files for one place, ``not_found`` for one of ``include`` that is not there.
+    """
+    kind = "invalid_response"
+    layers = [
+        TitledLayer(check_title(layer.annotations[TITLE], name, kind), layer) for layer in manifest.layers if TITLE in layer.annotations
+    ]
+    check_titles_differ([item.title for item in layers], name, kind)
+    there = {item.title for item in layers}
+    missing = [title for title in include if title not in there]
+    if missing:
+        shown = ", ".join(quoted(title, 100) for title in sorted(there)[:50]) or "none"
+        raise NotFound(f"{name} has no file {quoted(missing[0], 200)}; it has: {shown}.", reference=name)
+    return [item for item in layers if not include or item.title in include]
+
+
+def link_stays(folder: t.Sequence[str], target: str) -> bool:
+    """Tell whether a symbolic link in ``folder`` (its parts below the top) leads nowhere but below the top, whatever other links are there.
+
+    Only the first steps may lead up: after another link, a step up could lead anywhere.
+    """
+    parts = target.split("/")
+    up = 0
+    while up < len(parts) and parts[up] in ("..", "."):
+        up += 1
+    climbs = parts[:up].count("..")
+    return bool(target) and not target.startswith("/") and climbs <= len(folder) and ".." not in parts[up:] and target.isprintable()
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,14 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in ("settings.json", "build/templates/app.j2", "app.spdx.json", "app-1.4.2.tgz"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         images.write_bytes(tmp_path / name, b"{}")
+    for subject, tag, artifact_type in ((None, "1.4.2", "application/vnd.example.settings"), (added.digest, None, "application/spdx+json")):
+        repository = "team/app" if subject else "team/settings"
+        layer = {**registry.add_blob(repository, b"{}"), "annotations": {"org.opencontainers.image.title": "file.json"}}
+        empty = registry.add_blob(repository, b"{}", "application/vnd.oci.empty.v1+json")
+        notes = {"org.opencontainers.image.created": "2024-05-06T07:08:09Z"}
+        about = {"subject": registry.stored("team/app", added.digest).descriptor()} if subject else {}
+        document = {"schemaVersion": 2, "artifactType": artifact_type, "config": empty, "layers": [layer], "annotations": notes, **about}
+        registry.add_manifest(repository, document, "application/vnd.oci.image.manifest.v1+json", tag)
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1.5": images.image(), "team/db:1.5": images.image(layers=["db"])})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})

@@ -45,6 +45,11 @@ def fill(registry: FakeRegistry) -> None:
     registry.add_image("app", "old")
 
 
+def _titled(registry: FakeRegistry) -> dict[str, t.Any]:
+    """A file of an artifact in the registry."""
+    return {**registry.add_blob("app", b"text", "text/plain"), "annotations": {"org.opencontainers.image.title": "a.txt"}}
+
+
 def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
     """Return the options, without those of the connection, of a task that does something with ``app``."""
     if module == "registry_archive_info":
@@ -57,7 +62,10 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
             "subject": "app:1",
             "files": [{"path": images.write_bytes(folder / "a.txt", b"text"), "title": "b.txt"}],
         }
+    if module == "registry_artifact_pull" and registry.tags("app"):
+        registry.add_referrer("app", registry.tags("app")["1"], layers=[_titled(registry)])
     known: dict[str, Options] = {
+        "registry_artifact_pull": {"subject": "app:1", "dest": str(folder / "files")},
         "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
         "registry_index": {"name": "app:all", "images": ["app:1", {"name": "app:old", "platform": "linux/arm64"}]},

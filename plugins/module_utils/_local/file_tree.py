@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files below a folder of this host: each is written beside its place and renamed, and no symbolic link below the folder is followed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import typing as t
+
+from .._core.errors import RegistryError
+from .._oci.image_source import BlobStream, copy_stream
+from .._oci.reference import Digest
+from .disk import Folder, NewFile, default_mode, disk_errors
+from .files import FileRange, LocalFile
+from .open_path import Found, Place, find, put_file
+
+Parts = t.Sequence[str]
+Check = t.Callable[[], None]
+_LABEL = "files"
+
+
+class FileTree:
+    """The folder at ``path``, which need not be there; several threads may write different files.
+
+    ``dress`` gives a file the mode and owner that the user wants before it is put in its place; ``private`` ones are their owner's alone until then.
+    """
+
+    def __init__(self, path: str, private: bool, dress: t.Callable[[Found], t.Any]) -> None:
+        self.path = path
+        self._dress = dress
+        self._private = private
+        self._mode = default_mode()
+        self._place = Place(path)
+        try:
+            self._top = self._place.folder.child(self._place.name)
+        except BaseException:
+            self._place.close()
+            raise
+
+    @property
+    def surroundings(self) -> Found:
+        """The folder that this one is in."""
+        return self._place.surroundings
+
+    def begin(self) -> None:
+        """Make the folder, if it is not there."""
+        if self._top is None:
+            self._top = self._place.folder.child(self._place.name, 0o777)
+
+    def shown(self, parts: Parts) -> str:
+        """Return the path of a file, as the user would write it."""
+        return os.path.join(self.path, *parts)
+
+    @contextlib.contextmanager
+    def folder(self, parts: Parts, make: bool = False) -> t.Iterator[Folder | None]:
+        """Open the folder at ``parts``; None where it is not there, unless ``make`` says to make it and those above."""
+        with contextlib.ExitStack() as opened:
+            at = Folder(os.dup(self._top.descriptor), self._top.path) if self._top is not None else None
+            opened.callback(at.close if at is not None else int)
+            for part in parts:
+                at = at.child(part, 0o777 if make else None) if at is not None else None
+                opened.callback(at.close if at is not None else int)
+            yield at
+
+    # What is there
+
+    def open(self, parts: Parts) -> FileRange | None:
+        """Open a regular file; None where there is none, or a link. A folder there is an error: nothing could be put in its place."""
+        with self.folder(parts[:-1]) as folder:
+            found = folder.stat(parts[-1]) if folder is not None else None
+            if folder is None or found is None or not stat.S_ISREG(found.st_mode):
+                if found is not None and stat.S_ISDIR(found.st_mode):
+                    raise RegistryError(f"{self.shown(parts)} is a folder, where a file has to be: remove it.", "local_io")
+                return None
+            with disk_errors(self.shown(parts)):
+                file = LocalFile(folder.open_file(parts[-1]), self.shown(parts))
+        return FileRange(file, 0, file.size, owned=True)
+
+    def digest(self, parts: Parts, wanted: Digest, check: Check) -> Digest | None:
+        """Return the digest of a file by the algorithm of ``wanted``, None where there is none."""
+        file = self.open(parts)
+        if file is None:
+            return None
+        hasher = wanted.hasher()
+        with contextlib.closing(file):
+            copy_stream(file, hasher.update, check)
+        return Digest(wanted.algorithm, hasher.hexdigest())
+
+    def is_executable(self, parts: Parts) -> bool:
+        """Tell whether the owner of a file may execute it."""
+        with self.folder(parts[:-1]) as folder:
+            found = folder.stat(parts[-1]) if folder is not None else None
+        return found is not None and bool(found.st_mode & stat.S_IXUSR)
+
+    def link(self, parts: Parts) -> str | None:
+        """Return where a symbolic link points to, None where there is none."""
+        with self.folder(parts[:-1]) as folder:
+            found = folder.stat(parts[-1]) if folder is not None else None
+            if folder is None or found is None or not stat.S_ISLNK(found.st_mode):
+                return None
+            with disk_errors(self.shown(parts)):
+                return os.readlink(parts[-1], dir_fd=folder.descriptor)
+
+    # Writing
+
+    def write(self, parts: Parts, stream: BlobStream, check: Check, executable: bool | None = None) -> None:
+        """Write a file, which ``stream`` verifies; ``executable`` says whether it may be executed, None that what it replaces decides."""
+        with self.folder(parts[:-1], make=True) as folder:
+            home = t.cast(Folder, folder)
+            home.leftovers(_LABEL, remove=True)
+            with contextlib.closing(stream), NewFile(home, _LABEL, self.shown(parts)) as file:
+                copy_stream(stream, file.write, check)
+                mode = self._mode | ((self._mode & 0o444) >> 2 if executable else 0)
+                if executable is not None and not self._private:
+                    file.open_to(mode)
+                put_file(home, parts[-1], file, None if self._private or executable is not None else mode, self._dress)
+            home.sync()
+
+    def write_link(self, parts: Parts, target: str) -> None:
+        """Write a symbolic link in the place of what is there."""
+        with self.folder(parts[:-1], make=True) as folder, disk_errors(self.shown(parts)):
+            home = t.cast(Folder, folder)
+            with contextlib.closing(NewFile(home, _LABEL, self.shown(parts))) as reserved:
+                name = f"{os.path.basename(reserved.path)}.link"
+            os.symlink(target, name, dir_fd=home.descriptor)
+            try:
+                os.rename(name, parts[-1], src_dir_fd=home.descriptor, dst_dir_fd=home.descriptor)
+            except OSError:
+                home.remove(name)
+                raise
+
+    # Attributes
+
+    def files(self, parts: Parts) -> t.Iterator[Found]:
+        """Yield the file or folder at ``parts`` and all below it, folders before what is in them, each open until the next one."""
+        with self.folder(parts[:-1]) as folder:
+            for found in find(folder, parts[-1]) if folder is not None else ():
+                yield found
+                if found.is_folder:
+                    yield from _below(found)
+
+    def close(self) -> None:
+        """Close the folders."""
+        self._place.close()
+        if self._top is not None:
+            self._top.close()
+
+
+def _below(found: Found) -> t.Iterator[Found]:
+    with contextlib.closing(Folder(os.dup(found.descriptor), found.path)) as folder:
+        for item in find(folder, *folder.names()):
+            yield item
+            if item.is_folder:
+                yield from _below(item)

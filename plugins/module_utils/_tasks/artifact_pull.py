@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task of registry_artifact_pull: pull the files of artifacts from a registry."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import typing as t
+from datetime import datetime, timezone
+
+from .._core.errors import NotFound, RegistryError
+from .._core.scrub import quoted
+from .._local.attributes import Attributes
+from .._local.file_tree import FileTree
+from .._oci.artifact import CREATED, titled_layers
+from .._oci.manifest import Descriptor, Manifest
+from .._oci.reference import Reference
+from .._registry.artifact_pull import ArtifactPlace, ArtifactPull
+from .._registry.client import RegistryClient
+from .._registry.referrers import list_referrers
+from .._registry.results import Result, printable, typed_result
+from .._retention.policy import parse_created
+from .options import ArgumentSpec
+from .task import Task
+from .verify_option import VERIFY, parse_verify
+
+if t.TYPE_CHECKING:
+    from .._registry.verification import Verification
+
+OPTIONS: ArgumentSpec = {
+    "name": {"type": "str", "aliases": ["image"]},
+    "subject": {"type": "str"},
+    "artifact_type": {"type": "str"},
+    "select": {"type": "str", "choices": ["single", "newest", "all"], "default": "single"},
+    "dest": {"type": "path", "required": True},
+    "include": {"type": "list", "elements": "str", "default": []},
+    **VERIFY,
+}
+RULES = {"add_file_common_args": True, "required_one_of": [["name", "subject"]], "mutually_exclusive": [["name", "subject"]]}
+
+_MOST_LISTED = 20
+
+
+def _find_attached(task: Task, client: RegistryClient, subject: Reference, verification: Verification | None) -> list[Manifest]:
+    """Return the artifacts that are attached to ``subject`` and wanted."""
+    digest = client.get_digest(subject.identifier)
+    wanted = task.params["artifact_type"]
+    listed = list_referrers(client.api, digest)
+    manifests = client.fan_out(lambda item: client.get_manifest(str(item.digest)), [item for item in listed if _may_be(item, wanted)])
+    found = [manifest for manifest in manifests if wanted in (None, manifest.artifact_type)]
+    if not found:
+        there = ", ".join(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed})[:_MOST_LISTED]) or "none"
+        what = f"artifact of the type {quoted(wanted, 200)}" if wanted else "artifact"
+        raise NotFound(f"{subject} has no {what} attached to it; the types that it has: {there}.", reference=str(subject))
+    chosen = _choose(found, task.params["select"], subject)
+    for manifest in chosen if verification is not None else ():
+        t.cast("Verification", verification).check(client, f"{subject.name}@{manifest.digest}", manifest.digest)
+    return chosen
+
+
+def _may_be(item: Descriptor, wanted: str | None) -> bool:
+    return wanted is None or item.artifact_type in ("", wanted)
+
+
+def _choose(found: list[Manifest], select: str, subject: Reference) -> list[Manifest]:
+    if select == "all" or len(found) == 1:
+        return found
+    if select == "single":
+        raise RegistryError(
+            f"{subject} has several artifacts that fit: {_listed(found)}. Name one of them by its digest, or set select to newest or all.",
+            "invalid_option",
+            reference=str(subject),
+        )
+    now = datetime.now(timezone.utc)
+    dates = {manifest.digest: parse_created(manifest.annotations.get(CREATED), now) for manifest in found}
+    known = [date for date in dates.values() if date is not None]
+    newest = [manifest for manifest in found if known and dates[manifest.digest] == max(known)]
+    if len(known) < len(dates) or len(newest) > 1:
+        fault = "some state no time that can be believed" if len(known) < len(dates) else "several state the same time"
+        raise RegistryError(
+            f"Which artifact of {subject} is the newest cannot be told, {fault}: {_listed(found)}. Name one of them by its digest.",
+            "invalid_option",
+            reference=str(subject),
+        )
+    return newest
+
+
+def _listed(found: t.Sequence[Manifest]) -> str:
+    shown = [
+        f"{manifest.digest} ({quoted(manifest.artifact_type, 100)}, {quoted(manifest.annotations.get(CREATED, 'no time'), 60)})"
+        for manifest in found[:_MOST_LISTED]
+    ]
+    return ", ".join(shown) + (", ..." if len(found) > _MOST_LISTED else "")
+
+
+def _find(task: Task, client: RegistryClient, image: Reference) -> list[Manifest]:
+    verification = parse_verify(task.params)
+    if task.params["subject"] is not None:
+        return _find_attached(task, client, image, verification)
+    if verification is not None:
+        image = verification.pin(client, image)
+    return [client.get_manifest(image.identifier)]
+
+
+def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree) -> list[ArtifactPull]:
+    found = _find(task, client, image)
+    keeps_modes = task.params["mode"] is None
+    each = task.params["subject"] is not None and task.params["select"] == "all"
+    pulls = []
+    for manifest in found:
+        name = f"{image.name}@{manifest.digest}" if task.params["subject"] is not None else str(image)
+        if manifest.is_index:
+            raise RegistryError(
+                f"{name} is an index, not an artifact with files: name one of its manifests by its digest.",
+                "invalid_response",
+                reference=name,
+            )
+        items = titled_layers(manifest, name, task.params["include"])
+        if not items:
+            task.warn(f"{name} has no file with a title: nothing of it is pulled.")
+        place = ArtifactPlace(tree, (str(manifest.digest),) if each else (), keeps_modes, lambda: task.tmpdir)
+        pulls.append(ArtifactPull(client, manifest, name, items, place))
+    return pulls
+
+
+def _plan_attributes(attributes: Attributes, tree: FileTree, pulls: t.Sequence[ArtifactPull]) -> int:
+    """Return how many files that are there have other attributes; an owner or mode that does not exist is found before any download."""
+    attributes.apply(tree.surroundings, predict=True)
+    return sum(bool(attributes.apply(found, predict=True)) for pull in pulls for file in pull.files for found in tree.files(file.parts))
+
+
+def _carry_out(task: Task, tree: FileTree, pulls: t.Sequence[ArtifactPull], attributes: Attributes) -> None:
+    before: Result = {}
+    after: Result = {}
+    for pull in pulls:
+        pull.plan()
+        for known, states in zip((before, after), pull.states()):
+            known.update(states)
+    others = _plan_attributes(attributes, tree, pulls)
+    if others:
+        before[f"{tree.path} (files with other permissions)"] = others
+    if not task.changes(before, after, tree.path):
+        return
+    written: set[str] = set()
+    task.done = lambda: written
+    if any(not file.is_there for pull in pulls for file in pull.files):
+        tree.begin()
+    for pull in pulls:
+        pull.execute(written)
+    for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
+        for found in (found for pull in pulls for file in pull.files for found in tree.files(file.parts)):
+            if found.is_folder is are_folders:
+                attributes.apply(found)
+
+
+def _told(task: Task, pulls: t.Sequence[ArtifactPull]) -> Result:
+    artifacts = [
+        {
+            "digest": str(pull.manifest.digest),
+            "artifact_type": printable(pull.manifest.artifact_type),
+            "annotations": printable(dict(pull.manifest.annotations)),
+            "files": pull.result(),
+            "skipped_layers": typed_result(
+                layer for layer in pull.manifest.layers if layer.digest not in {file.item.layer.digest for file in pull.files}
+            ),
+        }
+        for pull in pulls
+    ]
+    task.budget.hold_result(artifacts, "What is told of the artifacts")
+    downloaded = sum(file.item.layer.size for pull in pulls for file in pull.files if file.is_downloaded)
+    single = artifacts[0] if len(artifacts) == 1 else {}
+    files = [file for artifact in artifacts for file in t.cast("list[Result]", artifact["files"])]
+    return {
+        "dest": task.params["dest"],
+        "digest": single.get("digest"),
+        "artifact_type": single.get("artifact_type"),
+        "artifacts": artifacts,
+        "files": files,
+        "downloaded_bytes": downloaded,
+    }
+
+
+def run(task: Task) -> None:
+    """Run the task."""
+    start = time.monotonic()
+    params = task.params
+    image = task.reference(params["name"] if params["subject"] is None else params["subject"])
+    task.progress.name(str(image))
+    if params["subject"] is None and (params["artifact_type"] is not None or params["select"] != "single"):
+        raise RegistryError(
+            "The options artifact_type and select choose among what is attached to a subject: set subject.", "invalid_option"
+        )
+    if not params["dest"]:
+        raise RegistryError("The option dest is empty: name a folder.", "invalid_option")
+    # A mode that is added to another one needs that other one first.
+    private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
+    attributes = task.attributes(params["dest"])
+    with contextlib.ExitStack() as opened:
+        tree = FileTree(params["dest"], private, lambda file: attributes.apply(file, placed=False))
+        opened.callback(tree.close)
+        pulls = _plan(task, task.client(image), image, tree)
+        for pull in pulls:
+            opened.callback(pull.close)
+        _carry_out(task, tree, pulls, attributes)
+        task.result.update(_told(task, pulls), elapsed=round(time.monotonic() - start, 3))
