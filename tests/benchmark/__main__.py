@@ -71,7 +71,7 @@ def _run_case(lab: Lab, case: Case, options: argparse.Namespace, environment: di
             for registry in lab.registries:
                 registry.set_back()
                 registry.take_counts()
-            runs[name].append(_scaled(lab, _measure(chosen[name], environment), name, case.parts.get(name, 1), environment))
+            runs[name].append(_scaled(lab, _measure(chosen[name], environment), name, case, environment))
             counts[name] = _total([registry.take_counts() for registry in lab.registries])
     found = {name: {**_summary(numbers, counts[name], case.parts.get(name, 1)), "ours": is_ours(name)} for name, numbers in runs.items()}
     for name, numbers in found.items():
@@ -80,12 +80,17 @@ def _run_case(lab: Lab, case: Case, options: argparse.Namespace, environment: di
     return found
 
 
-def _scaled(lab: Lab, run: Numbers, name: str, parts: int, environment: dict[str, str]) -> Numbers:
-    """Return what the whole would have taken; a playbook starts once, however long its loop is."""
-    if parts == 1:
+def _scaled(lab: Lab, run: Numbers, name: str, case: Case, environment: dict[str, str]) -> Numbers:
+    """Return what the whole of a part, or one of several tasks, would have taken; a playbook starts once, however long it is."""
+    parts = case.parts.get(name, 1)
+    if parts == case.tasks == 1:
         return run
     start = _measure(lab.ansible.playbook([]), environment) if name.endswith("playbook") else {"seconds": 0.0, "cpu": 0.0}
-    return {**run, **{key: start[key] + max(run[key] - start[key], 0.0) * parts for key in ("seconds", "cpu")}}
+    start = {key: start[key] for key in ("seconds", "cpu")}
+    rest = {key: max(run[key] - start[key], 0.0) for key in start}
+    if case.tasks > 1:
+        return {**run, **{key: rest[key] / case.tasks for key in rest}}
+    return {**run, **{key: start[key] + rest[key] * parts for key in rest}}
 
 
 def _total(counts: t.Sequence[dict[str, int]]) -> dict[str, int]:
@@ -123,7 +128,7 @@ def main() -> None:
                 case = CASES[name]
                 case.prepare(lab)
                 found = _run_case(lab, case, options, environment)
-                results["cases"].setdefault(name, {"title": case.title, "networks": {}})["networks"][network] = found
+                results["cases"].setdefault(name, {"title": case.title, "tasks": case.tasks, "networks": {}})["networks"][network] = found
                 sys.stdout.write(table(f"{case.title}, {network}", found))
                 sys.stdout.flush()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import images
@@ -48,12 +48,14 @@ class Case:
     """One thing to do: ``prepare`` brings the registries into their first state, ``commands`` says who does it how.
 
     ``parts`` of a contender's run were measured only where the whole would take too long: its time and requests are multiplied.
+    With several ``tasks`` in a playbook the time is that of one of them, without the start of Ansible.
     """
 
     title: str
     prepare: t.Callable[[Lab], None]
     commands: t.Callable[[Lab], Commands]
-    parts: t.Mapping[str, int]
+    parts: t.Mapping[str, int] = field(default_factory=dict)
+    tasks: int = 1
 
 
 def _empty(lab: Lab) -> None:
@@ -149,6 +151,50 @@ def _digests(lab: Lab) -> Commands:
     return found
 
 
+TASKS = 30
+_ACCEPT = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+
+
+def _repeat(lab: Lab, tasks: t.Mapping[str, dict[str, t.Any]]) -> Commands:
+    """Return a playbook of many equal tasks for each contender."""
+    return {f"{name} in a playbook": lab.ansible.playbook([task] * TASKS) for name, task in tasks.items()}
+
+
+def _by_peers(lab: Lab, command: t.Callable[[Peer], list[str]]) -> dict[str, dict[str, t.Any]]:
+    return {peer.name: {"ansible.builtin.command": {"argv": command(peer)}} for peer in lab.peers}
+
+
+def _look(lab: Lab) -> Commands:
+    host = lab.first.host
+    arguments = {"name": f"{host}/{_TAG}", "details": "digest", "plain_http": True}
+    repository, _colon, tag = _TAG.partition(":")
+    address: dict[str, t.Any] = {"url": f"http://{host}/v2/{repository}/manifests/{tag}", "method": "HEAD", "headers": {"Accept": _ACCEPT}}
+    ours: dict[str, dict[str, t.Any]] = {
+        "registry_image_info": {"ocitools.registry.registry_image_info": arguments},
+        "uri": {"ansible.builtin.uri": address},
+    }
+    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.digest(host, _TAG))})
+
+
+def _tag_again(lab: Lab) -> Commands:
+    host = lab.first.host
+    arguments = {"name": f"{host}/{_TAG}", "tags": ["again"], "plain_http": True}
+    ours = {"registry_tag": {"ocitools.registry.registry_tag": arguments}}
+    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.tag(host, _TAG, "again"))})
+
+
+def _push_again(lab: Lab) -> Commands:
+    host, layout = lab.first.host, lab.layout(images.MANY)
+    arguments = {"path": str(layout), "name": f"{host}/{_TAG}", "plain_http": True}
+    ours = {"registry_push": {"ocitools.registry.registry_push": arguments}}
+    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.push(layout, images.NAME, host, _TAG))})
+
+
+def _tagged(lab: Lab) -> None:
+    _empty(lab)
+    _put(lab, lab.first, images.MANY, "1.0", "again")
+
+
 SHARDED = 64
 HOSTS = (1, 2, 4)
 
@@ -184,13 +230,16 @@ def _huge(lab: Lab) -> Commands:
 
 
 CASES = {
-    "push": Case("push of 5 layers of 200 KiB", _empty, _push(images.SMALL), {}),
-    "push-many": Case("push of 20 layers of 200 KiB", _empty, _push(images.MANY), {}),
-    "push-large": Case("push of 8 layers of 64 MiB", _empty, _push(images.LARGE), {}),
-    "push-huge": Case("push of one layer of 2 GiB, for its memory", _empty, _huge, {}),
-    "copy": Case("copy inside a registry, 20 layers", _source, _copy(lambda lab: lab.first), {}),
-    "copy-between": Case("copy between two registries, 20 layers", _source, _copy(lambda lab: lab.second), {}),
+    "push": Case("push of 5 layers of 200 KiB", _empty, _push(images.SMALL)),
+    "push-many": Case("push of 20 layers of 200 KiB", _empty, _push(images.MANY)),
+    "push-large": Case("push of 8 layers of 64 MiB", _empty, _push(images.LARGE)),
+    "push-huge": Case("push of one layer of 2 GiB, for its memory", _empty, _huge),
+    "copy": Case("copy inside a registry, 20 layers", _source, _copy(lambda lab: lab.first)),
+    "copy-between": Case("copy between two registries, 20 layers", _source, _copy(lambda lab: lab.second)),
+    "tasks-info": Case(f"one of {TASKS} tasks: the digest of a tag", _tagged, _look, tasks=TASKS),
+    "tasks-tag": Case(f"one of {TASKS} tasks: a tag that is set already", _tagged, _tag_again, tasks=TASKS),
+    "tasks-push": Case(f"one of {TASKS} tasks: a push of what is there already", _tagged, _push_again, tasks=TASKS),
     "list": Case("a list of images already in place", _both, _list, _loop_parts()),
-    "shard": Case(f"{SHARDED} images mirrored by hosts that divide them", _many_images, _shards, {}),
+    "shard": Case(f"{SHARDED} images mirrored by hosts that divide them", _many_images, _shards),
     "digests": Case("digests of 200 names", _both, _digests, _loop_parts()),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-OURS = ("registry_push", "registry_copy", "lookup", "mirror")
+OURS = ("registry_", "lookup", "mirror")
 
 
 def is_ours(name: str) -> bool:
@@ -27,6 +27,10 @@ def ratio(name: str, found: t.Mapping[str, t.Any]) -> float | None:
     return found[name]["median"] / min(found[other]["median"] for other in others) if others else None
 
 
+def _shown(seconds: float) -> str:
+    return f"{seconds:.3f}" if seconds < 1 else f"{seconds:.2f}"
+
+
 def table(title: str, found: t.Mapping[str, t.Any]) -> str:
     """Return one case as text in Markdown."""
     lines = [
@@ -40,9 +44,9 @@ def table(title: str, found: t.Mapping[str, t.Any]) -> str:
         shown = name + (f" (1/{numbers['parts']} measured)" if numbers["parts"] > 1 else "")
         cells = [
             shown,
-            f"{numbers['median']:.2f}",
-            f"{min(times):.2f}-{max(times):.2f}",
-            f"{numbers['cpu']:.2f}",
+            _shown(numbers["median"]),
+            f"{_shown(min(times))}-{_shown(max(times))}",
+            _shown(numbers["cpu"]),
             f"{numbers['rss'] / 1e6:.0f}",
             str(numbers["requests"] or ""),
             f"{share:.2f}" if share is not None else "",

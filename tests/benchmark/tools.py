@@ -134,6 +134,12 @@ class Peer:
             "regctl": [*self._regctl(source_host, host), "image", "copy", *names],
         }[self.name]
 
+    def tag(self, host: str, name: str, tag: str) -> list[str]:
+        """Return the command that puts a further tag on an image."""
+        if self.name == "crane":
+            return ["crane", "tag", f"{host}/{name}", tag]
+        return self.copy(host, name, host, f"{name.partition(':')[0]}:{tag}")
+
     def digest(self, host: str, name: str) -> list[str]:
         """Return the command that prints the digest of a tag (skopeo: among other things)."""
         target = f"{host}/{name}"
