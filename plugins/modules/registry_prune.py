@@ -206,6 +206,12 @@ failed_tags:
   description: The tags (with O(method=digest), the digests) that could not be deleted, each with the reason; empty on success.
   type: dict
   returned: once the plan is made
+overview:
+  description: With a list in O(name), for each repository by its full name why each tag goes (C(delete)) or stays (C(keep)), as planned.
+  type: dict
+  returned: with a list in O(name), once the plans are made
+  version_added: 1.1.0
+  sample: {"registry.example.com/team/app": {"delete": {"1.0": "not one of the last 3"}, "keep": {"1.4": "one of the last 3"}}}
 repositories:
   description:
     - With a list in O(name), one entry for each repository, in order. Besides the keys here it has RV(kept), RV(deleted), RV(protected_by), RV(plan) and

@@ -26,7 +26,7 @@ issuer kept kept_images kind labels layers limit manifest media_type methods mis
 platforms previous protected_by rate_limit reachable realm reason reference referrers registry relative_names remaining repositories repository result
 size skipped_layers src_digest status subject supported tag tagged_images entry files tags tls total total_size truncated unchanged_images
 uploaded_blobs uploaded_bytes variant mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids history created_by empty_layer
-comment author type os.version os.features Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
+comment author type os.version os.features overview Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 """
 _OPTIONS = """
 keep_semver push_to problems

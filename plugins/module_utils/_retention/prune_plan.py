@@ -73,6 +73,13 @@ class PrunePlan:
             return None
         return entry.descriptor.digest
 
+    def overview(self) -> Result:
+        """Return for each tag why it goes or stays."""
+        return {
+            "delete": {entry.tag: entry.reason for entry in self.doomed},
+            "keep": {entry.tag: entry.reason for entry in self.entries if entry.keep},
+        }
+
     def result(self) -> Result:
         """Return the results that the plan foresees."""
         return {

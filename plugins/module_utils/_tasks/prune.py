@@ -193,6 +193,7 @@ def _tell(task: Task, planned: t.Sequence[_Planned], is_list: bool, is_planned: 
     if not is_list:
         task.result.update(planned[0].result(is_planned))
         return
+    task.result["overview"] = {one.name: one.plan.overview() for one in planned}
     task.result["repositories"] = [
         {
             "name": one.name,
