@@ -34,7 +34,7 @@ options:
     aliases: [image]
   tags:
     description:
-      - Further tags for the artifact. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
+      - Further tags for the artifact. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
     type: list
     elements: raw
     default: []
@@ -148,12 +148,12 @@ size:
   type: int
   returned: success
 tagged_images:
-  description: The images that were written (in check mode, would be), C(name:tag).
+  description: The tags that were written, C(name:tag). In check mode, those that would be written.
   type: list
   elements: str
   returned: success
 unchanged_images:
-  description: The images that were on the digest already.
+  description: The tags that already pointed to the digest.
   type: list
   elements: str
   returned: success
@@ -163,7 +163,7 @@ kept_images:
   elements: str
   returned: success
 previous:
-  description: What each tag was on before, a digest or null.
+  description: The digest that each tag pointed to before, or null.
   type: dict
   returned: success
 uploaded_blobs:
@@ -182,11 +182,11 @@ existing_blobs:
   elements: dict
   returned: success
 uploaded_bytes:
-  description: How many bytes of blobs were sent.
+  description: Total size in bytes of the blobs that were sent.
   type: int
   returned: success
 mounted_bytes:
-  description: How many bytes of blobs were mounted.
+  description: Total size in bytes of the blobs that were mounted.
   type: int
   returned: success
 existing_bytes:
@@ -212,7 +212,7 @@ files:
   elements: dict
   returned: success
 elapsed:
-  description: How long it took, in seconds.
+  description: Duration in seconds.
   type: float
   returned: success
 """

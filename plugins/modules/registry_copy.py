@@ -11,12 +11,12 @@ short_description: Copy images between repositories and registries
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Copies images, multi-platform indexes (also nested ones) and artifacts to another repository, with the fewest requests and without sending a
-    byte that is there. Manifests go over byte by byte as they are, so digests stay.
-  - Within a registry layers are mounted, not sent. Between registries they are streamed through the host that runs the task, checked against their
-    digests on the way, and never written to its disk.
-  - Children go before their index and tags come last, so that no tag ever points to something incomplete. An interrupted copy can simply be run again.
-  - Layers that may not be distributed are left out and listed.
+  - Copies images, multi-platform indexes (also nested ones) and artifacts to another repository, in few requests. Skips blobs that the registry
+    already has. Manifests are copied unchanged, so digests stay the same.
+  - Within a registry, layers are mounted and not sent. Between registries, layers are streamed through the host that runs the task. Their digests are
+    verified on the way, and they are never written to its disk.
+  - Copies child images before their index, and tags last, so that no tag ever points to an incomplete image. You can run an interrupted copy again.
+  - Leaves out layers that must not be distributed, and lists them.
 extends_documentation_fragment:
   - ocitools.registry._two_registries
   - ocitools.registry._verify
@@ -30,23 +30,23 @@ attributes:
 options:
   src:
     description:
-      - The image to copy, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest). With both, the digest decides.
-      - An image that is absent fails with the error kind V(not_found).
+      - The image to copy, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest). With both, the digest is used.
+      - An image that does not exist fails with the error kind V(not_found).
     type: str
     aliases: [source]
   dest:
     description:
-      - Where it goes, C([registry/]repository[:tag]). Without a tag O(tags) are the only tags, without those it takes the tag of O(src); of a
-        source that is named by digest alone, the copy has no tag.
-      - A digest here is refused, since digests follow from what is copied.
+      - The image to copy to, C([registry/]repository[:tag]). Without a tag, only O(tags) are set. Without those, the copy gets the tag of O(src). If O(src)
+        has only a digest, the copy has no tag.
+      - A digest is not allowed here, since the content determines the digest.
     type: str
     aliases: [destination]
   images:
     description:
-      - Several images to copy in one task, instead of O(src) and O(dest). They are copied side by side and share connections and tokens, and a layer that
-        several of them have is sent once.
-      - An image that cannot be copied does not stop the others. Its entry in RV(images) has an C(error), and the task fails at the end.
-      - Names that break the naming rules, two images for one tag, and an image that another one of the list is copied to, fail before any request.
+      - Several images to copy in one task, instead of O(src) and O(dest). They are copied in parallel and share connections and tokens. A layer that several
+        of them have is sent once.
+      - An image that cannot be copied does not stop the others. Its entry in RV(images) gets an C(error), and the task fails at the end.
+      - Invalid names, two images for one tag, and a source that is also a destination in the list fail before any request.
     type: list
     elements: dict
     suboptions:
@@ -56,55 +56,55 @@ options:
         required: true
         aliases: [source]
       dest:
-        description: Where it goes.
+        description: The image to copy to.
         type: str
         required: true
         aliases: [destination]
       tags:
-        description: Further tags for this image, instead of those in O(tags); an empty list stands for none.
+        description: Additional tags for this image, instead of O(tags). An empty list means none.
         type: list
         elements: raw
         aliases: [tag]
       platforms:
-        description: The platforms of this image, instead of those in O(platforms); an empty list stands for all.
+        description: The platforms of this image, instead of O(platforms). An empty list means all.
         type: list
         elements: str
         aliases: [platform]
   tags:
     description:
-      - Further tags for the copy. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
+      - Additional tags for the copy. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
     type: list
     elements: raw
     aliases: [tag]
   platforms:
     description:
-      - Copy only these platforms, C(os/arch[/variant]), of an index, with their attestations. The result is a new, smaller index with a digest of its
-        own, and RV(digest_changed) says so.
-      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image is copied as it is
-        if it is for that platform, else it fails likewise.
+      - Copy only these platforms, C(os/arch[/variant]), of an index, with their attestations. The result is a new, smaller index with its own
+        digest, and RV(digest_changed) is true.
+      - A platform that is not in the index fails with the error kind V(not_found), and the message lists its platforms. A single image is copied unchanged
+        if it is for that platform, and fails in the same way otherwise.
     type: list
     elements: str
     aliases: [platform]
   referrers:
     description:
-      - Also copy what refers to the image and its children (signatures, attestations, SBOMs), by the referrers API or the tag that stands in
-        for it, the tags C(sha256-...) under which cosign keeps signatures, and what belongs to those.
-      - Where the destination has no referrers API, that tag is kept up to date there; what others entered in it stays.
-      - Where the API answers with a web page or leads to a host that is refused, the tag is read, and a warning tells of it.
+      - Whether to copy signatures, attestations and SBOMs that refer to the image and its children. They are found through the referrers API or its fallback
+        tag, and in the tags C(sha256-...) of cosign. What refers to those is copied too.
+      - If the destination has no referrers API, its fallback tag is updated. Entries of others stay.
+      - If the API returns a web page or redirects to an untrusted host, the fallback tag is read, and a warning is given.
     type: bool
     default: false
   existing:
     description:
-      - What to do with a tag that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
-        anything of that image is written. A tag that is on the same digest is never a conflict.
-      - It is so for the tags of signatures as well.
-      - A registry that answers 403 for what is absent hides whether there is such a tag. With V(overwrite) it is written all the same.
+      - What to do with a tag that points to another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails with the error kind V(conflict) before
+        anything of that image is written. A tag on the same digest is never a conflict.
+      - This applies to the tags of signatures as well.
+      - Some registries answer 403 for missing tags, which hides whether the tag exists. With V(overwrite) the tag is written anyway.
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite
   expected_digest:
     description:
-      - The digest that O(src) must have. Where it has another one, the task fails with the error kind V(precondition) before anything is written.
+      - The digest that O(src) must have. Otherwise the task fails with the error kind V(precondition) before anything is written.
     type: str
 seealso:
   - module: ocitools.registry.registry_tag
@@ -163,7 +163,7 @@ src_digest:
   type: str
   returned: success, with O(src)
 digest_changed:
-  description: Whether they differ, since O(platforms) made a smaller index of it.
+  description: Whether the digests differ, because O(platforms) created a smaller index.
   type: bool
   returned: success, with O(src)
 media_type:
@@ -171,69 +171,69 @@ media_type:
   type: str
   returned: success, with O(src)
 image:
-  description: The copy by its digest, C(name@digest).
+  description: The copy with its digest, C(name@digest).
   type: str
   returned: success, with O(src)
 size:
-  description: Size in bytes of all manifests, configs and layers of the image; null where its digest alone told that there was nothing to do.
+  description: Size in bytes of all manifests, configs and layers of the image. It is null if the digests showed that there was nothing to do.
   type: int
   returned: success, with O(src)
 tagged_images:
-  description: The images that were written (in check mode, would be), C(name:tag).
+  description: The tags that were written, C(name:tag). In check mode, those that would be written.
   type: list
   elements: str
   returned: success, with O(src)
 unchanged_images:
-  description: The images that were on the digest already.
+  description: The tags that already pointed to the digest.
   type: list
   elements: str
   returned: success, with O(src)
 kept_images:
-  description: The images that stay on another digest, with O(existing=keep).
+  description: The tags that were kept on another digest with O(existing=keep).
   type: list
   elements: str
   returned: success, with O(src)
 previous:
-  description: What each tag was on before, a digest or null.
+  description: The digest that each tag pointed to before, or null.
   type: dict
   returned: success, with O(src)
 uploaded_blobs:
   description:
-    - The blobs that were sent, each with C(digest) and C(size). In check mode a blob that is missing, though it might be mounted.
+    - The blobs that were sent, each with C(digest) and C(size). In check mode all missing blobs, even if they might be mounted.
   type: list
   elements: dict
   returned: success, with O(src)
 mounted_blobs:
   description:
-    - The blobs that the registry took from another of its repositories. Mounting does not tell whether one was there before; such a blob is listed
-      here, too, and check mode, which asks, lists it in RV(existing_blobs).
+    - The blobs that the registry mounted from another of its repositories. Mounting does not show whether the blob existed before, so existing blobs may be
+      listed here. Check mode lists them in RV(existing_blobs).
   type: list
   elements: dict
   returned: success, with O(src)
 existing_blobs:
-  description: The blobs that were there already; empty where its digest alone told that there was nothing to do.
+  description: The blobs that the registry already had. It is empty if the digests showed that there was nothing to do.
   type: list
   elements: dict
   returned: success, with O(src)
 uploaded_bytes:
-  description: How many bytes of blobs were sent.
+  description: Total size in bytes of the blobs that were sent.
   type: int
   returned: success, with O(src)
 mounted_bytes:
-  description: How many bytes of blobs were mounted.
+  description: Total size in bytes of the blobs that were mounted.
   type: int
   returned: success, with O(src)
 existing_bytes:
-  description: How many bytes of blobs were skipped, since they were there already, as far as RV(existing_blobs) lists them.
+  description: Total size in bytes of the blobs in RV(existing_blobs).
   type: int
   returned: success, with O(src)
 skipped_layers:
-  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
   type: list
   elements: dict
   returned: success, with O(src)
 referrers:
-  description: What was copied with the image. What it needed to be sent is not counted in the other values.
+  description: The referrers of the image. Their blobs and bytes are not counted in the other values.
   type: list
   elements: dict
   returned: success, with O(src) and O(referrers=true)
@@ -251,20 +251,20 @@ referrers:
       type: str
       returned: always
     artifact_type:
-      description: What kind of artifact it is, an empty string where it does not say.
+      description: The artifact type, or an empty string.
       type: str
       returned: always
     changed:
-      description: Whether it was missing.
+      description: Whether it was missing at the destination.
       type: bool
       returned: always
 elapsed:
-  description: How long it took, in seconds.
+  description: Duration in seconds.
   type: float
   returned: success, with O(src)
 images:
   description:
-    - What became of each image, in order, also when the task fails since some of them could not be copied.
+    - The result of each image, in order. It is also returned when the task fails because some images could not be copied.
     - Each entry has the values above.
   type: list
   elements: dict
@@ -279,11 +279,11 @@ images:
       type: str
       returned: always
     changed:
-      description: Whether anything was, or in check mode would be, written.
+      description: Whether anything was written, or in check mode would be.
       type: bool
       returned: always
     error:
-      description: Why it could not be copied, the keys C(msg), C(kind), C(status), C(code), C(registry) and C(reference).
+      description: Why the image could not be copied, with the keys C(msg), C(kind), C(status), C(code), C(registry) and C(reference).
       type: dict
       returned: where it failed
 """

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_image_info
-short_description: Look at images in registries
+short_description: Get information about images in registries
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Tells of images, indexes and artifacts whether they are there, their digests, manifests, platforms, layers and, when asked for, configs and
-    referrers. Layers are never downloaded.
-  - An image is reported absent only where the registry itself says so. Denied access, a fault of the registry, and the status 404 or the page of a
-    proxy are failures.
+  - Reports whether images, indexes and artifacts exist, with their digests, manifests, platforms and layers. On request it also returns configs and
+    referrers. It never downloads layers.
+  - An image is reported missing only if the registry itself says so. Denied access, registry errors, and the status 404 or the page of a proxy are
+    failures.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -22,40 +22,40 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The images, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest). They are looked up in parallel.
-      - A name that breaks the naming rules fails before any request.
+      - The images, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest). They are read in parallel.
+      - An invalid name fails before any request.
     type: list
     elements: str
     required: true
     aliases: [image, names]
   details:
     description:
-      - How much to find out. V(digest) asks only for the digest (a HEAD, which registries do not count as a pull), V(manifest) reads the manifest,
-        V(config) reads the image config as well; of an index without O(platform) those of all its images.
-      - Image configs often hold secrets in their environment variables; they are returned only with V(config).
+      - How much to read. V(digest) gets only the digest, by a HEAD request, which registries do not count as a pull. V(manifest) reads the manifest.
+        V(config) also reads the image config, and without O(platform) the configs of all images of an index.
+      - Image configs often contain secrets in environment variables. They are returned only with V(config).
     type: str
     choices: [digest, manifest, config]
     default: manifest
   platform:
     description:
-      - Look at the image for this platform, C(os/arch[/variant]), of an index.
-      - A platform that the index lacks counts as missing.
+      - Read the image of an index for this platform, C(os/arch[/variant]).
+      - A platform that is not in the index counts as missing.
     type: str
   referrers:
     description:
-      - Also list what refers to the image (signatures, attestations, SBOMs), by the referrers API or the tag that stands in for it.
-      - Where the API answers with a web page or leads to a host that is refused, the tag is read, and a warning tells of it.
+      - Whether to list signatures, attestations and SBOMs that refer to the image, found through the referrers API or its fallback tag.
+      - If the API returns a web page or redirects to an untrusted host, the fallback tag is read, and a warning is given.
     type: bool
     default: false
   missing:
     description:
-      - What an absent image is. V(ok) reports it with RV(images[].exists=false), V(fail) fails with the error kind V(not_found).
+      - Whether a missing image is an error. V(ok) returns it with RV(images[].exists=false). V(fail) fails with the error kind V(not_found).
     type: str
     choices: [ok, fail]
     default: ok
   on_error:
     description:
-      - What an image is that cannot be looked at. V(fail) fails the task, V(report) puts the error into its entry and goes on.
+      - What to do if an image cannot be read. V(fail) fails the task. V(report) returns the error in its entry and continues.
     type: str
     choices: [fail, report]
     default: fail
@@ -65,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Is the release there?
+- name: Check whether the release exists
   ocitools.registry.registry_image_info:
     name: registry.example.com/team/app:1.4.2
     details: digest
@@ -78,7 +78,7 @@ EXAMPLES = r"""
     details: config
   register: app
 
-- name: Look at many images, and list those that cannot be read
+- name: Check many images, and list those that cannot be read
   ocitools.registry.registry_image_info:
     name: "{{ all_images }}"
     details: digest

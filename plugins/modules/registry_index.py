@@ -41,13 +41,13 @@ options:
       - C(annotations) is a dictionary of annotations for the entry of the image in the index.
       - An index among them contributes its images, attestations included; with C(platform) only the image for that platform.
       - Two images for one platform are refused with the error kind V(invalid_option). Images for different versions of Windows (C(os.version)) are different.
-      - An image that is absent fails with the error kind V(not_found). Unknown keys and values that are not text fail before any request.
+      - An image that does not exist fails with the error kind V(not_found). Unknown keys and values that are not text fail before any request.
     type: list
     elements: raw
     required: true
   tags:
     description:
-      - Further tags for the index. Quote them; anything but a string is refused, since YAML reads C(1.10) as C(1.1).
+      - Further tags for the index. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
     type: list
     elements: raw
     default: []
@@ -124,7 +124,7 @@ media_type:
   type: str
   returned: success
 image:
-  description: The image by its digest, C(name@digest).
+  description: The image with its digest, C(name@digest).
   type: str
   returned: success
 size:
@@ -132,12 +132,12 @@ size:
   type: int
   returned: success
 tagged_images:
-  description: The images that were written (in check mode, would be), C(name:tag).
+  description: The tags that were written, C(name:tag). In check mode, those that would be written.
   type: list
   elements: str
   returned: success
 unchanged_images:
-  description: The images that were on the digest already.
+  description: The tags that already pointed to the digest.
   type: list
   elements: str
   returned: success
@@ -147,7 +147,7 @@ kept_images:
   elements: str
   returned: success
 previous:
-  description: What each tag was on before, a digest or null.
+  description: The digest that each tag pointed to before, or null.
   type: dict
   returned: success
 uploaded_blobs:
@@ -166,11 +166,11 @@ existing_blobs:
   elements: dict
   returned: success
 uploaded_bytes:
-  description: How many bytes of blobs were sent.
+  description: Total size in bytes of the blobs that were sent.
   type: int
   returned: success
 mounted_bytes:
-  description: How many bytes of blobs were mounted.
+  description: Total size in bytes of the blobs that were mounted.
   type: int
   returned: success
 existing_bytes:
@@ -178,7 +178,7 @@ existing_bytes:
   type: int
   returned: success
 skipped_layers:
-  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
   type: list
   elements: dict
   returned: success
@@ -188,7 +188,7 @@ platforms:
   elements: dict
   returned: success
 elapsed:
-  description: How long it took, in seconds.
+  description: Duration in seconds.
   type: float
   returned: success
 """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_info
-short_description: Look at a registry itself
+short_description: Get information about a registry
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Tells whether a registry is up, whether the credentials work, how it wants to be authenticated to, until when its certificate is valid and how much may
-    still be asked, without any image. With O(push_to) it also tells whether the credentials may push to a repository.
-  - A registry that cannot be reached and credentials that do not work are failures, each with its error kind.
+  - Checks that a registry is up and that the credentials work. It needs no image. It returns the authentication scheme, the end of the certificate's
+    validity and the remaining rate limit. With O(push_to) it also checks whether the credentials may push to a repository.
+  - An unreachable registry and invalid credentials are failures with different error kinds.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -21,16 +21,16 @@ extends_documentation_fragment:
 options:
   registry:
     description:
-      - The registry, C(host[:port]). A path behind it only says whose credentials are tried, where an auth file or O(auth_config) has some for that path.
-      - Credentials and a client certificate that the task gives are for this host.
-      - Something that is no host fails with O(registry) named in the message, a host that is no registry with the error kind V(invalid_response).
+      - The registry, C(host[:port]). A path only selects the credentials, if an auth file or O(auth_config) has some for that path.
+      - Credentials and a client certificate of the task are for this host.
+      - An invalid host fails with O(registry) named in the message. A host that is not a registry fails with the error kind V(invalid_response).
     type: str
     required: true
     aliases: [registry_url, url]
   push_to:
     description:
-      - A repository, relative to O(registry). RV(can_push) tells whether the credentials may push to it.
-      - The module opens an upload to it and cancels it at once; it sends no content. That costs two requests more, and tokens. Some registries
+      - A repository, relative to O(registry). RV(can_push) shows whether the credentials may push to it.
+      - The module opens an upload to it and cancels it at once; it sends no content. That takes two more requests, and tokens. Some registries
         create an empty repository for it.
       - In check mode nothing is opened, and RV(can_push) is null.
     type: str

@@ -11,12 +11,11 @@ short_description: Delete the old tags of repositories and keep what the others 
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Deletes the tags that a policy does not keep. Everything that a decision needs is read first; any read that fails ends the task before anything is
-    deleted.
-  - What a kept tag needs is kept too. These are the tags of the images in its index, tags that refer to it, and the tags of its signatures,
-    attestations and referrers (C(sha256-...)). A tag that shares its digest with a kept one is only taken off it.
-  - An image whose age is unknown counts as new. That is one without a date, or with one before 2013, as builds write that are to be reproducible.
-  - With a list of repositories all of them are read and planned before the first deletion. If one cannot be read, nothing is deleted anywhere.
+  - Deletes the tags that a policy does not keep. The module first reads everything that its decisions need. If any read fails, nothing is deleted.
+  - Keeps everything that a kept tag needs. These are the tags of the images in its index, tags that refer to it, and the tags of its signatures,
+    attestations and referrers (C(sha256-...)). If a tag shares its digest with a kept tag, only the tag is deleted.
+  - An image of unknown age counts as new. Its age is unknown if it has no date, or one before 2013, as reproducible builds write.
+  - With a list of repositories, the module plans all of them before the first deletion. If one cannot be read, nothing is deleted anywhere.
   - Check mode returns the same plan, with the reason for every tag, and so does the diff.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -29,41 +28,39 @@ attributes:
 options:
   name:
     description:
-      - The repository, C([registry/]repository). A tag or digest in it is refused.
+      - The repository, C([registry/]repository). A name with a tag or digest fails.
       - A repository that does not exist fails with the error kind V(not_found).
       - Or a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude), C(protect),
         C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then count for that repository instead of the options below. The result
-        has RV(repositories). Faults of all entries are told at once, before any request; a key without a value is one.
-      - A repository in which a deletion fails does not stop the others, unless the registry gives no more answers. The task fails in the end.
+        has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
+      - A failed deletion in one repository does not stop the others, unless the registry stops answering. The task fails at the end.
     type: raw
     required: true
     aliases: [repository]
   include:
     description:
-      - Regular expressions, matched anywhere in the tag. Only tags that one of them matches are judged and may be deleted. Without any, all are.
-      - A list, or a single one as text. Something that is no regular expression, or an empty one, fails before any request, here and in the options
-        below.
-      - One that the tags keep busy for more than 10 seconds fails with the error kind V(limit), here and in the options below, and nothing is deleted. That
-        takes a repetition within a repetition, such as V((\\d+\\.?\)+).
+      - Regular expressions, matched anywhere in the tag. The policy applies only to tags that match one of them. By default it applies to all tags.
+      - Give a list, or a single expression as text. An invalid or empty expression fails before any request, here and in the options below.
+      - An expression that takes more than 10 seconds fails with the error kind V(limit), here and in the options below, and nothing is deleted. Nested
+        repetitions, such as V((\\d+\\.?\)+), can take that long.
     type: raw
     default: []
   exclude:
     description:
-      - Regular expressions. Tags that one of them matches are neither judged nor deleted, even if O(include) matches.
+      - Regular expressions. The policy does not apply to tags that match one of them, even if they match O(include). They are not deleted and do not count.
     type: raw
     default: []
   protect:
     description:
-      - Regular expressions. Tags that one of them matches are never deleted, but count for O(keep_last).
+      - Regular expressions. Tags that match one of them are never deleted, but count for O(keep_last).
     type: raw
     default: []
   keep_last:
     description:
-      - Keep the tags on so many digests, the newest ones (or the highest ones with O(sort=version)) among the tags that are judged. Several tags on one
-        digest count once.
-      - Digests that are exactly as old as the last of them are kept too. Digests of unknown age are kept and do not count.
-      - One of O(keep_last) and O(keep_within) is required; a tag stays if either keeps it. A policy whose values are null, as when a variable is
-        empty, fails before any request.
+      - Number of newest digests whose tags are kept. With O(sort=version) it is the number of highest versions. Several tags on one digest count once.
+      - Digests of exactly the same age as the last of them are kept too. Digests of unknown age are kept and do not count.
+      - O(keep_last) or O(keep_within) is required. A tag stays if either of them keeps it. A policy with only null values, for example from an unset
+        variable, fails before any request.
     type: int
   keep_semver:
     description:
@@ -75,8 +72,8 @@ options:
     version_added: 1.1.0
   keep_within:
     description:
-      - Keep the tags of images that were made within this time, a number of hours, days, weeks or years, for example V(12h), V(30d), V(8w) or V(1y).
-      - Anything else fails before any request.
+      - Keep the tags of images that were created within this time. Give hours, days, weeks or years, for example V(12h), V(30d), V(8w) or V(1y).
+      - Any other form fails before any request.
     type: str
   sort:
     description:
@@ -88,7 +85,8 @@ options:
     default: created
   max_deletions:
     description:
-      - More tags to delete than this fail the task with the error kind V(precondition) and nothing is deleted, in check mode too. The plan is returned.
+      - Highest number of tags to delete. If the plan has more, the task fails with the error kind V(precondition), also in check mode. Nothing is deleted, and
+        the plan is returned.
       - Several repositories are counted together.
       - V(0) means no limit.
     type: int
@@ -103,7 +101,7 @@ options:
 notes:
   - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They stay with their image, and go with it if O(include)
     and O(exclude) choose them. Those whose image is gone go too; those whose image is there without any tag stay.
-  - For each tag one HEAD is sent, and for each digest whose age decides, its manifest and config are read; O(concurrency) of them at a time.
+  - It sends one HEAD request for each tag, and reads manifest and config of each digest whose age matters, O(concurrency) at a time.
   - Digests are deleted one after another, since several registries cannot delete two at the same time. Reads and deletions by tag run in parallel.
     After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.
   - With O(method=digest), all tags are looked at before each batch of up to 50 deletions and after the last one, since somebody may move a tag that stays
@@ -115,9 +113,9 @@ notes:
   - A listed name that no tag can have, such as V(1.0+1), is left alone, and one warning names it. What it is on is unknown, so O(method=digest)
     deletes only tags in that repository, and no manifest.
   - A tag that somebody moves after the plan was made is left alone and fails the task at its end with the error kind V(conflict).
-  - The space of layers is freed by the registry's garbage collection, not by this module. Some garbage collectors take the untagged images of an index
+  - The registry's garbage collection frees the disk space of layers, not this module. Some garbage collectors take the untagged images of an index
     that is in use; this module keeps the tags on them.
-  - To see what would happen, run it in check mode. The role P(ocitools.registry.retention#role) shows that before it deletes.
+  - Run it in check mode for a preview. The role P(ocitools.registry.retention#role) shows the plan before it deletes.
 seealso:
   - module: ocitools.registry.registry_tag_delete
   - module: ocitools.registry.registry_tag_info
@@ -144,7 +142,7 @@ EXAMPLES = r"""
     max_deletions: 20
   register: pruned
 
-- name: Look at what would go among the release candidates
+- name: Preview which release candidates would be deleted
   ocitools.registry.registry_prune:
     name: registry.example.com/team/app
     include:
@@ -167,7 +165,7 @@ kept:
   elements: str
   returned: once the plan is made
 deleted:
-  description: The tags that were deleted (in check mode, would be).
+  description: The tags that were deleted. In check mode, those that would be deleted.
   type: list
   elements: str
   returned: once the plan is made
@@ -177,7 +175,7 @@ protected_by:
   returned: once the plan is made
   sample: {"1.4.2": "one of the last 10", "sha256-9c1c...sig": "it belongs to the image of the tag 1.4.2"}
 plan:
-  description: What becomes of each tag, in the order of their names.
+  description: What happens to each tag, sorted by name.
   type: list
   elements: dict
   returned: once the plan is made
@@ -187,7 +185,7 @@ plan:
       type: str
       returned: always
     digest:
-      description: The digest that it is on; null for a tag that has no manifest.
+      description: The digest that it points to, or null for a tag without a manifest.
       type: str
       returned: always
     action:
@@ -195,11 +193,11 @@ plan:
       type: str
       returned: always
     reason:
-      description: Why.
+      description: The reason.
       type: str
       returned: always
     created:
-      description: When the image was made; null where it is unknown, or did not have to be read.
+      description: When the image was created. It is null if that is unknown or did not have to be read.
       type: str
       returned: always
 failed_tags:

@@ -11,15 +11,15 @@ short_description: Pull an image from a registry to a file or directory
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Pulls an image, a multi-platform index or an artifact to an OCI layout directory, an OCI archive or a C(docker save) archive. No container engine is
-    needed, and nothing is unpacked.
-  - Each blob is checked against its digest while it is written, to a file that only its owner can read; the image becomes visible when all of it is there.
-    After a failure what was at O(path) before is there still, and no temporary file stays.
-  - What is there already is checked and not downloaded again. A pull to a layout that was cut off, even by a power failure, goes on where it ended when
-    the task is run again.
-  - With O(format=oci-layout) or O(format=oci-archive), and without O(platforms), an unchanged image costs one request, which registries do not
-    count as a pull, and none where it is named by its digest. Otherwise its manifest is read, and with O(format=docker-archive) that of the image for
-    the platform too.
+  - Pulls an image, a multi-platform index or an artifact to an OCI layout directory, an OCI archive or a C(docker save) archive. It needs no container
+    engine and unpacks nothing.
+  - Verifies the digest of each blob while it writes it to a file that only its owner can read. The image becomes visible when it is complete. After a
+    failure, the previous content of O(path) is still there, and no temporary files are left.
+  - Verifies existing blobs and does not download them again. If a pull to a layout is interrupted, even by a power failure, run the task again to
+    continue it.
+  - With O(format=oci-layout) or O(format=oci-archive), and without O(platforms), an unchanged image takes one request, which registries do not count as a
+    pull, and none if you name it by its digest. Otherwise the manifest is read. With O(format=docker-archive) the manifest of the image for the
+    platform is read too.
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -33,27 +33,27 @@ attributes:
 options:
   name:
     description:
-      - The image, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
-      - An image that is absent fails with the error kind V(not_found) and changes nothing.
+      - The image, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest).
+      - An image that does not exist fails with the error kind V(not_found) and changes nothing.
     type: str
     required: true
     aliases: [image]
   path:
     description:
-      - Where the image goes on the host that runs the task, a directory for V(oci-layout), a file for the archives. It may be a symbolic link to one, or
-        lie behind one; links inside a layout are refused.
+      - Path to pull to on the host that runs the task. It is a directory for V(oci-layout), and a file for the archives. It may be, or lie behind, a symbolic
+        link. Links inside a layout are refused.
       - A symbolic link of another user, in a folder that others than the task's user and root can write, is not followed and fails with the error kind
         V(local_io), since that user could have files changed that are not theirs. Name the path that it leads to.
-      - The folder that it is in must exist. What cannot be written fails with the error kind V(local_io); the message names the path and the reason, such
-        as a full disk, a missing permission or a path of the wrong type.
-      - A directory that is not empty and no layout is refused. A file of another kind is replaced.
+      - Its parent folder must exist. If it cannot be written, the task fails with the error kind V(local_io). The message has the path and the reason, such as
+        a full disk, a missing permission or a path of the wrong type.
+      - A directory that is neither empty nor a layout is refused. A file of another kind is replaced.
       - Two tasks must not write to one path at the same time, unless both use O(append=true).
     type: path
     required: true
     aliases: [dest, archive_path]
   format:
     description:
-      - V(oci-layout) is a directory in which images share what they have in common. Nothing is converted, every digest stays as it is in the registry.
+      - V(oci-layout) is a directory in which images share their common blobs. Nothing is converted, and all digests stay the same.
       - V(oci-archive) is a layout in one tar file, the same bytes for the same image whenever and wherever it is pulled.
       - V(docker-archive) is what C(docker load) and C(podman load) read. It holds a single image, whose layers are decompressed and checked against the
         image's config. An index needs one of O(platforms), an artifact or an image with layers that may not be distributed fails with the error kind
@@ -70,7 +70,7 @@ options:
     description:
       - Pull only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own; with
         O(format=docker-archive), which takes one platform, it is the image for it.
-      - A platform that the index lacks fails with the error kind V(not_found); the message lists those that it has. A single image is
+      - A platform that is not in the index fails with the error kind V(not_found), and the message lists its platforms. A single image is
         pulled as it is, and fails in the same way if it is not for each of them.
     type: list
     elements: str
@@ -78,8 +78,8 @@ options:
     aliases: [platform]
   append:
     description:
-      - Keep the other images of the layout. Without it, O(path) holds this image alone afterwards, and files that it does not need are removed.
-      - An image with the same name is replaced; what only it needed stays. A layout whose C(index.json) cannot be read fails with the error kind
+      - Whether to keep the other images of the layout. With V(false), O(path) contains only this image afterwards, and other files are removed.
+      - An image with the same name is replaced, but its blobs stay. A layout whose C(index.json) cannot be read fails with the error kind
         V(invalid_source).
       - With an archive it fails with the error kind V(invalid_option).
     type: bool
@@ -100,7 +100,7 @@ notes:
     image that is pulled by its digest has no tag and only the second one. M(ocitools.registry.registry_push) takes either as O(ignore:source_name).
   - An image with Docker's own media types stays as it is in a layout or an OCI archive, too. C(skopeo) finds it there only when it is alone and no tag is
     given, C(umoci) does not; C(podman load) and M(ocitools.registry.registry_push) take it.
-  - Layers that may not be distributed are never fetched from elsewhere; they are left out and listed in RV(skipped_layers).
+  - Layers that must not be distributed are never downloaded from elsewhere. They are left out and listed in RV(skipped_layers).
   - Ansible adds C(size), C(mode), C(owner) and so on of O(path) to the result.
 seealso:
   - module: ocitools.registry.registry_push
@@ -137,7 +137,7 @@ digest:
   returned: success
   sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
 path:
-  description: Where it is.
+  description: The O(path).
   type: str
   returned: success
 format:
@@ -149,21 +149,21 @@ image_size:
   type: int
   returned: success
 downloaded_blobs:
-  description: The blobs that were downloaded (in check mode, would be), each with C(digest) and C(size). For an archive all or none.
+  description: The blobs that were downloaded, each with C(digest) and C(size). In check mode, those that would be. For an archive it is all or none.
   type: list
   elements: dict
   returned: success
 existing_blobs:
-  description: The blobs that were there already, and right.
+  description: The blobs that already existed and were verified.
   type: list
   elements: dict
   returned: success
 downloaded_bytes:
-  description: How many bytes of blobs were downloaded (in check mode, would be).
+  description: Total size in bytes of the downloaded blobs. In check mode, of those that would be downloaded.
   type: int
   returned: success
 skipped_layers:
-  description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+  description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
   type: list
   elements: dict
   returned: success

@@ -11,10 +11,10 @@ short_description: List the repositories of a registry
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Lists the repositories of a registry, or those under a prefix, by the registry's catalog.
-  - The catalog is no part of the OCI distribution specification. Registries that one runs oneself mostly have it; Docker Hub and GitHub do not, and others
-    show it to administrators only.
-  - A listed name that breaks the rules for names is left out, and a warning tells of it.
+  - Lists the repositories of a registry, or those under a prefix, from the registry's catalog.
+  - The catalog is not part of the OCI distribution specification. Most self-hosted registries have it. Docker Hub and GitHub do not, and others show it
+    to administrators only.
+  - Leaves out listed names that are not valid repository names, and gives a warning.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -23,41 +23,41 @@ options:
   registry:
     description:
       - The registry, C(host[:port][/prefix]). With a prefix, only repositories under it are listed.
-      - Credentials and a client certificate that the task gives are for this host.
-      - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message.
+      - Credentials and a client certificate of the task are for this host.
+      - An invalid host or prefix fails with O(registry) named in the message.
     type: str
     required: true
     aliases: [registry_url, url]
   prefix:
     description:
-      - List only the repositories under this prefix, which is appended to that of O(registry). It is made of whole parts of a name, so V(team) is for
-        V(team/app), not for V(team-a/app).
-      - One that breaks the naming rules fails with the error kind V(invalid_reference) before any request.
+      - List only the repositories under this prefix, which is appended to that of O(registry). It consists of whole parts of a
+        name. V(team) matches V(team/app), but not V(team-a/app).
+      - An invalid prefix fails with the error kind V(invalid_reference) before any request.
     type: str
   include:
     description:
-      - Regular expressions; only repositories in whose relative name one of them is found are listed. They may match anywhere in it, so anchor them
+      - Regular expressions. Only repositories whose relative name matches one of them are listed. They may match anywhere in the name, so anchor them
         with V(^) and V($).
-      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
-      - One that the names of the registry keep busy for more than 10 seconds, here and in O(exclude), fails with the error kind V(limit). That takes a
-        repetition within a repetition, such as V((\\d+\\.?\)+).
+      - Give a list, or a single expression as text. An invalid or empty expression fails with the error kind V(invalid_option) before any request.
+      - An expression that takes more than 10 seconds, here and in O(exclude), fails with the error kind V(limit). Nested repetitions, such as
+        V((\\d+\\.?\)+), can take that long.
     type: raw
     default: []
   exclude:
     description:
-      - Regular expressions; repositories in whose relative name one of them is found are left out, also those that O(include) chooses.
-      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+      - Regular expressions. Repositories whose relative name matches one of them are left out, even if they match O(include).
+      - Give a list, or a single expression as text. An invalid or empty expression fails with the error kind V(invalid_option) before any request.
     type: raw
     default: []
   limit:
     description:
-      - Return so many repositories at most, the first in the registry's order. RV(truncated) tells whether there are more.
-      - Less than 1 fails with the error kind V(invalid_option).
+      - Highest number of repositories to return, in the registry's order. RV(truncated) shows whether there are more.
+      - A number below 1 fails with the error kind V(invalid_option).
     type: int
   unsupported:
     description:
-      - What a registry without a catalog is. V(fail) fails with the error kind V(unsupported), V(ok) reports it with RV(supported=false).
-      - A registry that has one but denies it always fails, with the error kind V(unauthorized) or V(denied).
+      - Whether a registry without a catalog is an error. V(fail) fails with the error kind V(unsupported). V(ok) returns RV(supported=false).
+      - A registry that denies access to its catalog always fails, with the error kind V(unauthorized) or V(denied).
     type: str
     choices: [fail, ok]
     default: fail
@@ -77,7 +77,7 @@ EXAMPLES = r"""
     name: "{{ item }}"
   loop: "{{ team.repositories }}"
 
-- name: List what can be listed, where the registry may have no catalog
+- name: List the repositories if the registry has a catalog
   ocitools.registry.registry_repository_info:
     registry: registry.example.com
     exclude: ['^cache/']

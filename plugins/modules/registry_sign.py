@@ -30,8 +30,8 @@ attributes:
 options:
   name:
     description:
-      - The image, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
-      - An image that is absent fails with the error kind V(not_found).
+      - The image, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest).
+      - An image that does not exist fails with the error kind V(not_found).
     type: str
     required: true
     aliases: [image]

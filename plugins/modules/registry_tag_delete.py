@@ -11,13 +11,12 @@ short_description: Delete tags from a registry, and nothing but the tags
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Deletes tags. Other tags of the same digest stay, and so does the manifest; what happened is checked afterwards.
-  - An absent tag is fine, nothing is changed then.
-  - A tag that the registry lists although it has no manifest is not absent, but left over from an interrupted deletion. It is repaired, which means that
-    the smallest valid manifest is pushed to the tag and deleted by its digest.
-  - Several tags are deleted in parallel, once the first of them has gone well. Digests are deleted one after another, since several registries cannot
-    delete two at the same time. A tag that cannot be deleted does not keep the others from it; the
-    task fails at the end and RV(failed_tags) tells why.
+  - Deletes tags. Other tags on the same digest stay, and so does the manifest. The result is checked afterwards.
+  - A tag that does not exist is not an error and changes nothing.
+  - An interrupted deletion can leave a tag that the registry lists although it has no manifest. To repair it, the module pushes the smallest
+    valid manifest to the tag and deletes that by its digest.
+  - Deletes several tags in parallel after the first one has succeeded. Digests are deleted one after another, since some registries cannot delete two at
+    the same time. A tag that cannot be deleted does not stop the others. The task fails at the end, and RV(failed_tags) has the reasons.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -29,15 +28,15 @@ attributes:
 options:
   name:
     description:
-      - C([registry/]repository:tag), or C([registry/]repository) together with O(tags). V(latest) is never assumed.
-      - C([registry/]repository@digest) is taken only with O(method=digest).
+      - The tag to delete, C([registry/]repository:tag), or C([registry/]repository) together with O(tags). There is no default tag.
+      - C([registry/]repository@digest) is allowed only with O(method=digest).
     type: str
     required: true
     aliases: [image]
   tags:
     description:
-      - The tags to delete; of an empty list, none. Quote them; anything but a string is refused.
-      - Giving them together with a tag in O(name), or neither, fails before any request.
+      - The tags to delete. An empty list deletes nothing. Quote them. Anything but a string fails.
+      - Set either a tag in O(name) or this option. Both, or neither, fails before any request.
     type: list
     elements: raw
     aliases: [tag]
@@ -45,30 +44,29 @@ options:
     description:
       - The digest that each of the tags must have. A tag on another digest fails the task with the error kind V(precondition) before anything is
         deleted.
-      - A tag that somebody moves after it was looked at is left alone where that can be seen in time, and fails with the error kind V(conflict).
+      - If somebody moves a tag during the task and the module notices in time, the tag is kept and fails with the error kind V(conflict).
     type: str
   method:
     description:
-      - V(auto) deletes by tag, and by V(substitute) where the registry refuses that.
-      - V(tag) sends the registry's own deletion by tag and nothing else. A registry that has none fails with the error kind V(unsupported).
-      - V(substitute) points the tag at the same manifest with blanks behind it, which gives it a digest of its own, and deletes that digest. At every
-        moment the tag, if it exists, pulls the same image; where the deletion fails the tag is put back, and where the task is killed in between
-        the next run finishes it. It needs a registry with deletion enabled, which is checked first, and refuses manifests that refer to another one.
-      - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). It is refused with the error kind
-        V(precondition) where an index that a tag reaches needs the manifest.
+      - V(auto) deletes by tag, and uses V(substitute) if the registry refuses that.
+      - V(tag) uses only the registry's own deletion by tag. A registry without it fails with the error kind V(unsupported).
+      - V(substitute) uploads the manifest with trailing spaces to the tag, which gives it a new digest, and deletes that digest. Whenever the tag exists, it
+        pulls the same image. If the deletion fails, the tag is restored. If the task is killed in between, the next run finishes it. The registry must
+        have deletion enabled, which is checked first. Manifests that refer to another one are refused.
+      - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). If a tagged index needs the manifest, the task
+        fails with the error kind V(precondition).
     type: str
     choices: [auto, tag, substitute, digest]
     default: auto
 notes:
-  - Where the registry removes more than it was asked for, that is put back as far as it is known, nothing further is deleted, and the task fails with
-    the error kind V(unsupported) and says so. A manifest whose last tag was deleted may go, as registries do that keep no manifest without a tag. It is
-    listed in RV(also_deleted_manifests).
-  - Some registries delete later than they answer. The task waits for as long as O(timeout) says. If the tag is still there then, the task fails with the
-    error kind V(conflict), and the deletion may still happen.
-  - The registries of GitHub and Docker Hub have no deletion by this protocol; the message names their own way.
-  - Deleting by tag takes seven requests, V(substitute) nine, and V(auto) eleven where it has to try both, all checks included. Several tags cost one
-    listing of the tags more. An absent tag takes four.
-  - The space of layers is freed by the registry's garbage collection, not by this module. The guide to retention tells what each registry does.
+  - If the registry removes more than requested, the module restores what it knows, deletes nothing else, and fails with the error kind V(unsupported).
+    Some registries keep no manifest without a tag. A manifest that they remove with its last tag is listed in RV(also_deleted_manifests).
+  - Some registries delete asynchronously. The task waits up to O(timeout). If the tag still exists then, the task fails with the error kind V(conflict),
+    and the deletion may still happen.
+  - The registries of GitHub and Docker Hub do not support deletion through this protocol. The message names their own way.
+  - Deleting by tag takes seven requests, V(substitute) nine, and V(auto) eleven if it has to try both, including all checks. Several tags take one more
+    list of the tags. A tag that does not exist takes four.
+  - The registry's garbage collection frees the disk space of layers, not this module. The guide to retention explains what each registry does.
 seealso:
   - module: ocitools.registry.registry_prune
   - module: ocitools.registry.registry_tag
@@ -95,17 +93,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deleted_tags:
-  description: The tags that were deleted (in check mode, would be).
+  description: The tags that were deleted. In check mode, those that would be deleted.
   type: list
   elements: str
   returned: success
 absent_tags:
-  description: The tags that were not there, or were gone before their turn came.
+  description: The tags that did not exist, or were gone before their turn.
   type: list
   elements: str
   returned: success
 also_deleted_tags:
-  description: Tags that were not named but were on a digest that was deleted.
+  description: Tags that you did not name but that were on a deleted digest.
   type: list
   elements: str
   returned: success
@@ -115,7 +113,7 @@ also_deleted_manifests:
   elements: str
   returned: success
 digests:
-  description: The digest that each deleted tag was on; null for a tag that had no manifest.
+  description: The digest that each deleted tag pointed to, or null for a tag without a manifest.
   type: dict
   returned: success
 methods:

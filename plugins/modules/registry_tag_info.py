@@ -11,10 +11,9 @@ short_description: List the tags of a repository in a registry
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Lists all tags of a repository, however many pages the registry makes of them, chosen by regular expressions, sorted by name or by version, and
-    with what can be told of each image when asked for.
-  - A listed name that breaks the rules for tags, such as C(1.0+1), is left out, and a warning tells of it.
-  - A repository is reported absent only where the registry itself says so. Denied access, a fault of the registry and a proxy's page are failures.
+  - Lists all tags of a repository. You can select them by regular expressions, sort them by name or by version, and get details of each image.
+  - Leaves out listed names that are not valid tags, such as C(1.0+1), and gives a warning.
+  - A repository is reported missing only if the registry itself says so. Denied access, registry errors and the page of a proxy are failures.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -23,29 +22,29 @@ options:
   name:
     description:
       - The repository, C([registry/]repository), without tag or digest.
-      - A name that breaks the naming rules, or has a tag or digest, fails with the error kind V(invalid_reference) before any request.
+      - An invalid name, or one with a tag or digest, fails with the error kind V(invalid_reference) before any request.
     type: str
     required: true
     aliases: [repository]
   include:
     description:
-      - Regular expressions; only tags in which one of them is found are listed. They may match anywhere in a tag, so anchor them with V(^) and V($).
-      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
-      - One that the names of the registry keep busy for more than 10 seconds, here and in O(exclude), fails with the error kind V(limit). That takes a
-        repetition within a repetition, such as V((\\d+\\.?\)+).
+      - Regular expressions. Only tags that match one of them are listed. They may match anywhere in a tag, so anchor them with V(^) and V($).
+      - Give a list, or a single expression as text. An invalid or empty expression fails with the error kind V(invalid_option) before any request.
+      - An expression that takes more than 10 seconds, here and in O(exclude), fails with the error kind V(limit). Nested repetitions, such as
+        V((\\d+\\.?\)+), can take that long.
     type: raw
     default: []
   exclude:
     description:
-      - Regular expressions; tags in which one of them is found are left out, also those that O(include) chooses.
-      - A list, or a single one as text. What is no regular expression, or an empty one, fails with the error kind V(invalid_option) before any request.
+      - Regular expressions. Tags that match one of them are left out, even if they match O(include).
+      - Give a list, or a single expression as text. An invalid or empty expression fails with the error kind V(invalid_option) before any request.
     type: raw
     default: []
   digests:
     description:
-      - Only tags that are on one of these digests are listed. An empty list matches no tag.
+      - List only tags that point to one of these digests. An empty list matches no tag.
       - It costs a HEAD for each tag that O(include) and O(exclude) choose, and a GET besides where a digest is of another algorithm than the registry's.
-      - What is no digest fails with the error kind V(invalid_option) before any request.
+      - An invalid digest fails with the error kind V(invalid_option) before any request.
     type: list
     elements: str
     version_added: 1.1.0
@@ -56,7 +55,7 @@ options:
         is missing is V(0). Pre-releases (C(dev), C(snapshot), C(nightly), C(canary), C(alpha) or C(a), C(beta) or C(b), C(milestone) or C(m),
         C(preview) or C(pre), C(rc) or C(cr), in this order, each with its number) come before their release, every other suffix behind it, so
         V(1.10-rc1), V(1.10), V(1.10-alpine).
-      - What is no version, such as V(latest), comes last, also with O(reverse=true).
+      - Tags that are not versions, such as V(latest), come last, also with O(reverse=true).
       - Ranges of versions in other modules follow semantic versioning; see
         R(how the two differ, ansible_collections.ocitools.registry.docsite.guide_versions).
     type: str
@@ -64,32 +63,31 @@ options:
     default: name
   reverse:
     description:
-      - Turn the order around. With O(sort=version) the newest version comes first.
+      - Whether to reverse the order. With O(sort=version) the newest version comes first.
     type: bool
     default: false
   limit:
     description:
-      - Return so many tags at most, after sorting. RV(truncated) tells whether there are more.
-      - Less than 1 fails with the error kind V(invalid_option).
+      - Highest number of tags to return, after sorting. RV(truncated) shows whether there are more.
+      - A number below 1 fails with the error kind V(invalid_option).
     type: int
   ignore_digest_tags:
     description:
-      - Leave out tags that stand for no version of an image but for what belongs to a digest, C(sha256-...), where signatures, attestations and lists of
-        referrers are kept.
+      - Whether to leave out tags that belong to a digest, C(sha256-...), which store signatures, attestations and lists of referrers.
     type: bool
     default: true
   details:
     description:
-      - What to find out of each tag that is returned, in parallel. V(none) only lists, V(digest) costs a HEAD for each tag (which registries do not count
-        as a pull), V(manifest) reads its manifest, V(config) also the image config, of an index those of all its images.
-      - Image configs often hold secrets in their environment variables; they are returned only with V(config).
-      - A tag that cannot be looked at fails the task; one that was deleted in the meantime has RV(images[].exists=false).
+      - What to read for each returned tag, in parallel. V(none) only lists. V(digest) sends a HEAD request for each tag, which registries do not count as a
+        pull. V(manifest) reads the manifest. V(config) also reads the image config, or the configs of all images of an index.
+      - Image configs often contain secrets in environment variables. They are returned only with V(config).
+      - A tag that cannot be read fails the task. A tag that was deleted in the meantime has RV(images[].exists=false).
     type: str
     choices: [none, digest, manifest, config]
     default: none
   missing:
     description:
-      - What an absent repository is. V(ok) reports it with RV(exists=false), V(fail) fails with the error kind V(not_found).
+      - Whether a missing repository is an error. V(ok) returns RV(exists=false). V(fail) fails with the error kind V(not_found).
     type: str
     choices: [ok, fail]
     default: fail
@@ -113,7 +111,7 @@ EXAMPLES = r"""
     limit: 1
   register: newest
 
-- name: Digests of all release candidates, if there is such a repository at all
+- name: Digests of all release candidates, if the repository exists
   ocitools.registry.registry_tag_info:
     name: registry.example.com/team/app
     include: ['-rc\d+$']

@@ -27,8 +27,8 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The images, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
-      - An image that is absent fails with the error kind V(not_found).
+      - The images, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest).
+      - An image that does not exist fails with the error kind V(not_found).
     type: list
     elements: str
     required: true
