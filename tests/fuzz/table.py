@@ -109,6 +109,14 @@ def _pull(form: str, name: str) -> Task:
     return lambda world: {"name": name, "path": str(world.folder / "out" / "pulled"), "format": form}
 
 
+def _extract(name: str, **options: t.Any) -> Task:
+    return lambda world: {"name": name, "paths": ["/"], "dest": str(world.folder / "out" / "pulled"), **options}
+
+
+def _torn_extract(world: World) -> Options:
+    return _extract(f"app@{world.torn}")(world)
+
+
 def _linked_pull(world: World) -> Options:
     (world.folder / "out" / "pulled").symlink_to(world.folder / "elsewhere")
     return {"name": "app:1", "path": str(world.folder / "out" / "pulled")}
@@ -176,6 +184,11 @@ TABLE: dict[str, Entry] = {
         (_copy(lambda world: f"app@{world.torn}"),),
     ),
     "registry_digest": Entry((lambda world: {"terms": ["app:1"]},)),
+    "registry_extract": Entry(
+        (_extract("app:1"), _extract("app:multi", platform="linux/amd64")),
+        (_extract("app:1", paths=["/not/there"]), _torn_extract),
+        ("get_blob",),
+    ),
     "registry_image_info": Entry(
         (_fixed(name=["app:1"], details="config", referrers=True), _fixed(name=["app:multi"], platform="linux/arm64", details="config")),
         (lambda world: {"name": [f"app@{world.torn}"], "details": "config"},),

@@ -94,6 +94,17 @@ class Attributes:
                         change()
         return states if states["before"] else {}
 
+    def of_new(self, mode: int, owner: int | None, group: int | None, is_folder: bool) -> tuple[int, int | None, int | None]:
+        """Return mode, owner and group of a file or folder that would have these without the task's word; None for what is left open."""
+        if self._wanted.mode is not None:
+            kind = stat.S_IFDIR if is_folder else stat.S_IFREG
+            mode = self._number_of_mode(self._wanted.mode, os.stat_result((kind | mode, *[0] * 9)), is_folder)
+        if self._wanted.owner is not None:
+            owner = _number(self._wanted.owner, lambda name: pwd.getpwnam(name).pw_uid, "chown", "user")
+        if self._wanted.group is not None:
+            group = _number(self._wanted.group, lambda name: grp.getgrnam(name).gr_gid, "chgrp", "group")
+        return mode, owner, group
+
     def _owner(self, file: Found, found: os.stat_result) -> Changes:
         changes: Changes = {}
         owner, group = self._wanted.owner, self._wanted.group

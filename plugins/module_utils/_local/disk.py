@@ -159,6 +159,11 @@ def is_temporary(name: str, label: str) -> bool:
     return match is not None and match.group(1) == label
 
 
+def temporary_name(label: str) -> str:
+    """Return a name for a temporary file or folder that nothing else has."""
+    return f".ocitools-{label}-{secrets.token_hex(8)}.tmp"
+
+
 class NewFile:
     """A file under a temporary name, readable by its owner alone; it is gone at the end unless it was put in its place."""
 
@@ -174,7 +179,7 @@ class NewFile:
 
     def _make(self) -> bool:
         """Make and lock the file; False where another task took it for a leftover before it was locked."""
-        self._name = f".ocitools-{self._label}-{secrets.token_hex(8)}.tmp"
+        self._name = temporary_name(self._label)
         self.descriptor = os.open(self._name, _NEW_FLAGS, 0o600, dir_fd=self._folder.descriptor)
         _lock(self.descriptor, fcntl.LOCK_EX)
         return os.fstat(self.descriptor).st_nlink > 0

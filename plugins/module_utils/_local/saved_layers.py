@@ -61,7 +61,7 @@ class CountedDigest:
         return Digest(self._algorithm, self._hash.hexdigest())
 
 
-class _Begun:
+class BegunStream:
     """A stream whose first bytes, its ``head``, were looked at; it is still read from its first byte."""
 
     def __init__(self, stream: BlobStream) -> None:
@@ -136,9 +136,9 @@ class LayerPacker:
 
     def _open_and_pack(self, name: str, diff_id: Digest, memory: int) -> Layer:
         with contextlib.closing(self._store.open(name)) as file:
-            return self._pack(_Begun(file), name, diff_id, memory)
+            return self._pack(BegunStream(file), name, diff_id, memory)
 
-    def _pack(self, file: _Begun, name: str, diff_id: Digest, memory: int) -> Layer:
+    def _pack(self, file: BegunStream, name: str, diff_id: Digest, memory: int) -> Layer:
         codec = "" if is_header(file.head) else detect(file.head)
         if codec in _SENT_AS_THEY_ARE:
             return self._as_it_is(file, name, diff_id, codec, memory)

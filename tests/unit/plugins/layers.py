@@ -37,7 +37,9 @@ LAYERS = {
         ("_core", "_oci"),
         (
             "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source inventory "
-            "existing_content disk open_path attributes file_tree layout_writer tar_writer folder_tar packed_folder artifact_files archive_writer docker_writer"
+            "existing_content disk open_path attributes file_tree image_paths layer_reader image_tree "
+            "file_selection staging extraction_record extract_target "
+            "layout_writer tar_writer folder_tar packed_folder artifact_files archive_writer docker_writer"
         ),
     ),
     "_http": Layer(
@@ -56,7 +58,7 @@ LAYERS = {
             "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer deletion_refusal "
             "deletion_requests "
             "tag_deletion results client connections two_registries image_details registry_check signatures verification signing push_check "
-            "attached_images image_copy index_making image_pull artifact_pull"
+            "attached_images image_copy index_making image_pull artifact_pull image_files"
         ),
     ),
     "_retention": Layer(
@@ -69,7 +71,7 @@ LAYERS = {
         ("_core", "_oci", "_signatures", "_local", "_http", "_registry", "_retention"),
         (
             "options task masking verify_option signals module auth_file entries artifact artifact_pull image_push image_copies archive_info copy image_info "
-            "index info login preflight prune pull push "
+            "extract index info login preflight prune pull push "
             "repository_info sign tag tag_delete tag_info verify"
         ),
     ),

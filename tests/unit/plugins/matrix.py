@@ -67,6 +67,7 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
     known: dict[str, Options] = {
         "registry_artifact_pull": {"subject": "app:1", "dest": str(folder / "files")},
         "registry_copy": {"src": registry.name("app:1"), "dest": registry.name("copy:1")},
+        "registry_extract": {"name": "app:1", "paths": ["/"], "dest": str(folder / "extracted")},
         "registry_image_info": {"name": ["app:1"], "details": "config", "referrers": True},
         "registry_index": {"name": "app:all", "images": ["app:1", {"name": "app:old", "platform": "linux/arm64"}]},
         "registry_info": {},

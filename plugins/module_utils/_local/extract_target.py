@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The place that files of an image are extracted to: what is there is compared, and what differs is put right, file by file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import typing as t
+from dataclasses import replace
+
+from .._core.errors import RegistryError
+from .attributes import Attributes
+from .disk import Folder, disk_errors
+from .extraction_record import RECORD_NAME
+from .file_selection import Item, Selected
+from .image_tree import DIRECTORY, FILE, LINK
+from .open_path import Place, find
+from .staging import Staging
+
+LABEL = "extract"
+_BLOCK = 1024 * 1024
+_MANY = 64  # files after which the system is told once to write all to the disk
+_OWNER = 0o700
+
+State = t.Optional[str]
+Change = tuple[Item, State, State]  # what is, and what shall be
+
+
+class ExtractTarget:
+    """The folder, or for a single file the file, at ``dest``; ``base`` is the folder that is there already, in which all else is made."""
+
+    def __init__(self, dest: str, attributes: Attributes, keeps_ownership: bool, keeps_set_id: bool) -> None:
+        self._dest = dest
+        self._attributes = attributes
+        self._keeps_ownership = keeps_ownership
+        self._kept_bits = 0o7777 if keeps_set_id else 0o1777
+        self._place = Place(dest)
+        try:
+            found = self._place.folder.stat(self._place.name) if self._place.name != "." else None
+            self._is_file = found is not None and not stat.S_ISDIR(found.st_mode)
+            self._is_there = found is not None and not self._is_file
+            child = self._place.folder.child(self._place.name) if self._is_there else None
+        except BaseException:
+            self._place.close()
+            raise
+        self.base = child or self._place.folder
+        self._is_folder = self._is_there or self._place.name == "." or dest.endswith("/")
+        self._parents: tuple[tuple[str, ...], Folder] | None = None
+
+    def settle(self, selected: Selected) -> list[Item]:
+        """Return the items with their places below ``base``."""
+        if selected.is_single and not self._is_folder:
+            return [replace(item, out=(self._place.name,)) for item in selected.items]
+        if self._is_file:
+            raise RegistryError(f"{self._dest} is a file, and what is extracted needs a folder: choose another dest.", "local_io")
+        prefix = () if self._is_there or self._place.name == "." else (self._place.name,)
+        reserved = next((item.path for item in selected.items if item.out == (RECORD_NAME,)), None)
+        if reserved is not None:
+            raise RegistryError(
+                f"{reserved} of the image would lie where the record of this module is: choose another strip.", "invalid_option"
+            )
+        return [replace(item, out=(*prefix, *item.out)) for item in selected.items]
+
+    def shown(self, item: Item) -> str:
+        """Return the path of an item on this host."""
+        return os.path.join(self.base.path, *item.out)
+
+    def record_folder(self, selected: Selected) -> Folder | None:
+        """Return the folder that the record lies in, None where it is not there."""
+        is_own = selected.is_single and not self._is_folder
+        if not (is_own or self._is_there or self._place.name == "."):
+            return self.base.child(self._place.name)
+        return Folder(os.dup(self.base.descriptor), self.base.path)
+
+    def compare(self, items: t.Sequence[Item]) -> list[Change]:
+        """Return for each item what is and what shall be; equal ones stay as they are. Nothing is written."""
+        return [(item, *self._states(item)) for item in items]
+
+    def wanted(self, item: Item) -> tuple[int, int | None, int | None]:
+        """Return mode, owner and group of an item, None for what is left open."""
+        owner, group = (item.uid, item.gid) if self._keeps_ownership else (None, None)
+        if item.kind == LINK:
+            return 0o777, owner, group
+        return self._attributes.of_new(item.mode & self._kept_bits, owner, group, item.kind == DIRECTORY)
+
+    def _states(self, item: Item) -> tuple[State, State]:
+        mode, owner, group = self.wanted(item)
+        owned = "".join(f", {name} {number}" for name, number in (("owner", owner), ("group", group)) if number is not None)
+        content = {DIRECTORY: "directory", LINK: f"link to {item.link}"}.get(item.kind, f"{item.size} bytes, sha256:{item.sha256}")
+        after = content if item.kind == DIRECTORY else f"{content}{owned}" if item.kind == LINK else f"{content}, mode {mode:04o}{owned}"
+        folder = self._folder(item.out[:-1])
+        found = folder.stat(item.out[-1]) if folder is not None else None
+        if folder is None or found is None:
+            return None, after
+        if stat.S_ISDIR(found.st_mode) != (item.kind == DIRECTORY):
+            way = "a folder" if item.kind != DIRECTORY else "no folder"
+            raise RegistryError(f"{self.shown(item)} is {way}, and {item.path} of the image is another: remove it first.", "local_io")
+        if item.kind == DIRECTORY:
+            return after, after
+        return self._present(folder, item, found, owner is not None, group is not None), after
+
+    def _present(self, folder: Folder, item: Item, found: os.stat_result, shows_owner: bool, shows_group: bool) -> str:
+        owned = (f", owner {found.st_uid}" if shows_owner else "") + (f", group {found.st_gid}" if shows_group else "")
+        if stat.S_ISLNK(found.st_mode):
+            with disk_errors(self.shown(item)):
+                return f"link to {os.readlink(item.out[-1], dir_fd=folder.descriptor)}{owned}"
+        if not stat.S_ISREG(found.st_mode):
+            return "neither file nor link"
+        told = f"{found.st_size} bytes"
+        if item.kind == FILE and found.st_size == item.size:
+            told += f", sha256:{self._hash(folder, item)}"
+        told += f", mode {stat.S_IMODE(found.st_mode):04o}{owned}"
+        others = [file for file in find(folder, item.out[-1]) if self._attributes.apply(file, predict=True)]
+        return f"{told}, other attributes" if others else told
+
+    def _hash(self, folder: Folder, item: Item) -> str:
+        sha256 = hashlib.sha256()
+        try:
+            with folder.open_file(item.out[-1]) as file:
+                for block in iter(lambda: file.read(_BLOCK), b""):
+                    sha256.update(block)
+        except OSError:
+            return "unreadable"
+        return sha256.hexdigest()
+
+    def _folder(self, parts: tuple[str, ...], mode: int | None = None) -> Folder | None:
+        """Return the folder at ``parts`` below base, no part of which is a link; made where it is missing and a ``mode`` says so."""
+        if not parts:
+            return self.base
+        if self._parents is not None and self._parents[0] == parts:
+            return self._parents[1]
+        folder: Folder | None = self.base
+        for part in parts:
+            inner = folder.child(part, mode) if folder is not None else None
+            if folder is not None and folder is not self.base:
+                folder.close()
+            folder = inner
+        if folder is not None:
+            self._forget()
+            self._parents = (parts, folder)
+        return folder
+
+    def _forget(self) -> None:
+        if self._parents is not None:
+            self._parents[1].close()
+            self._parents = None
+
+    # Writing
+
+    def place(
+        self, changes: t.Sequence[Change], staged: t.Mapping[tuple[int, int], str], staging: Staging, on_placed: t.Callable[[], None]
+    ) -> None:
+        """Put all that differs in its place; ``staged`` are the files by where they come from."""
+        items = [item for item, before, after in changes if before != after]
+        uses: dict[tuple[int, int], int] = {}
+        for item in items:
+            uses[item.source] = uses.get(item.source, 0) + 1
+        ready = []
+        for item in items:
+            if item.kind == DIRECTORY:
+                continue
+            uses[item.source] -= 1
+            name = staging.link(item.link) if item.kind == LINK else staged[item.source]
+            name = staging.copy(name) if item.kind == FILE and uses[item.source] else name
+            self._dress(item, name, staging, syncs=len(items) <= _MANY)
+            ready.append((item, name))
+        if len(items) > _MANY:
+            os.sync()
+        closed = self._make_directories([item for item in items if item.kind == DIRECTORY], on_placed)
+        for item, name in ready:
+            self._put(item, name, staging)
+            on_placed()
+        for item in reversed(closed):
+            for folder in find(t.cast(Folder, self._folder(item.out[:-1])), item.out[-1]):
+                os.fchmod(folder.descriptor, self.wanted(item)[0])
+
+    def _dress(self, item: Item, name: str, staging: Staging, syncs: bool) -> None:
+        mode, owner, group = self.wanted(item)
+        ids = (-1 if owner is None else owner, -1 if group is None else group)
+        with disk_errors(self.shown(item)):
+            if item.kind == LINK:
+                if ids != (-1, -1):
+                    os.chown(name, *ids, dir_fd=staging.descriptor, follow_symlinks=False)
+                return
+            with open(staging.open(name), "rb", buffering=0) as file:
+                if ids != (-1, -1):
+                    os.fchown(file.fileno(), *ids)
+                os.fchmod(file.fileno(), mode)
+                if syncs:
+                    os.fsync(file.fileno())
+
+    def _put(self, item: Item, name: str, staging: Staging) -> None:
+        folder = t.cast(Folder, self._folder(item.out[:-1], 0o777))
+        staging.place(name, folder, item.out[-1])
+        for file in find(folder, item.out[-1]) if item.kind == FILE else ():
+            self._attributes.apply(file)
+
+    def _make_directories(self, items: t.Sequence[Item], on_placed: t.Callable[[], None]) -> list[Item]:
+        """Make the folders that are missing; return those whose owner must not write there, to be closed at the end."""
+        closed = []
+        for item in items:
+            parent = t.cast(Folder, self._folder(item.out[:-1], 0o777))
+            mode, owner, group = self.wanted(item)
+            with disk_errors(self.shown(item)):
+                os.mkdir(item.out[-1], 0o700, dir_fd=parent.descriptor)
+            for made in find(parent, item.out[-1]):
+                with disk_errors(made.path):
+                    os.fchown(made.descriptor, -1 if owner is None else owner, -1 if group is None else group)
+                    os.fchmod(made.descriptor, mode | _OWNER)
+                self._attributes.apply(made)
+                os.fchmod(made.descriptor, mode | _OWNER)
+            on_placed()
+            if mode & _OWNER != _OWNER:
+                closed.append(item)
+        return closed
+
+    def stage(self) -> Staging:
+        """Return a folder for files that are not complete yet, on the same file system."""
+        return Staging(self.base, LABEL)
+
+    def close(self) -> None:
+        """Close all folders."""
+        self._forget()
+        if self.base is not self._place.folder:
+            self.base.close()
+        with contextlib.suppress(OSError):
+            self._place.close()

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which paths of an image are wanted: paths and globs of the task, and what they turn out to need, such as the targets of links."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._core.errors import RegistryError
+from .._core.scrub import quoted
+
+Parts = tuple[str, ...]
+MAX_PATHS = 1000
+_ANY_DEPTH = "**"
+_GLOB = re.compile(r"[*?[]")
+
+
+def split_path(path: str) -> Parts:
+    """Return the parts of a path inside an image, whose root nothing leads out of."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Want:
+    """A path or glob; a directory stands for all that is below it."""
+
+    parts: Parts
+
+    @classmethod
+    def parse(cls, value: t.Any, number: int) -> Want:
+        """Return entry ``number`` of the option paths; raises ``invalid_option``."""
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise RegistryError(
+                f"Entry {number} of paths is {quoted(value, 100)}: give a path or a glob in the image as text.", "invalid_option"
+            )
+        if ".." in value.split("/"):
+            raise RegistryError(
+                f"Entry {number} of paths, {quoted(value, 200)}, holds '..': give the path from the root of the image on.", "invalid_option"
+            )
+        return cls(split_path(value))
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether it can stand for several paths."""
+        return any(_GLOB.search(part) for part in self.parts)
+
+    def holds(self, path: Parts) -> bool:
+        """Tell whether ``path`` is wanted, or lies below a wanted one."""
+        return _match(self.parts, path, below=True)
+
+    def leads_through(self, path: Parts) -> bool:
+        """Tell whether ``path`` lies above a wanted one."""
+        return _match(self.parts, path, below=False)
+
+    def __str__(self) -> str:
+        return "/" + "/".join(self.parts)
+
+
+def matches_part(pattern: str, name: str) -> bool:
+    """Tell whether one part of a path is what one part of a glob says."""
+    return fnmatch.fnmatchcase(name, pattern) if _GLOB.search(pattern) else name == pattern
+
+
+def _match(pattern: Parts, path: Parts, below: bool) -> bool:
+    """Hold a path against a pattern; all positions in the pattern that the path can be at are followed at once."""
+    at = _skipping({0}, pattern)
+    for name in path:
+        if below and len(pattern) in at:
+            return True
+        at = _skipping(
+            {
+                place if pattern[place] == _ANY_DEPTH else place + 1
+                for place in at
+                if place < len(pattern) and matches_part(pattern[place], name)
+            },
+            pattern,
+        )
+        if not at:
+            return False
+    return len(pattern) in at if below else any(place < len(pattern) for place in at)
+
+
+def _skipping(places: set[int], pattern: Parts) -> set[int]:
+    """Add the places behind each "**", which stands for no part at all, too."""
+    for place in sorted(places):
+        while place < len(pattern) and pattern[place] == _ANY_DEPTH:
+            place += 1
+            places.add(place)
+    return places
+
+
+class Needs:
+    """What has to be known of an image: the wants, their ancestors, and single paths that links lead to."""
+
+    def __init__(self, wants: t.Sequence[Want]) -> None:
+        self._wants = list(wants)
+        self._paths: set[Parts] = set()
+        for want in wants:
+            if not want.is_glob:
+                self.add_path(want.parts)
+
+    def keeps(self, path: Parts) -> bool:
+        """Tell whether an entry of a layer with this name has to be known."""
+        return path in self._paths or any(want.holds(path) or want.leads_through(path) for want in self._wants)
+
+    def wants_content(self, path: Parts) -> bool:
+        """Tell whether the content of such a file is likely to be needed."""
+        return any(want.holds(path) for want in self._wants)
+
+    def add(self, parts: Parts) -> bool:
+        """Want one more path with what is below it; return whether that is new."""
+        want = Want(parts)
+        is_new = want not in self._wants
+        if is_new:
+            self._wants.append(want)
+            self.add_path(parts)
+        return is_new
+
+    def add_path(self, parts: Parts) -> bool:
+        """Add a path and those above it, but not what is below; return whether any is new."""
+        before = len(self._paths)
+        self._paths.update(parts[:length] for length in range(1, len(parts) + 1))
+        return len(self._paths) > before

@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of an image as its layers make them, one upon the other: whiteouts, opaque directories, links that stay inside."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.errors import RegistryError
+from .image_paths import Needs, Parts, Want, matches_part, split_path
+from .layer_reader import OPAQUE, WHITEOUT, LayerContent
+from .tar import Header
+
+MAX_LINKS = 40  # on the way to one file, as Linux has it
+_LONGEST_LINK = 4096
+_MOST_STEPS = 20_000_000
+DIRECTORY, FILE, LINK, OTHER, UNKNOWN = "directory", "file", "link", "other", "unknown"
+
+Source = tuple[int, int]  # layer and number of the member in it
+
+
+class Node:
+    """A file, directory or link of the image; ``source`` says where the content of a file is, ``kind`` UNKNOWN that it was not kept."""
+
+    __slots__ = ("children", "header", "kind", "source")
+
+    def __init__(self, kind: str, header: Header | None = None, source: Source = (-1, -1)) -> None:
+        self.kind = kind
+        self.header = header
+        self.source = source
+        self.children: dict[str, Node] = {}
+
+
+class Found(t.NamedTuple):
+    """Where a path leads: the real path and what is there, None for nothing; ``trail`` are the links on the way."""
+
+    path: Parts
+    node: Node | None
+    trail: tuple[Parts, ...]
+
+
+class ImageTree:
+    """All that is known of an image's files, the lowest layer added first."""
+
+    def __init__(self) -> None:
+        self.root = Node(DIRECTORY)
+        self.needs: set[Parts] = set()  # what hard links point to and was not kept
+        self.links: list[Parts] = []
+        self._steps = 0
+
+    def find(self, path: Parts, follow: bool = True) -> Found:
+        """Follow a path through links, none of which leads out of the image; the last part only where ``follow`` says so."""
+        todo = list(reversed(path))
+        here: list[tuple[str, Node]] = []
+        trail: list[Parts] = []
+        while todo:
+            self._step()
+            part = todo.pop()
+            if part == "..":
+                del here[-1:]
+                continue
+            parent = here[-1][1] if here else self.root
+            node = parent.children.get(part) if parent.kind == DIRECTORY else None
+            if node is None:
+                return Found((*_names(here), part, *reversed(todo)), None, tuple(trail))
+            if node.kind != LINK or not (todo or follow):
+                here.append((part, node))
+                continue
+            trail.append((*_names(here), part))
+            if len(trail) > MAX_LINKS:
+                return Found(trail[-1], None, tuple(trail))
+            target = node.header.link if node.header else ""
+            if target.startswith("/"):
+                here.clear()
+            todo += [step for step in reversed(target.split("/")) if step not in ("", ".")]
+        return Found(_names(here), here[-1][1] if here else self.root, tuple(trail))
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > _MOST_STEPS:
+            raise RegistryError("The links of the image lead round too many corners: following them all would take too long.", "limit")
+
+    def add(self, number: int, layer: LayerContent) -> None:
+        """Put a layer upon those below; what it takes away is that of the others, wherever in the layer that is said."""
+        for entry in layer.entries:
+            name = entry.parts[-1]
+            if name.startswith(WHITEOUT):
+                folder = self.find(entry.parts[:-1]).node
+                if folder is not None and name == OPAQUE:
+                    folder.children.clear()
+                elif folder is not None:
+                    folder.children.pop(name[len(WHITEOUT) :], None)
+        for entry in layer.entries:
+            if not entry.parts[-1].startswith(WHITEOUT):
+                self._put(entry.parts, entry.header, (number, entry.number))
+
+    def _put(self, parts: Parts, header: Header, source: Source) -> None:
+        folder = self._folder(parts[:-1])
+        if folder is None:
+            return
+        name = parts[-1]
+        old = folder.children.get(name)
+        if header.is_directory:
+            if old is not None and old.kind == DIRECTORY:
+                old.header = header
+            else:
+                folder.children[name] = Node(DIRECTORY, header)
+        elif header.kind == b"1":
+            self._put_hard_link(folder, name, split_path(header.link), header)
+        elif header.kind == b"2" and len(header.link) <= _LONGEST_LINK:
+            folder.children[name] = Node(LINK, header)
+            self.links.append(parts)
+        else:
+            folder.children[name] = Node(FILE if header.is_regular or header.kind == b"7" else OTHER, header, source)
+
+    def _put_hard_link(self, folder: Node, name: str, target: Parts, header: Header) -> None:
+        """Let a hard link be what it points to at this moment: that may be replaced later, and the link stays."""
+        found = self.find(target, follow=False)
+        if found.node is None or found.node.kind == UNKNOWN:
+            self.needs.add(target)
+            folder.children[name] = Node(UNKNOWN, header)
+        elif found.node.kind != DIRECTORY and found.node is not folder.children.get(name):
+            copy = Node(found.node.kind, found.node.header, found.node.source)
+            folder.children[name] = copy
+
+    def _folder(self, parts: Parts) -> Node | None:
+        """Return the directory at ``parts``, through links, made where it is missing; None where links go round in circles."""
+        found = self.find(parts)
+        if len(found.trail) > MAX_LINKS:
+            return None
+        node = self.root
+        for part in found.path if found.node is None or found.node.kind != DIRECTORY else ():
+            child = node.children.get(part)
+            if child is None or child.kind != DIRECTORY:
+                child = node.children[part] = Node(DIRECTORY)
+            node = child
+        return found.node if found.node is not None and found.node.kind == DIRECTORY else node
+
+    def expand(self, want: Want) -> list[Parts]:
+        """Return the paths that a path or glob stands for, in order."""
+        return [want.parts] if not want.is_glob else sorted(set(self._expand((), want.parts)))
+
+    def _expand(self, at: Parts, pattern: Parts) -> t.Iterator[Parts]:
+        if not pattern:
+            yield at
+            return
+        first, rest = pattern[0], pattern[1:]
+        if first == "**":
+            yield from self._expand(at, rest)
+        node = self.find(at).node
+        for name, child in node.children.items() if node is not None and node.kind == DIRECTORY else ():
+            if first == "**":
+                if child.kind == DIRECTORY or (child.kind != DIRECTORY and not rest):
+                    yield from self._expand((*at, name), pattern if child.kind == DIRECTORY else rest)
+            elif matches_part(first, name):
+                yield from self._expand((*at, name), rest)
+
+
+def _names(here: t.Sequence[tuple[str, Node]]) -> Parts:
+    return tuple(name for name, _node in here)
+
+
+def add_aliases(tree: ImageTree, layers: t.Mapping[int, LayerContent], needs: Needs, wants: t.Sequence[Parts]) -> bool:
+    """Have entries kept that a layer names through a link to a directory, as bin/sh where bin is usr/bin; return whether that is new."""
+    is_new = False
+    for link in tree.links:
+        if not any(layer.has_anything_in(link) for layer in layers.values()):
+            continue
+        real = tree.find(link).path
+        for want in wants:
+            if real == want[: len(real)]:
+                is_new |= needs.add((*link, *want[len(real) :]))
+            elif want == real[: len(want)]:
+                is_new |= needs.add(link)
+    return is_new

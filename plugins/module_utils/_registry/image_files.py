@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of an image in a registry: layers are read from the top down, and no more of them than it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import typing as t
+from dataclasses import replace
+
+from .._core.errors import NotFound, RegistryError
+from .._local.file_selection import Item, Selected, Selector
+from .._local.image_paths import Needs, Parts, Want
+from .._local.image_tree import FILE, ImageTree, Source, add_aliases
+from .._local.layer_reader import Blocks, LayerContent, read_layer
+from .._local.staging import Staging
+from .._oci.manifest import CONFIG_TYPES, Manifest
+from .client import RegistryClient
+
+_MOST_ROUNDS = 10  # a link to a file elsewhere takes one more, and so does what it takes to be sure of it
+_CONTENT_WEIGHT = 500
+
+
+class Content(t.NamedTuple):
+    """The content of a file: its digest, and what it is called in the staging folder, "" in check mode."""
+
+    sha256: str
+    staged: str
+
+
+class ImageFiles:
+    """Reads what ``wants`` say of the image ``manifest``; files go to ``staging``, in check mode nowhere."""
+
+    def __init__(
+        self, client: RegistryClient, manifest: Manifest, shown: str, wants: t.Sequence[Want], strip: int, staging: Staging | None
+    ) -> None:
+        self._client = client
+        self._image = client.image_of(manifest)
+        self._layers = manifest.layers
+        self._shown = shown
+        self._wants = wants
+        self._strip = strip
+        self._staging = staging
+        self._budget = client.connection.exchange.budget
+        self._contents: dict[Source, Content] = {}
+        self.downloaded_bytes = 0
+        _check(manifest, shown)
+
+    @property
+    def staged(self) -> dict[Source, str]:
+        """What files are called in the staging folder."""
+        return {source: content.staged for source, content in self._contents.items()}
+
+    def select(self) -> Selected:
+        """Return what is to be laid down; ``not_found`` where the image lacks a path."""
+        needs = Needs(self._wants)
+        for _round in range(_MOST_ROUNDS):
+            layers = self._scan(needs)
+            tree = _tree(layers)
+            is_new = [needs.add(target) for target in tree.needs]
+            is_new.append(add_aliases(tree, layers, needs, [want.parts for want in self._wants]))
+            selector = Selector(tree, self._wants, needs, self._strip)
+            selected = selector.run()
+            for layer in layers.values():
+                self._budget.give_back(layer.weight)
+            if any(is_new) or not selector.is_complete:
+                continue
+            if selector.missing:
+                raise NotFound(f"{self._shown} has no {', no '.join(selector.missing[:20])}.", reference=self._shown)
+            self._fetch({item.source for item in selected.items if item.kind == FILE} - self._contents.keys(), needs)
+            return selected._replace(items=[self._complete(item) for item in selected.items])
+        raise RegistryError(f"What is wanted of {self._shown} lies behind too many links.", "limit", reference=self._shown)
+
+    def _complete(self, item: Item) -> Item:
+        return replace(item, sha256=self._contents[item.source].sha256) if item.kind == FILE else item
+
+    def _scan(self, needs: Needs) -> dict[int, LayerContent]:
+        """Read layers from the top down, until it is certain what each want is."""
+        layers: dict[int, LayerContent] = {}
+        hidden: set[Parts] = set()
+        for number in range(len(self._layers) - 1, -1, -1):
+            layers[number] = self._read(number, needs, lambda _number, parts: needs.wants_content(parts) and parts not in hidden)
+            hidden.update(entry.parts for entry in layers[number].entries if entry.header.is_regular)
+            if self._is_settled(layers):
+                break
+        return layers
+
+    def _is_settled(self, layers: dict[int, LayerContent]) -> bool:
+        if any(want.is_glob for want in self._wants) or not all(layer.is_closed for layer in layers.values()):
+            return False
+        tree = _tree(layers)
+        found = [tree.find(want.parts).node for want in self._wants]
+        return all(node is not None and node.kind == FILE for node in found)
+
+    def _fetch(self, sources: set[Source], needs: Needs) -> None:
+        """Read once more the layers that have files which turned out to be needed, such as what a hard link was before it was replaced."""
+        for number in sorted({layer for layer, _member in sources}):
+            wanted = frozenset(member for layer, member in sources if layer == number)
+            self._budget.give_back(self._read(number, needs, functools.partial(_is_among, wanted)).weight)
+
+    def _read(self, number: int, needs: Needs, wants: t.Callable[[int, Parts], bool]) -> LayerContent:
+        layer = self._layers[number]
+
+        def keep(member: int, blocks: Blocks) -> None:
+            self._budget.take(_CONTENT_WEIGHT, "The table of the files to extract")
+            self._contents[number, member] = self._store(blocks)
+
+        with contextlib.closing(self._image.open_blob(layer)) as blob:
+            what = f"The layer {layer.digest} of {self._shown}"
+            content = read_layer(
+                blob,
+                layer,
+                what,
+                needs,
+                lambda member, parts: (number, member) not in self._contents and wants(member, parts),
+                keep,
+                self._budget,
+            )
+        self.downloaded_bytes += layer.size
+        self._client.connection.options.on_log(f"{layer.digest} ({layer.size} bytes): read")
+        return content
+
+    def _store(self, blocks: Blocks) -> Content:
+        sha256 = hashlib.sha256()
+
+        def hashed() -> Blocks:
+            for block in blocks:
+                sha256.update(block)
+                yield block
+
+        if self._staging is not None:
+            name = self._staging.store(hashed())
+            return Content(sha256.hexdigest(), name)
+        for _block in hashed():
+            pass
+        return Content(sha256.hexdigest(), "")
+
+
+def _is_among(wanted: frozenset[int], member: int, _parts: Parts) -> bool:
+    return member in wanted
+
+
+def _tree(layers: t.Mapping[int, LayerContent]) -> ImageTree:
+    tree = ImageTree()
+    for number in sorted(layers):
+        tree.add(number, layers[number])
+    return tree
+
+
+def _check(manifest: Manifest, shown: str) -> None:
+    if manifest.config is None or manifest.config.media_type not in CONFIG_TYPES:
+        raise RegistryError(
+            f"{shown} is an artifact and no image, so it has no file system: pull its files with registry_artifact_pull.",
+            "unsupported",
+            reference=shown,
+        )
+    foreign = next((layer for layer in manifest.layers if layer.is_foreign), None)
+    if foreign is not None:
+        raise RegistryError(
+            f"{shown} has the layer {foreign.digest}, which registries may not distribute: its files cannot be told.",
+            "unsupported",
+            reference=shown,
+        )
