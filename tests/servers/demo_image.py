@@ -16,22 +16,24 @@ from pathlib import Path
 
 from .debian import Unavailable, unpack
 from .layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
-from .rootfs import write_app, write_base, write_text
+from .rootfs import write_app, write_base, write_data, write_text
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm", "loongarch64": "loong64"}
 _VERSION = "1.4.2"
+_DATA = 64 * 1024 * 1024  # large enough for a line of progress while it is pushed
 
 
 def _write_layers(folder: Path, cache: Path) -> tuple[list[Path], str]:
     """Write the tars of the layers; return them and words for what they hold."""
-    base, app = folder / "base.tar", folder / "app.tar"
+    base, data, app = folder / "base.tar", folder / "data.tar", folder / "app.tar"
+    write_data(data, "srv/data", _DATA)
     busybox, words = _find_busybox(cache)
     if busybox is None:
         write_text(app, "srv/index.html", f"app {_VERSION}\n")
-        return [app], words
+        return [data, app], words
     write_base(base, busybox)
     write_app(app, _VERSION)
-    return [base, app], words
+    return [base, data, app], words
 
 
 def _find_busybox(cache: Path) -> tuple[Path | None, str]:
@@ -64,7 +66,7 @@ def _add_image(layout: Layout, tars: list[Path]) -> Descriptor:
         "config": {"Cmd": ["/srv/start"], "Env": ["PATH=/bin"], "Labels": {"org.opencontainers.image.version": _VERSION}},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in contents]},
     }
-    layers = [layout.add(gzip.compress(content, mtime=0), LAYER) for content in contents]
+    layers = [layout.add(gzip.compress(content, 1, mtime=0), LAYER) for content in contents]
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": layout.add_json(config, CONFIG), "layers": layers}
     return layout.add_json(manifest, MANIFEST)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def write_app(path: Path, version: str) -> None:
         _add(archive, "srv", None, 0o755)
         _add(archive, "srv/index.html", f"<h1>app {version}</h1>\n".encode(), 0o644)
         _add(archive, "srv/start", b"#!/bin/sh\nexec httpd -f -p 8080 -h /srv\n", 0o755)
+
+
+def write_data(path: Path, name: str, size: int) -> None:
+    """Write a tar with one file of ``size`` bytes that do not become smaller when they are compressed, the same at every run."""
+    with tarfile.open(path, "w") as archive:
+        _add(archive, name, random.Random(0).randbytes(size), 0o644)
 
 
 def write_text(path: Path, name: str, text: str) -> None:

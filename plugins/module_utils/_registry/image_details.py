@@ -113,4 +113,5 @@ def look_at(
         return entry, None
 
     # The limit is for each registry; the names of a task are mostly in one.
-    return fan_out(connections.progress.each("images read", len(images), look), images, connections.concurrency)
+    counted = connections.progress.each("images read", len(images), look) if len(images) > 1 else look
+    return fan_out(counted, images, connections.concurrency)
