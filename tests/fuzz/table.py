@@ -173,6 +173,11 @@ def _tag_signed(world: World) -> Options:
 _AUTHORITY = {"certificate_authorities": [signing.AUTHORITY], "identities": "ci@example.com"}
 _SIGNING_KEY = signing.private_pem(signing.make_key())
 
+
+def _sync(entry: t.Callable[[World], t.Any], **options: t.Any) -> Task:
+    return lambda world: {"dest_registry": world.registry.name("mirror"), "images": [entry(world)], **options}
+
+
 TABLE: dict[str, Entry] = {
     "registry_archive_info": Entry((_held, _held_layout)),
     "registry_artifact": Entry(
@@ -231,6 +236,21 @@ TABLE: dict[str, Entry] = {
             _fixed(name="app:multi", signing_key=_SIGNING_KEY, format="bundle", recursive=True),
         ),
         (_torn("name", signing_key=_SIGNING_KEY),),
+    ),
+    "registry_sync": Entry(
+        (
+            _sync(
+                lambda world: {
+                    "src": world.registry.name("app"),
+                    "include": ["^(1|old)$"],
+                    "newest": 1,
+                    "sort": "created",
+                    "referrers": True,
+                }
+            ),
+            _sync(lambda world: {"src": world.registry.name("app:multi"), "platforms": ["linux/arm64"]}),
+        ),
+        (_sync(lambda world: world.registry.name(f"app@{world.torn}")),),
     ),
     "registry_tag": Entry((_fixed(name="app:1", tags=["2", "3"]),), (_torn("name", tags=["2"]), _tag_signed)),
     "registry_tag_delete": Entry((_fixed(name="app:old"), lambda world: {"name": f"app@{world.referrer}", "method": "digest"})),

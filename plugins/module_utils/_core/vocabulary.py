@@ -27,6 +27,7 @@ platforms previous protected_by rate_limit reachable realm reason reference refe
 size skipped_layers src_digest status subject supported tag tagged_images entry files tags tls total total_size truncated unchanged_images
 uploaded_blobs uploaded_bytes variant mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids history created_by empty_layer
 comment author type os.version os.features overview Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
+summary unchanged copied bytes_sent bytes_mounted bytes_existing
 """
 _OPTIONS = """
 keep_semver push_to problems
@@ -40,6 +41,7 @@ src_identity_token src_password src_plain_http src_registry src_registry_token s
 tls_ca_cert tls_client_cert tls_client_key tls_verify tlsverify unsafe_writes url use_auth_file username validate_certs attributes attr select selevel serole
 setype seuser seLevel
 check_credentials paths strip keep_ownership keep_set_id
+dest_dir src_dir keep_host empty extra min_remaining shard index count semver newest
 """
 _VALUES = """
 all any bundle cosign notation

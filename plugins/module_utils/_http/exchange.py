@@ -18,6 +18,7 @@ from .credentials import Credentials
 from .headers import MAX_WARNING, parse_warnings
 from .origin import Target
 from .proxies import refusal_in_clear
+from .pull_limit import PullLimit
 from .retry import Retry
 from .token_server import Scopes
 from .transport import Answer, Transport
@@ -59,6 +60,7 @@ class Exchange:
         self._root = threading.Lock()
         self._root_asked = False
         self.shown = False  # whether this host has shown in any answer that it is a registry
+        self.pulls = PullLimit(registry)
 
     def send(
         self,
@@ -187,6 +189,7 @@ class Exchange:
             answer.abroad = abroad
             self.shown = self.shown or (own and shows_registry(answer))
             if own:
+                self.pulls.note(answer.headers.get("RateLimit-Remaining", ""))
                 self._pass_warnings(answer.headers.get("Warning", ""))
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not location:

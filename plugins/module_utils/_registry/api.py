@@ -104,6 +104,7 @@ class RepositoryApi:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
         shown = self.display(identifier)
         whole = (MAX_MANIFEST, f"The manifest of {shown}")
+        self.exchange.pulls.take(lambda: self.head_manifest(identifier))
         answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT}, whole=whole)
         if answer.status != 200:
             raise self.failure(answer, f"Reading {shown}", shown)

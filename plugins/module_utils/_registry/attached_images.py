@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-import threading
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._core.budget import Once
 from .._core.errors import NotFound, RegistryError
+from .._oci.image_source import ImageSource
 from .._oci.reference import Digest
 from .client import RegistryClient
-from .download import RegistryImage, walk
+from .download import walk
 from .referrers import list_referrers, signature_tags
 from .transfer import PushPlan
 
@@ -24,7 +25,7 @@ class AttachedImage:
     """What is kept under ``identifier`` (a digest, or a signature's tag); ``subject`` is what lists it as a referrer."""
 
     identifier: str
-    image: RegistryImage
+    image: ImageSource
     subject: Digest | None
 
 
@@ -32,15 +33,11 @@ class TagLists:
     """The tags of repositories, each listed once; safe for several threads."""
 
     def __init__(self) -> None:
-        self._lists: dict[str, list[str]] = {}
-        self._lock = threading.Lock()
+        self._lists: Once[str, list[str]] = Once()
 
     def of(self, client: RegistryClient) -> list[str]:
         """Return the tags of the client's repository."""
-        with self._lock:
-            if client.registry not in self._lists:
-                self._lists[client.registry] = client.list_tags(on_unusable=client.warn_of_name)
-            return self._lists[client.registry]
+        return self._lists.get(client.registry, lambda: client.list_tags(on_unusable=client.warn_of_name))
 
 
 def find_attached(source: RegistryClient, digests: t.Iterable[Digest], lists: TagLists) -> list[AttachedImage]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 
 from .._core.errors import RegistryError
 from .._oci.image_source import ImageSource
-from .._oci.manifest import Manifest
+from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference, is_digest
 from .._oci.subset import choose_platforms
 from .attached_images import AttachedImage, TagLists, find_attached, plan_attached
 from .client import RegistryClient, pair_clients
 from .results import Result, printable, tagging_result, transfer_result
-from .tagging import TagMap, apply_policy
+from .tagging import TagMap, align, apply_policy
 from .transfer import PushPlan, Transferred
 
 if t.TYPE_CHECKING:
@@ -27,12 +27,16 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CopyOptions:
-    """What to copy besides the image, what to leave, and what the copies of one task share."""
+    """What to copy besides the image, what to leave, and what the copies of one task share.
+
+    With ``brief`` no request is spent on telling more of an image than that the destination has it.
+    """
 
     referrers: bool = False
     existing: str = "overwrite"
     expected_digest: Digest | None = None
     check_mode: bool = False
+    brief: bool = False
     lists: TagLists = field(default_factory=TagLists)
     verification: Verification | None = None
 
@@ -95,9 +99,13 @@ class CopyTask:
         unchanged = self._compare_digests(before) if before else None
         if unchanged is not None:
             return unchanged
-        original = self._source.get_image(self._copy.source.identifier)
+        original = self._read()
         self._check_expected(original.root.digest, original.root)
         image = self._choose(original)
+        if before and self._options.brief and not self._options.referrers:
+            aligned = align(before, image.root)
+            if aligned == apply_policy(aligned, image.root.digest, self._options.existing, self._copy.destination.name):
+                return self._unchanged(aligned, image.root.descriptor(), original.root.digest)
         self._source.fan_out(image.manifest, [child for child in image.root.children if child.is_manifest])
         identifiers = self._copy.tags or (str(image.root.digest),)
         plan = self._destination.plan_push(image, identifiers, self._options.existing, before)
@@ -111,6 +119,16 @@ class CopyTask:
         if self._options.referrers:
             result["referrers"] = [_attached_result(*pair) for pair in zip(attached, along)]
         return self._copied([plan, *along], original.root.digest, result)
+
+    def _read(self) -> ImageSource:
+        return self._source.get_image(self._copy.source.identifier)
+
+    def _describe(self, before: TagMap) -> Descriptor:
+        """Return what the source is; with ``brief`` its name tells that, where the destination has that digest."""
+        digest = self._copy.source.digest
+        if self._options.brief and digest is not None and set(before.values()) == {digest}:
+            return Descriptor("", digest, 0)
+        return self._source.get_descriptor(self._copy.source.identifier)
 
     def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:
         if self._options.check_mode:
@@ -144,24 +162,28 @@ class CopyTask:
         """Find out by HEADs alone whether there is nothing to do; None where that cannot be told."""
         if self._copy.platforms or self._options.referrers or None in before.values():
             return None
-        source = self._source.get_descriptor(self._copy.source.identifier)
+        source = self._describe(before)
         others = {digest.algorithm for digest in (*before.values(), self._options.expected_digest) if digest}
         if others != {source.digest.algorithm}:
             return None  # digests of two algorithms can be compared by the content alone
         self._check_expected(source.digest)
         after = apply_policy(before, source.digest, self._options.existing, self._copy.destination.name)
-        if before != after:
-            return None
+        return self._unchanged(before, source, source.digest) if before == after else None
+
+    def _unchanged(self, states: TagMap, root: Descriptor, origin: Digest) -> Copied:
+        """Return what is told of a copy with nothing to do, whose tags are in these ``states``."""
         nothing: Result = {key: [] for key in ("uploaded_blobs", "mounted_blobs", "existing_blobs", "skipped_layers")}
         nothing.update(dict.fromkeys(("uploaded_bytes", "mounted_bytes", "existing_bytes"), 0))
-        result = {**tagging_result(self._copy.destination, source, before, after), **nothing, "size": None}
-        states = {self._name(tag): digest for tag, digest in before.items()}
-        return Copied(states, states, {**result, "src_digest": str(source.digest), "digest_changed": False})
+        result = {**tagging_result(self._copy.destination, root, states, states), **nothing, "size": None}
+        named = {self._name(tag): digest for tag, digest in states.items()}
+        return Copied(named, named, {**result, "src_digest": str(origin), "digest_changed": root.digest != origin})
 
     def _find_attached(self, plan: PushPlan) -> list[AttachedImage]:
         if not self._options.referrers or plan.root.digest not in plan.after.values():
             return []
-        digests = [plan.root.digest, *(child.digest for child, _manifest in plan.children)]
+        return self._read_attached([plan.root.digest, *(child.digest for child, _manifest in plan.children)])
+
+    def _read_attached(self, digests: t.Sequence[Digest]) -> list[AttachedImage]:
         return find_attached(self._source, digests, self._options.lists)
 
 

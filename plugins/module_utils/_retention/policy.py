@@ -66,6 +66,39 @@ def _match(patterns: Patterns, tag: str, what: str) -> str:
     return next((f"{what} by {pattern.pattern or 'an empty expression'}" for pattern in patterns if pattern.search(tag)), "")
 
 
+class Judge(t.Protocol):
+    """What decides over the tags of a repository: a policy by age or version, or a list of those that stay."""
+
+    def names(self, tag: str) -> bool:
+        """Tell whether a tag that has no manifest shall go."""
+
+    def dates_needed(self, tags: Tags) -> set[Digest]:
+        """Return the digests whose dates decide."""
+
+    def judge(self, tags: Tags, dates: Dates, now: datetime) -> dict[str, Verdict | None]:
+        """Return what becomes of each tag; None for those that follow the image they belong to."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The judge that keeps the tags in a list; all others go, but for those that belong to an image by its digest: they follow it."""
+
+    tags: t.AbstractSet[str]
+
+    def names(self, tag: str) -> bool:
+        """Tell whether a tag that has no manifest shall go: one that is not in the list."""
+        return tag not in self.tags and not owner_key(tag)
+
+    def dates_needed(self, tags: Tags) -> set[Digest]:
+        """Return none: how old something is does not matter."""
+        return set()
+
+    def judge(self, tags: Tags, dates: Dates, now: datetime) -> dict[str, Verdict | None]:
+        """Return what becomes of each tag."""
+        listed, extra = Verdict(True, "in the list"), Verdict(False, "not in the list")
+        return {tag: listed if tag in self.tags else None if owner_key(tag) else extra for tag in tags}
+
+
 @dataclass(frozen=True)
 class Policy:
     """What stays among the tags that ``include`` and ``exclude`` choose; all others stay anyway.

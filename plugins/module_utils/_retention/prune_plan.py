@@ -18,7 +18,7 @@ from .._registry.referrers import list_by_api
 from .dependencies import Contents, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
 from .manifest_reader import ContentReader
-from .policy import Dates, Policy
+from .policy import Dates, Judge
 
 Result = dict[str, t.Any]
 
@@ -91,7 +91,7 @@ class PrunePlan:
         }
 
 
-def plan_prune(client: RegistryClient, policy: Policy, now: datetime, method: str) -> PrunePlan:
+def plan_prune(client: RegistryClient, policy: Judge, now: datetime, method: str) -> PrunePlan:
     """Return what becomes of each tag of the repository; any read that fails ends it."""
     try:
         return _plan(client, policy, now, method)
@@ -100,7 +100,7 @@ def plan_prune(client: RegistryClient, policy: Policy, now: datetime, method: st
         raise
 
 
-def _plan(client: RegistryClient, policy: Policy, now: datetime, method: str) -> PrunePlan:
+def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str) -> PrunePlan:
     unusable: list[str] = []
     names = sorted(client.list_tags(on_unusable=unusable.append))
 

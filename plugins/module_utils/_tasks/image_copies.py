@@ -21,7 +21,7 @@ from .._registry.two_registries import SIDES, TwoRegistries, parse_sided
 from .task import Task
 from .verify_option import parse_verify
 
-_MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
+MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
 
 
 class Failed(t.NamedTuple):
@@ -46,8 +46,8 @@ def copy_images(task: Task) -> None:
     listed = params["images"]
     entries = [{"src": params["src"], "dest": params["dest"]}] if listed is None else listed
     copies = [_parse(params, entry, f" of entry {number} of images" if listed else "") for number, entry in enumerate(entries, 1)]
-    _check_destinations(copies)
-    _check_order(copies)
+    check_destinations(copies)
+    check_order(copies)
     expected = parse_expected(params["expected_digest"])
     options = CopyOptions(params["referrers"], params["existing"], expected, task.check_mode, verification=parse_verify(params))
     registries = task.connect_two([copy.source for copy in copies], [copy.destination for copy in copies])
@@ -88,7 +88,7 @@ def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any], where: s
     return Copy(source, destination, tags, platforms)
 
 
-def _check_destinations(copies: t.Sequence[Copy]) -> None:
+def check_destinations(copies: t.Sequence[Copy]) -> None:
     """Refuse two images for one tag: which of them it would be on is a matter of luck."""
     writers: dict[str, Copy] = {}
     for copy in copies:
@@ -102,7 +102,7 @@ def _check_destinations(copies: t.Sequence[Copy]) -> None:
                 )
 
 
-def _check_order(copies: t.Sequence[Copy]) -> None:
+def check_order(copies: t.Sequence[Copy]) -> None:
     """Refuse to copy what another copy of the task makes: which of them is done first is a matter of luck."""
     written = {f"{copy.destination.name}:{tag}": copy for copy in copies for tag in copy.tags}
     for copy in copies:
@@ -135,7 +135,7 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
             return Failed(error, *(task.done() if task else ({}, {})))
 
     unique = list(dict.fromkeys(copies))
-    outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, _MOST_AT_A_TIME), cancellation)))
+    outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, MOST_AT_A_TIME), cancellation)))
     return [outcomes[copy] for copy in copies]
 
 

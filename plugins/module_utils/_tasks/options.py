@@ -20,7 +20,23 @@ HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hos
 # The keys that entries of lists have whose elements are names or dictionaries; see entries.py.
 ENTRY_KEYS = {
     "name": frozenset(["name", "include", "exclude", "protect", "keep_last", "keep_within", "keep_semver", "sort", "method"]),
-    "images": frozenset({"name", "platform", "platforms", "annotations"}),
+    "images": frozenset(
+        [
+            "name",
+            "platform",
+            "platforms",
+            "annotations",
+            "src",
+            "dest",
+            "tags",
+            "referrers",
+            "include",
+            "exclude",
+            "semver",
+            "newest",
+            "sort",
+        ]
+    ),
     "files": frozenset({"path", "media_type", "title"}),
 }
 _PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
@@ -108,6 +124,12 @@ def _known_keys(option: str, settings: Map) -> set[str]:
     if "options" in settings:
         return {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
     return set(ENTRY_KEYS.get(option, ())) if "raw" in (settings.get("elements"), settings["type"]) else set()
+
+
+def find_user_info(name: str) -> t.Iterator[str]:
+    """Yield what may be a password or token in the ``name`` of an image."""
+    yield from _USER_INFO.findall(name)
+    yield _user_info(name, in_host=False)
 
 
 def _user_info(text: str, in_host: bool) -> str:

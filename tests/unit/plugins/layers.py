@@ -48,7 +48,7 @@ LAYERS = {
         (
             "challenge headers certificate credential_helper credentials auth_config keychain auth_document origin address_guard proxies "
             "tls open_sockets "
-            "pace sockets coding transport answers retry token_server auth exchange"
+            "pace sockets coding transport answers retry token_server auth pull_limit exchange"
         ),
     ),
     "_registry": Layer(
@@ -72,7 +72,8 @@ LAYERS = {
         (
             "options task masking verify_option signals module auth_file entries artifact artifact_pull image_push image_copies archive_info copy image_info "
             "extract index info login preflight prune pull push "
-            "repository_info sign tag tag_delete tag_info verify"
+            "repository_info sign tag tag_delete tag_info verify "
+            "sync_entries sync_outcome sync_selection sync_plan sync_copies sync_extra sync"
         ),
     ),
 }

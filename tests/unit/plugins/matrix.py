@@ -77,6 +77,10 @@ def task(module: str, registry: FakeRegistry, folder: Path) -> Options:
         "registry_pull": {"name": "app:1", "path": str(folder / "pulled")},
         "registry_repository_info": {},
         "registry_sign": {"name": "app:1", "signing_key": SIGNING_KEY},
+        "registry_sync": {
+            "dest_registry": registry.name("mirror"),
+            "images": [registry.name("app:1"), {"src": registry.name("app"), "newest": 1, "sort": "created", "referrers": True}],
+        },
         "registry_tag": {"name": "app:1", "tags": ["2"]},
         "registry_tag_delete": {"name": "app:old"},
         "registry_tag_info": {"name": "app", "details": "config"},

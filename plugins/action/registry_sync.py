@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The front of registry_sync for tasks on the controller."""
+
+from __future__ import annotations
+
+from ..module_utils._tasks import sync
+from ..plugin_utils._registry_action import RegistryAction
+
+
+class ActionModule(RegistryAction):
+    """registry_sync."""
+
+    options, rules, run_task = sync.OPTIONS, sync.RULES, staticmethod(sync.run)

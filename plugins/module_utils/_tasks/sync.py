@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task of registry_sync: make a registry, or a directory to carry, hold what a list says."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._core.errors import RegistryError
+from .._oci.host import UNSET
+from .._oci.reference import Reference
+from .._registry.attached_images import TagLists
+from .._registry.client import RegistryClient
+from .._registry.image_copy import CopyOptions
+from .options import ArgumentSpec, two_registries_spec
+from .sync_copies import Copies, Runner
+from .sync_entries import destination_of, parse_list
+from .sync_extra import Extra
+from .sync_outcome import Job, Outcome, raise_failures, summarize
+from .sync_plan import Planner, SyncPlan
+from .task import Task
+from .verify_option import VERIFY, parse_verify
+
+_SHARD: ArgumentSpec = {"index": {"type": "int", "required": True}, "count": {"type": "int", "required": True}}
+OPTIONS: ArgumentSpec = {
+    **two_registries_spec(),
+    "images": {"type": "list", "elements": "raw"},
+    "src_dir": {"type": "path"},
+    "dest_dir": {"type": "path"},
+    "keep_host": {"type": "bool", "default": False},
+    "platforms": {"type": "list", "elements": "str", "default": []},
+    "referrers": {"type": "bool", "default": False},
+    "empty": {"type": "str", "choices": ["fail", "ok"], "default": "fail"},
+    "existing": {"type": "str", "choices": ["overwrite", "keep", "fail"], "default": "overwrite"},
+    "extra": {"type": "str", "choices": ["keep", "delete"], "default": "keep"},
+    "max_deletions": {"type": "int", "default": 100},
+    "min_remaining": {"type": "int", "default": 0},
+    "shard": {"type": "dict", "options": _SHARD},
+    **VERIFY,
+}
+RULES = {
+    "required_one_of": [("images", "src_dir"), ("dest_registry", "dest_dir")],
+    "mutually_exclusive": [("dest_registry", "dest_dir"), ("src_dir", "dest_dir"), ("src_dir", "src_registry")],
+}
+
+
+def _check(params: t.Mapping[str, t.Any]) -> None:
+    for option in ("dest_registry", "dest_dir", "src_dir"):
+        if params[option] == "":
+            raise RegistryError(f"The option {option} is empty{UNSET}: give it a value, or leave it out.", "invalid_option")
+    for option in ("max_deletions", "min_remaining"):
+        if params[option] < 0:
+            raise RegistryError(f"The option {option} is {params[option]}: it must be 0 or more.", "invalid_option")
+    if params["extra"] == "delete" and params["dest_dir"] is not None:
+        message = "The option extra: delete is for a registry, not for dest_dir: a directory keeps what was exported before."
+        raise RegistryError(message, "invalid_option")
+    if params["dest_dir"] is not None or params["src_dir"] is not None:
+        raise RegistryError("Directories are not supported yet.", "unsupported")
+
+
+def run(task: Task) -> None:
+    """Run the task."""
+    _check(task.params)
+    Sync(task).run()
+
+
+class Sync:
+    """One run of the task between registries."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._lists = TagLists()
+        self._verification = parse_verify(task.params)
+
+    def run(self) -> None:
+        """Plan, copy, and fill the result; raises in the end where something failed."""
+        task, params = self._task, self._task.params
+        entries = parse_list(params)
+        targets = [destination_of(params, entry, entry.source) for entry in entries]
+        self._registries = task.connect_two([entry.image for entry in entries], targets)
+        plan = Planner(params, self._source, self._registries.concurrency, self._lists).plan(entries)
+        copies = Copies(self._registries, self._options, lambda job: self._source(job.copy.source))
+        outcomes = Runner(self._registries, copies.bring, task.progress).run(plan.jobs)
+        extra = Extra(self._deleter, params["max_deletions"], task.warn)
+        failure = self._delete(extra, plan, outcomes) if params["extra"] == "delete" else None
+        self._tell(plan, outcomes, extra)
+        if failure is not None:
+            raise failure
+
+    def _source(self, image: Reference) -> RegistryClient:
+        client = self._registries.source(image)
+        client.connection.exchange.pulls.least = self._task.params["min_remaining"]
+        return client
+
+    def _options(self, job: Job) -> CopyOptions:
+        return CopyOptions(job.referrers, self._task.params["existing"], None, self._task.check_mode, True, self._lists, self._verification)
+
+    def _deleter(self, image: Reference) -> RegistryClient:
+        return self._registries.destination(image, *(("pull",) if self._task.check_mode else ("pull", "push", "delete")))
+
+    def _delete(self, extra: Extra, plan: SyncPlan, outcomes: t.Sequence[Outcome]) -> RegistryError | None:
+        """Delete what is not in the list, but nothing where an image failed; return why not all of it is gone, which is told at the end."""
+        failed = {job.copy.destination.name for job, outcome in zip(plan.jobs, outcomes) if outcome.error is not None}
+        try:
+            extra.plan({image: tags for image, tags in plan.chosen.items() if image.name not in failed})
+            if self._task.check_mode:
+                extra.expect()
+            else:
+                extra.carry_out()
+        except RegistryError as error:
+            return error
+        return None
+
+    def _tell(self, plan: SyncPlan, outcomes: t.Sequence[Outcome], extra: Extra) -> None:
+        task = self._task
+        numbered = [(job.entry.number, outcome) for job, outcome in zip(plan.jobs, outcomes)]
+        numbered += [(entry.number, outcome) for entry, outcome in plan.failed]
+        told = [outcome for _number, outcome in sorted(numbered, key=lambda pair: pair[0])]
+        before, after = extra.states()
+        for outcome in told:
+            before.update(outcome.before)
+            after.update(outcome.after)
+        task.result["images"] = [outcome.result for outcome in told]
+        task.result["failed_names"] = [outcome.result["name"] for outcome in told if outcome.error is not None]
+        task.result["deleted_tags"] = extra.deleted
+        task.result["summary"] = summarize(told)
+        task.changes(before, after)
+        task.has_written = bool(task.result["changed"]) and not task.check_mode
+        raise_failures(told)

@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the images of a plan, side by side: what each is copied by, and that one does not stop the others."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .._core.errors import RegistryError
+from .._core.fanout import Cancellation, fan_out
+from .._core.progress import Progress
+from .._registry.client import RegistryClient
+from .._registry.image_copy import CopyOptions, CopyTask
+from .._registry.two_registries import TwoRegistries
+from .image_copies import MOST_AT_A_TIME
+from .sync_outcome import Job, Outcome
+
+Bring = t.Callable[[Job], Outcome]
+
+
+class Runner:
+    """Does the jobs of a task, the same one given twice once, and after a registry's word that it had enough none that it is needed for."""
+
+    def __init__(self, registries: TwoRegistries, bring: Bring, progress: Progress) -> None:
+        self._registries = registries
+        self._progress = progress
+        self._bring = bring
+        self._limited: dict[str, RegistryError] = {}
+
+    def run(self, jobs: t.Sequence[Job]) -> list[Outcome]:
+        """Return what became of each job, in order."""
+        unique = list({(job.copy, job.referrers): job for job in jobs}.values())
+        self._progress.begin("images", len(unique))
+        done = fan_out(self._run, unique, min(self._registries.concurrency, MOST_AT_A_TIME))
+        outcomes = {(job.copy, job.referrers): outcome for job, outcome in zip(unique, done)}
+        return [outcomes[job.copy, job.referrers] for job in jobs]
+
+    def _run(self, job: Job) -> Outcome:
+        outcome = self._outcome(job)
+        self._registries.budget.hold_result(outcome.result, f"What is told of {job.name}")
+        how = "failed" if outcome.error is not None else "copied" if outcome.changed else "unchanged"
+        self._progress.finish(f"{job.name}: {how}", outcome.error is not None)
+        return outcome
+
+    def _outcome(self, job: Job) -> Outcome:
+        for host in (job.copy.source.registry, job.copy.destination.registry):
+            if host in self._limited:
+                return Outcome.failed(job.name, job.dest, self._limited[host], {}, {})
+        outcome = self._bring(job)
+        error = outcome.error
+        if error is not None and error.kind == "rate_limited" and error.status == 429 and error.registry:
+            self._limited[error.registry] = error
+        return outcome
+
+
+class Copies:
+    """Copies images from registries to one."""
+
+    def __init__(
+        self, registries: TwoRegistries, options: t.Callable[[Job], CopyOptions], source: t.Callable[[Job], RegistryClient]
+    ) -> None:
+        self._registries = registries
+        self._options = options
+        self._source = source
+        self._shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": Cancellation()}
+
+    def destination(self, job: Job, check_mode: bool) -> RegistryClient:
+        """Return the client that writes an image."""
+        actions = ("pull",) if check_mode else ("pull", "push")
+        return self._registries.destination(job.copy.destination, *actions).with_options(**self._shared)
+
+    def bring(self, job: Job) -> Outcome:
+        """Copy one image."""
+        options = self._options(job)
+        task: CopyTask | None = None
+        try:
+            task = CopyTask(self._source(job), self.destination(job, options.check_mode), job.copy, options)
+            return Outcome.of(job.name, job.dest, task.run())
+        except RegistryError as error:
+            return Outcome.failed(job.name, job.dest, error, *(task.done() if task else ({}, {})))

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What registry_sync does for each image: which it is, what became of it, and what of that the result tells."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._core.errors import RegistryError
+from .._registry.image_copy import Copied, Copy
+from .._registry.results import Result
+from .._registry.tagging import TagMap
+from .sync_entries import Entry
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image of the list: the ``entry`` that names or chose it, what is copied where, and what ``carried`` says of it in a directory."""
+
+    entry: Entry
+    copy: Copy
+    referrers: bool = False
+    carried: t.Any = None
+
+    @property
+    def name(self) -> str:
+        """The image as a whole name, always with its tag or digest."""
+        source = self.copy.source
+        return f"{source}{'' if source.tag or source.digest else ':latest'}"
+
+    @property
+    def dest(self) -> str:
+        """Where it goes, with its first tag."""
+        tags = self.copy.tags
+        return f"{self.copy.destination.name}:{tags[0]}" if tags else self.copy.destination.name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job, as the result tells it, and the states, by full names, of what is another than before."""
+
+    result: Result
+    before: TagMap
+    after: TagMap
+    error: RegistryError | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or in check mode would be, written."""
+        return bool(self.before)
+
+    @classmethod
+    def of(cls, name: str, dest: str | None, copied: Copied) -> Outcome:
+        """Return what became of an image; lists of blobs are left out, since the images of a long list would fill the memory with them."""
+        changed = [key for key, state in copied.before.items() if copied.after[key] != state]
+        told = {key: value for key, value in copied.result.items() if not key.endswith("_blobs")}
+        told["media_type"] = told["media_type"] or None
+        result = {"name": name, "dest": dest, "changed": bool(changed), **told}
+        return cls(result, {key: copied.before[key] for key in changed}, {key: copied.after[key] for key in changed})
+
+    @classmethod
+    def failed(cls, name: str, dest: str | None, error: RegistryError, before: TagMap, after: TagMap) -> Outcome:
+        """Return what became of an image that failed, and what of it was written by then."""
+        facts = {"msg": error.message, **error.facts()}
+        return cls({"name": name, "dest": dest, "changed": before != after, "error": facts}, before, after, error)
+
+
+def summarize(outcomes: t.Sequence[Outcome]) -> Result:
+    """Return the counts of all images, and the bytes of those that did not fail."""
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    copied = sum(outcome.changed for outcome in done)
+    kinds = {"bytes_sent": "uploaded_bytes", "bytes_mounted": "mounted_bytes", "bytes_existing": "existing_bytes"}
+    return {
+        "images": len(outcomes),
+        "unchanged": len(done) - copied,
+        "copied": copied,
+        "failed": len(outcomes) - len(done),
+        **{name: sum(outcome.result[key] for outcome in done) for name, key in kinds.items()},
+    }
+
+
+def raise_failures(outcomes: t.Sequence[Outcome]) -> None:
+    """Raise the first failure, where there is one, with the names of all that failed."""
+    failed = [(outcome.result["name"], outcome.error) for outcome in outcomes if outcome.error is not None]
+    if not failed:
+        return
+    first = failed[0][1]
+    names = ", ".join(name for name, _error in failed[:20]) + (f" and {len(failed) - 20} more" if len(failed) > 20 else "")
+    message = f"{len(failed)} of {len(outcomes)} images failed: {names}. {first.message}"
+    raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)

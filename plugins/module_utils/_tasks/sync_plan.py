@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the list of registry_sync to the images that this task brings: tags are chosen, and what contradicts itself is refused, by reads alone."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from .._core.errors import NotFound, RegistryError
+from .._core.fanout import fan_out
+from .._oci.reference import Reference
+from .._registry.attached_images import TagLists
+from .._registry.client import RegistryClient
+from .._registry.image_copy import Copy, destination_tags
+from .image_copies import check_destinations, check_order
+from .sync_entries import CHOOSING, Entry, Map, destination_of, shard_of
+from .sync_outcome import Job, Outcome
+from .sync_selection import choose_tags
+
+Tags = t.Union[t.Sequence[str], RegistryError]
+
+
+@dataclass
+class Shard:
+    """The part of the list that this task is for; which repository belongs to which is the same for each list."""
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def parse(cls, given: Map | None) -> Shard:
+        """Return the shard that the option says."""
+        if given is None:
+            return cls()
+        shard = cls(given["index"], given["count"])
+        if shard.count < 1 or not 0 <= shard.index < shard.count:
+            raise RegistryError(
+                f"The option shard has the index {shard.index} and the count {shard.count}: the index must be from 0 to one less than the count.",
+                "invalid_option",
+            )
+        return shard
+
+    def owns(self, destination: Reference) -> bool:
+        """Tell whether the repository is this shard's."""
+        return shard_of(destination, self.count) == self.index
+
+
+@dataclass
+class SyncPlan:
+    """What this task brings, by reads alone: its ``jobs``, and the entries that ``failed`` before they were any.
+
+    ``chosen`` are the repositories at the destination of which tags were chosen, each with the tags that the list accounts for there;
+    those of which an entry failed, or chose nothing, are not among them.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    failed: list[tuple[Entry, Outcome]] = field(default_factory=list)
+    chosen: dict[Reference, set[str]] = field(default_factory=dict)
+
+
+class Planner:
+    """Makes the plan; ``client_of`` returns the client that reads a repository of the sources."""
+
+    def __init__(self, params: Map, client_of: t.Callable[[Reference], RegistryClient], concurrency: int, lists: TagLists) -> None:
+        self._params = params
+        self._client_of = client_of
+        self._concurrency = concurrency
+        self._lists = lists
+        self._shard = Shard.parse(params["shard"])
+
+    def plan(self, entries: t.Sequence[Entry]) -> SyncPlan:
+        """Return the plan; raises where two images are for one tag, also where another shard brings them."""
+        targets = [self._target(entry) for entry in entries]
+        shared = _repeated(target.name for target in targets)
+        # What other shards choose is looked at only where it may meet what another entry brings to the same repository.
+        looked_at = [
+            entry for entry, target in zip(entries, targets) if entry.choice and (self._shard.owns(target) or target.name in shared)
+        ]
+        found = dict(zip((entry.number for entry in looked_at), fan_out(self._choose, looked_at, self._concurrency)))
+        jobs: list[Job] = []
+        plan = SyncPlan()
+        for entry, target in zip(entries, targets):
+            tags = found.get(entry.number, ())
+            if isinstance(tags, RegistryError):
+                if self._shard.owns(target):
+                    plan.failed.append((entry, Outcome.failed(str(entry.image), target.name, tags, {}, {})))
+            else:
+                jobs += self._jobs(entry, tags)
+        check_destinations([job.copy for job in jobs])
+        check_order([job.copy for job in jobs])
+        plan.jobs = [job for job in jobs if self._shard.owns(job.copy.destination)]
+        plan.chosen = self._account(entries, targets, found, plan.jobs)
+        return plan
+
+    def _target(self, entry: Entry) -> Reference:
+        return replace(destination_of(self._params, entry, entry.source), tag=None)
+
+    def _choose(self, entry: Entry) -> Tags:
+        """Return the tags that an entry chooses, or why it can choose none."""
+        image, choice = entry.image, entry.choice
+        try:
+            client = self._client_of(image)
+            listed: t.Sequence[str] = self._list(client)
+            tags = choose_tags(client, choice, listed) if choice else ()
+        except RegistryError as error:
+            return error
+        if tags or self._params["empty"] == "ok":
+            return tags
+        given = " and ".join(key for key in CHOOSING if choice and self._given(entry, key))
+        why = f"none of the {len(listed)} tags of {image} is chosen by {given}" if listed else f"{image} has no tags"
+        return RegistryError(f"{why[0].upper()}{why[1:]}. With empty: ok that is no failure.", "not_found", reference=str(image))
+
+    def _given(self, entry: Entry, key: str) -> bool:
+        given = self._params["images"][entry.number - 1]
+        return isinstance(given, dict) and given.get(key) is not None
+
+    def _list(self, client: RegistryClient) -> t.Sequence[str]:
+        try:
+            return self._lists.of(client)
+        except NotFound:
+            if self._params["empty"] == "ok":
+                return ()  # many registries do not know a repository that has no tags
+            raise
+
+    def _jobs(self, entry: Entry, tags: t.Sequence[str]) -> t.Iterator[Job]:
+        sources = [entry.image.with_tag(tag) for tag in tags] if entry.choice else [entry.image]
+        for source in sources:
+            destination = destination_of(self._params, entry, source)
+            copy = Copy(source, destination, destination_tags(source, destination, entry.tags), entry.platforms)
+            yield Job(entry, copy, entry.referrers)
+
+    def _account(
+        self, entries: t.Sequence[Entry], targets: t.Sequence[Reference], found: t.Mapping[int, Tags], jobs: t.Sequence[Job]
+    ) -> dict[Reference, set[str]]:
+        chosen: dict[Reference, set[str]] = {}
+        unclear: set[Reference] = set()
+        for entry, target in zip(entries, targets):
+            if entry.choice and self._shard.owns(target):
+                tags = found[entry.number]
+                chosen[target] = set()
+                if isinstance(tags, RegistryError) or not tags:
+                    unclear.add(target)
+        for job in jobs:
+            target = replace(job.copy.destination, tag=None)
+            if target in chosen:
+                chosen[target].update(job.copy.tags)
+        return {target: tags for target, tags in chosen.items() if target not in unclear}
+
+
+def _repeated(names: t.Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
