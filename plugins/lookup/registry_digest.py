@@ -10,10 +10,10 @@ short_description: Digests of images in registries
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Returns the digest of each image, or the image pinned to its digest, one result a term, in order. Terms are resolved in parallel and share
+  - Returns the digest of each image, or the image with its digest. There is one result for each term, in order. Terms are resolved in parallel and share
     connections and tokens.
-  - Runs on the controller, with the controller's auth files and environment. It does not see C(module_defaults); what holds for all lookups of a play
-    is set by variables, C(ocitools_registry_) and the name of the option, such as C(ocitools_registry_username).
+  - Runs on the controller, with the controller's auth files and environment. C(module_defaults) do not apply. To set
+    options for all lookups of a play, use variables with the name C(ocitools_registry_) and the option, such as C(ocitools_registry_username).
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -21,26 +21,26 @@ extends_documentation_fragment:
 options:
   _terms:
     description:
-      - The images, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
-      - A name that breaks the naming rules fails before any request.
+      - The images, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest).
+      - An invalid name fails before any request.
     type: list
     elements: str
     required: true
   result:
     description:
-      - What to return, V(digest) alone or V(reference), the image with its digest, C(quay.io/org/app@sha256:...).
+      - What to return. V(digest) is the digest only, V(reference) the image with its digest, C(quay.io/org/app@sha256:...).
     type: str
     choices: [digest, reference]
     default: digest
   platform:
     description:
-      - Return the digest of the image for this platform, C(os/arch[/variant]), of an index instead of that of the index.
-      - A platform that the index lacks counts as missing.
+      - Return the digest of the image of an index for this platform, C(os/arch[/variant]), instead of the digest of the index.
+      - A platform that is not in the index counts as missing.
     type: str
   missing:
     description:
-      - What an absent image is. V(fail) fails, V(empty) returns an empty string for it.
-      - Denied access and faults of the registry always fail.
+      - Whether a missing image is an error. V(fail) fails. V(empty) returns an empty string.
+      - Denied access and registry errors always fail.
     type: str
     choices: [fail, empty]
     default: fail
@@ -56,7 +56,7 @@ EXAMPLES = r"""
   ansible.builtin.set_fact:
     app_image: "{{ lookup('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', result='reference') }}"
 
-- name: Digests of several images by one lookup
+- name: Get the digests of several images with one lookup
   ansible.builtin.debug:
     msg: "{{ query('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', 'quay.io/org/db:16', missing='empty') }}"
 
@@ -64,7 +64,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ lookup('ocitools.registry.registry_digest', 'quay.io/org/app:1.2', result='reference', verify={'keys': ['release.pub']}) }}"
 
-- name: Digests of all images of a list
+- name: Get the digests of all images in a list
   ansible.builtin.debug:
     msg: "{{ query('ocitools.registry.registry_digest', *images) }}"
   vars:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_archive_info
-short_description: Tell which images an archive or a layout holds
+short_description: List the images in an archive or layout
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
   - Lists the images in an OCI layout, an OCI archive or an archive of C(docker save), with their names, digests, platforms and sizes.
   - It needs no registry and sends no request. Everything that M(ocitools.registry.registry_push) can push is listed as it would be pushed.
-  - The connection options are accepted, so that C(module_defaults) for the action group work, and have no effect.
+  - The connection options are accepted, so that C(module_defaults) for the action group work. They have no effect.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -22,7 +22,7 @@ options:
   path:
     description:
       - The OCI layout directory, C(dir:) directory or archive, on the host that runs the task. An archive may be compressed by gzip, bzip2, xz or zstd.
-      - What holds no image fails with the error kind V(invalid_source), what cannot be read with V(local_io).
+      - A path without an image fails with the error kind V(invalid_source). A path that cannot be read fails with V(local_io).
     type: path
     required: true
     aliases: [src, load_path, input]

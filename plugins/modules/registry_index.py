@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_index
-short_description: Make one multi-platform image of several images
+short_description: Create a multi-platform image from several images
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Puts one tag on several images, each for another platform, as C(docker buildx imagetools create) and C(docker manifest push) do. It needs no builder
-    and no container engine.
-  - The images are named in the index by digest. Those in other repositories and registries are copied first; within a registry their layers are mounted.
+  - Creates one index with several images, each for another platform, as C(docker buildx imagetools create) and C(docker manifest push) do. It needs no
+    builder and no container engine.
+  - The index lists the images by digest. Images in other repositories and registries are copied first. Within a registry their layers are mounted.
   - The same images give the same bytes, so a second run is unchanged and writes nothing.
 extends_documentation_fragment:
   - ocitools.registry._source_registry
@@ -28,14 +28,14 @@ attributes:
 options:
   name:
     description:
-      - Where the index goes, C([registry/]repository[:tag]). Without a tag, O(tags) are the only tags; without both it is V(latest).
-      - A digest here is refused, since it follows from the images.
+      - The index to push, C([registry/]repository[:tag]). Without a tag, only O(tags) are set. Without both, the tag is V(latest).
+      - A digest is not allowed here, since the images determine the digest.
     type: str
     required: true
     aliases: [image]
   images:
     description:
-      - The images that the index names, in this order. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and further keys.
+      - The images in the index, in this order. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and further keys.
       - C(platform) is the platform, C(os/arch[/variant]), that the index states for the image. Without it, the platform is read from the config of the image.
         An image whose config states none fails with the error kind V(invalid_option).
       - C(annotations) is a dictionary of annotations for the entry of the image in the index.
@@ -47,7 +47,7 @@ options:
     required: true
   tags:
     description:
-      - Further tags for the index. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
+      - Additional tags for the index. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
     type: list
     elements: raw
     default: []
@@ -59,24 +59,24 @@ options:
     default: {}
   children:
     description:
-      - V(exact) makes an index that names O(images) and nothing else.
-      - V(append) adds them to the index that the first tag is on. An image for a platform that the index has already takes the place of the other one,
-        with its attestations. A single image on the tag becomes the first entry; an absent tag is no error.
-      - With V(append) the tag is read again right before it is written. Where somebody else moved it meanwhile, the images are added to what it is on
-        then; when that happens twice, the task fails with the error kind V(conflict).
+      - V(exact) creates an index with O(images) only.
+      - V(append) adds them to the index of the first tag. An image for a platform that the index already has replaces the other one and its
+        attestations. A single image under the tag becomes the first entry. A missing tag is not an error.
+      - With V(append) the tag is read again right before it is written. If somebody else moved it, the images are added to its new content. If that happens
+        twice, the task fails with the error kind V(conflict).
     type: str
     choices: [exact, append]
     default: exact
   media_type:
     description:
-      - V(oci) makes an OCI image index, V(docker) a manifest list of Docker, which has no annotations.
-      - V(auto) makes a manifest list where all images are of Docker's media types and there are no annotations, else an OCI image index.
+      - V(oci) creates an OCI image index. V(docker) creates a manifest list of Docker, which has no annotations.
+      - V(auto) creates a manifest list if all images have Docker's media types and there are no annotations, and an OCI image index otherwise.
         With O(children=append) an OCI image index stays one.
     type: str
     choices: [auto, oci, docker]
     default: auto
 notes:
-  - For an index that is there already, the task sends one HEAD for each tag and reads the manifest of each image, and its config where no platform is given.
+  - For an existing index, the task sends one HEAD for each tag and reads the manifest of each image, and its config if you give no platform.
 seealso:
   - module: ocitools.registry.registry_copy
   - module: ocitools.registry.registry_tag

@@ -13,10 +13,9 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Writes the credentials for a registry into an auth file of Docker, podman, buildah or skopeo, or removes them. No container engine is needed.
   - This is the only module of the collection that writes credentials. Tasks of this collection do not need it; they take credentials from their options.
-  - Other entries of the file and keys that are unknown keep their meaning. The new content is written beside the file and renamed, so that readers see
-    the old file or the new one.
-  - The file C(auth_file.lock) beside the file is locked meanwhile, as programs of the containers project do. It stays there. If another program keeps the
-    lock for more than O(timeout) seconds, the task fails with the error kind V(local_io).
+  - Keeps other entries and unknown keys of the file. It writes a new file and renames it, so that readers see either the old file or the new one.
+  - The file C(auth_file.lock) beside the file is locked while the module writes, as programs of the containers project do. It is not removed. If another
+    program keeps the lock for more than O(timeout) seconds, the task fails with the error kind V(local_io).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -33,43 +32,43 @@ options:
   registry:
     description:
       - The registry, C(host[:port]).
-      - A namespace or repository behind it, as in V(registry.example.com/team), writes credentials for that part alone. Docker has no such entries, so with
-        its file this fails.
+      - With a namespace or repository, as in V(registry.example.com/team), the credentials are for that part only. Docker does not support such entries, so
+        this fails with its file.
     type: str
     required: true
     aliases: [registry_url, url]
   auth_file:
     description:
-      - The file on the host that runs the task. A file with the name C(config.json) is written as Docker writes it, any other as podman does.
-      - Without it, the file is the one that C(podman login) writes to, which Docker does not read. It is E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json),
-        C($XDG_RUNTIME_DIR/containers/auth.json) or, where that variable is unset, C(/run/containers/$UID/auth.json), the first one that is set.
-      - A new file can be read by its owner only, and so can new folders on the way to it. A file that is there keeps its owner and permissions.
+      - The file on the host that runs the task. A file with the name C(config.json) gets the format of Docker, any other the format of Podman.
+      - By default it is the file that C(podman login) writes, which Docker does not read. It is E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json),
+        C($XDG_RUNTIME_DIR/containers/auth.json) or, if that variable is unset, C(/run/containers/$UID/auth.json), the first one that is set.
+      - Only the owner can read a new file and new parent folders. An existing file keeps its owner and permissions.
       - A file with a credential store for the registry, under C(credsStore) or C(credHelpers), fails with the error kind V(credentials), since programs look
         in the store. So does a symbolic link, a file that cannot be read, and one that is no auth file.
     type: path
     aliases: [authfile, config_path]
   state:
     description:
-      - V(present) writes the credentials, in the place of those that the file has for the registry.
-      - V(absent) removes them, however the registry is spelt in the file. Credentials need not be given then. Entries for namespaces stay unless O(registry)
+      - V(present) writes the credentials, and replaces those that the file has for the registry.
+      - V(absent) removes them, however the registry is spelt in the file. It needs no credentials. Entries for namespaces stay unless O(registry)
         names them.
     type: str
     choices: [present, absent]
     default: present
   check_credentials:
     description:
-      - Ask the registry first whether the credentials are right. Wrong ones fail with the error kind V(unauthorized) and are not written.
-      - A registry that lets anybody in cannot tell whether credentials are right; then there is a warning.
+      - Whether to check the credentials with the registry first. Wrong ones fail with the error kind V(unauthorized) and are not written.
+      - A registry that allows anonymous access may not check credentials. The module then gives a warning.
       - With V(false) nothing is sent to the registry.
     type: bool
     default: true
   registry_token:
     description:
-      - Fails with O(state=present), since such a token is good for minutes.
+      - Fails with O(state=present), since such a token is valid for minutes only.
     type: str
 notes:
-  - Credentials that are to be written are those that the task or the environment gives. O(auth_config) and O(use_auth_file) have no effect.
-  - The check costs two requests to the registry, and one to its token server if it has one.
+  - The module writes the credentials of the task or of the environment. O(auth_config) and O(use_auth_file) have no effect.
+  - The check takes two requests to the registry, and one to its token server if it has one.
 seealso:
   - module: ocitools.registry.registry_info
 """

@@ -11,10 +11,10 @@ short_description: Check images and credentials before a deployment
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Looks for every image and platform of a list, and tries every one of the credentials, in parallel. It can also check whether the credentials may push,
+  - Checks all images and platforms of a list, and all credentials, in parallel. It can also check whether the credentials may push,
     and whether the images are signed.
-  - It goes on after a problem and reports all of them. Nothing is pulled. With O(verify), images that are not verified are a problem in the report.
-  - The role P(ocitools.registry.preflight#role) prints the report and fails in the end.
+  - It continues after a problem and reports all problems. It pulls nothing. With O(verify), images that are not verified are a problem in the report.
+  - The role P(ocitools.registry.preflight#role) prints the report and fails at the end.
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -24,8 +24,8 @@ options:
   images:
     description:
       - The images, each a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and C(platforms). The list may be empty.
-      - Faults of all entries are told at once, with the error kind V(invalid_option), before any request. A name that breaks the naming rules is no such
-        fault. It is in RV(report.unknown), and the other images are looked for.
+      - Errors in all entries are reported at once, with the error kind V(invalid_option), before any request. An invalid image name is not such an error. It
+        is in RV(report.unknown), and the other images are checked.
     type: list
     elements: raw
     required: true
@@ -42,14 +42,14 @@ options:
     elements: raw
   problems:
     description:
-      - What a problem is. V(fail) fails the task, with the error kind V(precondition) and the report in the result. V(report) only reports.
+      - Whether problems are an error. V(fail) fails the task, with the error kind V(precondition) and the report in the result. V(report) only reports.
     type: str
     choices: [fail, report]
     default: fail
 notes:
-  - Every host under C(auths) of O(auth_config) is tried, also where no image is from it.
-  - It costs a HEAD for an image, with platforms a GET for the image and one for each platform; two requests for each of the credentials; two for each of
-    O(push_to); and tokens.
+  - Every host under C(auths) of O(auth_config) is checked, even if no image is from it.
+  - It takes a HEAD request for an image, or with platforms a GET request for the image and one for each platform. It also takes two requests for each of
+    the credentials and of O(push_to), and tokens.
 seealso:
   - module: ocitools.registry.registry_image_info
   - module: ocitools.registry.registry_info

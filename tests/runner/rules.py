@@ -21,6 +21,21 @@ _FORBIDDEN = {
     r"\b(TO[D]O|FIX[M]E|XX[X])\b": "something is left for later",
     r"\bmark\.(skip|xfail)|\bpytest\.(skip|xfail)\(|\bunittest\.skip": "a test is skipped",
 }
+# Phrases of our own that readers stumble over, with what to write; CONTRIBUTING.md has the whole list.
+_ODD = {
+    r"nothing is guessed": "Docker Hub defaults are off",
+    r"byte that is there": "skips blobs that the registry already has",
+    r"further attempts?\b": "retries",
+    r"failures? that may pass": "temporary error",
+    r"blanks behind": "trailing spaces",
+    r"tells? of (it|images)\b": "report, warn",
+    r"stands? for no\b": "has no",
+    r"on so many\b": "number of",
+    r"\bsaid likewise\b|\bfails likewise\b": "fails in the same way",
+    r"names? (of an image )?that breaks? the (naming )?rules": "invalid name",
+}
+_PRIVATE = ("plugins/module_utils/", "plugins/plugin_utils/")
+_READ_BY_USERS = ("README.md", "SECURITY.md", "docs/", "examples/", "extensions/", "plugins/", "roles/")
 _TEXT = {".py", ".yml", ".yaml", ".toml", ".md", ".rst", ".sh", ".txt", ".j2", ""}
 
 
@@ -53,6 +68,14 @@ def _check_size(name: Path, text: str) -> t.Iterator[str]:
             yield f"{name}:{node.lineno}: the function {node.name} has {_lines_of(node)} lines, {MAX_FUNCTION} are allowed."
 
 
+def _check_words(name: Path, text: str) -> t.Iterator[str]:
+    """Yield a line for each odd phrase; what a line break divides is one phrase."""
+    flat = re.sub(r"\s+", " ", text)
+    for pattern, better in _ODD.items():
+        for match in re.finditer(pattern, flat, re.IGNORECASE):
+            yield f"{name}: {match[0]!r} reads oddly, write: {better}."
+
+
 def check(root: Path, files: t.Iterable[Path]) -> list[str]:
     """Return what breaks the rules, one line each."""
     found = []
@@ -64,6 +87,8 @@ def check(root: Path, files: t.Iterable[Path]) -> list[str]:
         text = (root / name).read_text(encoding="utf-8")
         for number, line in enumerate(text.splitlines(), 1):
             found += [f"{name}:{number}: {why}: {line.strip()}" for pattern, why in _FORBIDDEN.items() if re.search(pattern, line)]
+        if name.as_posix().startswith(_READ_BY_USERS) and not name.as_posix().startswith(_PRIVATE):
+            found += _check_words(name, text)
         if name.suffix == ".py":
             found += _check_size(name, text)
     return found
