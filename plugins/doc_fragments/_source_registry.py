@@ -15,9 +15,9 @@ options:
     description:
       - The base, C(host[:port][/prefix]), of O(name) and of sources without O(src_registry). Names that begin with a host stand for themselves.
       - O(username), O(password), O(identity_token), O(registry_token), O(client_cert), O(client_key) and O(plain_http) are for its host.
-      - Without it they are for the only host that all images are in. Where the images are in several, a task that gives one of them fails before
-        any request, unless the form for the sources is given as well; then they are for the host of O(name).
-      - Something that is no host, or a prefix that breaks the naming rules, fails with O(registry) named in the message.
+      - If you do not set it, they are for the one host that all images share. If the images are in several registries, a task with one of these
+        options fails before any request, unless you set the option for the sources as well. They are then for the host of O(name).
+      - An invalid host or prefix fails with O(registry) named in the message.
     type: str
     aliases: [registry_url, url]
   plain_http:
@@ -30,7 +30,7 @@ options:
     default: false
   src_registry:
     description:
-      - The base of the names of sources, C(host[:port][/prefix]). With it they are relative to it and nothing is guessed. Without it, O(registry) is the base.
+      - The registry, C(host[:port][/prefix]), that names of sources are resolved below. Docker Hub defaults are then off. The default is O(registry).
     type: str
   src_username:
     description:

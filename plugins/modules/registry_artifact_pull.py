@@ -48,7 +48,7 @@ options:
   select:
     description:
       - What to pull where several artifacts that are attached to O(subject) fit. V(single) fails with the error kind V(invalid_option) and lists them.
-      - V(newest) takes the one with the latest C(org.opencontainers.image.created), and fails likewise where one states no time or two state the same.
+      - V(newest) takes the one with the latest C(org.opencontainers.image.created), and fails in the same way if one has no time or two have the same.
       - V(all) pulls each of them into a folder of its own below O(dest), which is named by its digest.
     type: str
     choices: [single, newest, all]
