@@ -114,7 +114,7 @@ options:
   max_deletions:
     description:
       - Delete nothing at all where O(extra=delete) would delete more tags than this in the whole task, and fail with the error kind V(precondition).
-        V(0) stands for no limit.
+        V(0) means no limit.
     type: int
     default: 100
   min_remaining:

@@ -108,6 +108,11 @@ def test_a_guide_uses_variables_of_roles_that_there_are(guide: Path) -> None:
         assert given <= _variables(role), f"{guide.name}: {role} has no variable {given - _variables(role)}"
 
 
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_no_block_of_a_guide_has_a_caption_with_which_github_drops_it(guide: Path) -> None:
+    assert ":caption:" not in guide.read_text(encoding="utf-8")
+
+
 def test_every_guide_is_in_the_table_of_contents() -> None:
     sections = yaml.safe_load((COLLECTION / "docs" / "docsite" / "extra-docs.yml").read_text(encoding="utf-8"))["sections"]
     assert sorted(name for section in sections for name in section["toctree"]) == [path.stem for path in GUIDES]
