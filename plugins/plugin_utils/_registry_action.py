@@ -19,6 +19,8 @@ from ..module_utils._core.errors import RegistryError
 from ..module_utils._core.progress import Progress
 from ..module_utils._core.scrub import Scrubber
 from ..module_utils._core.secrets import register_secret
+from ..module_utils._local import attributes
+from ..module_utils._registry import tag_deletion, transfer, two_registries
 from ..module_utils._tasks.masking import masked_result
 from ..module_utils._tasks.options import ArgumentSpec, find_secrets
 from ..module_utils._tasks.signals import orderly_end, pass_on
@@ -30,6 +32,8 @@ from ._progress_lines import find_pause, progress_output
 
 Result = dict[str, t.Any]
 Map = t.Mapping[str, t.Any]
+
+_LOADED = (attributes, tag_deletion, transfer, two_registries)  # in Ansible itself, which imports this once; else each task would
 
 
 class RegistryAction(ActionBase):

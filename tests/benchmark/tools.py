@@ -47,20 +47,31 @@ class Ansible:
             "ANSIBLE_DEPRECATION_WARNINGS": "0",
         }
 
-    def process(self, module: str, arguments: Arguments) -> list[str]:
-        """Return the command that a host runs for the module: the payload that Ansible makes, started by itself."""
+    def process(self, module: str, arguments: Arguments, check: bool = True) -> list[str]:
+        """Return the command that a host runs for the module: the payload that Ansible makes, started by itself.
+
+        The module, whose name without a dot is one of ours, must come to its good end with these arguments, unless ``check`` is false.
+        """
         key = json.dumps([module, arguments])
         if key not in self._payloads:
-            self._payloads[key] = self._make_payload(module, arguments)
+            self._payloads[key] = self._make_payload(module, arguments, check)
         return [self._python, str(self._payloads[key])]
 
-    def _make_payload(self, module: str, arguments: Arguments) -> Path:
+    def _make_payload(self, module: str, arguments: Arguments, check: bool) -> Path:
         """Let Ansible run the module once, and keep what it sends to a host."""
         temporary = self._folder / f"payload{len(self._payloads)}"
         facts = ["-e", f"ansible_python_interpreter={self._python}", "-e", "ocitools_registry_in_process=false"]
-        words = [str(self._bin / "ansible"), "localhost", "-m", f"{COLLECTION}.{module}", "-a", json.dumps(arguments), *facts]
+        words = [
+            str(self._bin / "ansible"),
+            "localhost",
+            "-m",
+            module if "." in module else f"{COLLECTION}.{module}",
+            "-a",
+            json.dumps(arguments),
+            *facts,
+        ]
         kept = {"ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_REMOTE_TMP": str(temporary)}
-        run(words, {**self.environment, **kept})
+        run(words, {**self.environment, **kept}, check)
         return next(temporary.glob("*/AnsiballZ_*.py"))
 
     def playbook(self, tasks: t.Sequence[Arguments]) -> list[str]:
@@ -99,10 +110,10 @@ class Ansible:
         return self.playbook([{"ansible.builtin.assert": check, "vars": {"names": list(names)}}])
 
 
-def run(words: t.Sequence[str], environment: t.Mapping[str, str]) -> None:
-    """Run a command to its good end."""
+def run(words: t.Sequence[str], environment: t.Mapping[str, str], check: bool = True) -> None:
+    """Run a command to its end, a good one unless ``check`` is false."""
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
-    if done.returncode:
+    if check and done.returncode:
         raise Failed(f"{' '.join(words)[:300]} failed: {done.stdout[-600:]} {done.stderr[-600:]}")
 
 

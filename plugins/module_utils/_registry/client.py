@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RegistryClient: what modules, lookups and tests call; everything below it is a layer of its own."""
+"""RegistryClient: what modules, lookups and tests call. What only writers need is imported where it is used: readers start faster."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from .api import RepositoryApi
 from .capabilities import Capabilities
 from .download import RegistryImage
 from .listing import OnUnusable, iter_repositories, iter_tags, keep_names
-from .tag_deletion import delete_digest, delete_tag
 from .tagging import TagMap, find_digest, find_digests, find_states, write_tags
-from .transfer import Execution, PushPlan, TransferOptions, Transferred, plan_push, predict
+from .transfer_options import TransferOptions
+
+if t.TYPE_CHECKING:
+    from .transfer import PushPlan, Transferred
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
@@ -106,7 +108,7 @@ class RegistryClient:
 
     def get_descriptor(self, tag: str, platform: Platform | None = None) -> Descriptor:
         """Return media type, digest and size by HEAD; by GET where HEAD does not tell, or says that it is absent."""
-        identifier = _identifier(tag)
+        identifier = tag.removeprefix("@")
         if platform is not None:
             return self.get_manifest(identifier, platform).descriptor()
         api = self.api
@@ -136,13 +138,13 @@ class RegistryClient:
 
         Errors: ``not_found`` also where an index has no such platform, or a single image is for another one.
         """
-        manifest = self.api.get_manifest(_identifier(tag))
+        manifest = self.api.get_manifest(tag.removeprefix("@"))
         return manifest if platform is None else self.choose(manifest, platform, tag)
 
     def choose(self, manifest: Manifest, platform: Platform, tag: str) -> Manifest:
         """Return the image for ``platform`` out of a ``manifest`` that ``tag`` leads to; errors as of ``get_manifest``."""
         api = self.api
-        shown, registry = api.display(_identifier(tag)), self.connection.exchange.registry
+        shown, registry = api.display(tag.removeprefix("@")), self.connection.exchange.registry
         if manifest.is_index:
             return self.get_child(manifest.child(platform, shown, registry), shown)
         check_platforms(self.image_of(manifest), [platform], shown, registry)
@@ -164,7 +166,7 @@ class RegistryClient:
     def config_of(self, manifest: Manifest, tag: str) -> dict[str, t.Any]:
         """Return the config that ``manifest`` names; for an index the error lists its platforms."""
         if manifest.is_index:
-            shown = self.api.display(_identifier(tag))
+            shown = self.api.display(tag.removeprefix("@"))
             there = ", ".join(str(child.platform) for child in manifest.platforms) or "none"
             raise RegistryError(
                 f"{shown} is an index, which has no config of its own: choose a platform; it has: {there}.",
@@ -219,20 +221,26 @@ class RegistryClient:
 
         ``before`` is what some of them are on, as far as that is known.
         """
+        from .transfer import plan_push
+
         return plan_push(self._acting(), source, tags, existing, self.connection.options, before)
 
     def predict_push(self, plan: PushPlan, check: t.Callable[[Descriptor], None] = lambda blob: None) -> Transferred:
         """Return what ``execute_push`` would send; each blob of that is handed to ``check`` first."""
+        from .transfer import predict
+
         return predict(self._acting(), plan, self.connection.options, check)
 
     def execute_push(self, plan: PushPlan, source: ImageSource, written: set[str] | None = None) -> Transferred:
         """Carry out ``plan``; the tags are added to ``written`` as soon as they are."""
+        from .transfer import Execution
+
         return Execution(self._acting("push"), source, self.connection.capabilities, self.connection.options).run(plan, written)
 
     def push_image(self, tag: str, source: ImageSource, *more_tags: str, existing: str = "overwrite") -> Transferred:
         """Push an image or index from any source to ``tag`` and ``more_tags``; nothing is sent that is there."""
         client = self.with_actions("pull", "push")
-        plan = client.plan_push(source, [_identifier(name) for name in (tag, *more_tags)], existing)
+        plan = client.plan_push(source, [name.removeprefix("@") for name in (tag, *more_tags)], existing)
         return client.execute_push(plan, source)
 
     def copy_image(self, tag: str, destination: RegistryClient, *destination_tags: str, existing: str = "overwrite") -> Transferred:
@@ -267,11 +275,15 @@ class RegistryClient:
 
     def delete_tag(self, tag: str, method: str = "auto") -> str:
         """Delete that tag only and return the method that did it; raises ``NotFound`` where it is absent."""
+        from .tag_deletion import delete_tag
+
         api = self._acting("push", "delete")
         return delete_tag(api, check_tag(tag), api.get_manifest(tag), method)
 
     def delete_manifest(self, digest: str) -> None:
         """Delete a manifest and with it every tag on it; raises ``NotFound`` where it is absent."""
+        from .tag_deletion import delete_digest
+
         api = self._acting("push", "delete")
         delete_digest(api, api.get_manifest(str(Digest.parse(digest))))
 
@@ -284,11 +296,5 @@ def pair_clients(source: RegistryClient, destination: RegistryClient) -> tuple[R
     if source.connection.exchange is not destination.connection.exchange:
         return source, target
     scopes = merge_scopes([destination.scope], [source.scope])
-    return (
-        RegistryClient(source.connection, source.repository, source.actions, scopes),
-        RegistryClient(target.connection, target.repository, target.actions, scopes),
-    )
-
-
-def _identifier(tag: str) -> str:
-    return tag[1:] if tag.startswith("@") else tag
+    first, second = (RegistryClient(client.connection, client.repository, client.actions, scopes) for client in (source, target))
+    return first, second

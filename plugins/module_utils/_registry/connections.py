@@ -24,7 +24,7 @@ from .._oci.host import parse_host
 from .._oci.reference import Reference, split_base
 from .capabilities import Capabilities
 from .client import Connection, RegistryClient
-from .transfer import TransferOptions
+from .transfer_options import TransferOptions
 
 
 def _ignore(_text: str) -> None:

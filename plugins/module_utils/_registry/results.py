@@ -11,7 +11,9 @@ from .._core.scrub import cut, without_controls
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Reference
 from .tagging import TagMap
-from .transfer import PushPlan, Transferred
+
+if t.TYPE_CHECKING:
+    from .transfer import PushPlan, Transferred
 
 _LONGEST_TEXT = 16384
 

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
-from .._core.progress import BlobProgress, Progress
+from .._core.progress import BlobProgress
 from .._oci.image_source import ImageSource, drain
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, is_digest
@@ -21,25 +20,7 @@ from .capabilities import Capabilities
 from .download import walk
 from .referrers import add_referrer
 from .tagging import TagMap, align, apply_policy, find_states, write_tags
-
-
-@dataclass(frozen=True)
-class TransferOptions:
-    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), what to log, and who counts progress.
-
-    Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``. ``before_root``, called
-    right before the root gets its tags, ends the transfer by raising.
-    """
-
-    workers: int = 6
-    retries: int = 4
-    chunk_size: int = 0
-    mount_from: tuple[str, ...] = ()
-    slots: t.ContextManager[t.Any] = field(default_factory=contextlib.nullcontext)
-    cancellation: Cancellation | None = None
-    on_log: t.Callable[[str], None] = lambda text: None
-    progress: Progress = field(default_factory=Progress)
-    before_root: t.Callable[[], None] = lambda: None
+from .transfer_options import TransferOptions
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from ansible.module_utils.basic import AnsibleModule
 from .._core.errors import RegistryError
 from .._core.scrub import Scrubber
 from .._core.secrets import register_secret
-from .._local.attributes import FileOptions
 from .masking import masked_result
 from .options import ArgumentSpec, connection_spec, find_secrets, keep_numbers
 from .signals import leave, orderly_end
 from .task import Front, Task
+
+if t.TYPE_CHECKING:
+    from .._local.attributes import FileOptions
 
 
 class RegistryModule(AnsibleModule):
@@ -37,6 +39,8 @@ class RegistryModule(AnsibleModule):
         return Task(self.params, front, self.scrubber, self.check_mode, self._diff)
 
     def _file_options(self, path: str) -> FileOptions:
+        from .._local.attributes import FileOptions
+
         wanted = self.load_file_common_arguments(self.params, path)
         context = wanted["secontext"] if self.selinux_enabled() else []
         return FileOptions(wanted["owner"], wanted["group"], wanted["mode"], context, wanted["attributes"], self._symbolic_mode_to_octal)

@@ -9,7 +9,6 @@ import re
 import typing as t
 
 from .._http.auth_config import auth_config_secrets
-from .._registry.two_registries import SIDED, SIDES
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
 Map = t.Mapping[str, t.Any]
@@ -66,11 +65,13 @@ def connection_spec() -> ArgumentSpec:
     }
 
 
-def two_registries_spec(sides: t.Sequence[str] = SIDES) -> ArgumentSpec:
+def two_registries_spec(sides: t.Sequence[str] = ("src", "dest")) -> ArgumentSpec:
     """Return the further options of modules with two registries; their documentation is the fragment ``_two_registries``.
 
     Of the sources alone they are documented by the fragment ``_source_registry``.
     """
+    from .._registry.two_registries import SIDED
+
     plain = connection_spec()
     kept = {name: {key: value for key, value in plain[name].items() if key not in ("aliases", "default")} for name in SIDED}
     spec = {f"{side}_{name}": option for side in sides for name, option in kept.items()}

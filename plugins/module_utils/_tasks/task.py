@@ -14,11 +14,13 @@ from .._core.errors import RegistryError
 from .._core.interruption import interruptible
 from .._core.progress import Progress
 from .._core.scrub import Scrubber
-from .._local.attributes import Attributes, FileOptions
 from .._oci.reference import Digest, Reference
 from .._registry.client import RegistryClient
 from .._registry.connections import ConnectionOptions, Connections, Listeners
-from .._registry.two_registries import TwoRegistries
+
+if t.TYPE_CHECKING:
+    from .._local.attributes import Attributes, FileOptions
+    from .._registry.two_registries import TwoRegistries
 
 Map = t.Mapping[str, t.Any]
 Result = dict[str, t.Any]
@@ -106,6 +108,8 @@ class Task:
 
     def attributes(self, path: str) -> Attributes:
         """Return what the task states of the owner, mode and so on of the file or folder at ``path``, and of those in it."""
+        from .._local.attributes import Attributes  # only what writes to this host needs it
+
         return Attributes(self._front.file_options(path), self.check_mode)
 
     def reference(self, name: str) -> Reference:
@@ -127,6 +131,8 @@ class Task:
 
     def connect_two(self, sources: t.Iterable[Reference], destinations: t.Iterable[Reference]) -> TwoRegistries:
         """Return the connections of a task between registries."""
+        from .._registry.two_registries import TwoRegistries
+
         connections = TwoRegistries(self.params, sources, destinations, self._listeners(), budget=self.budget)
         self._connections = connections
         return connections

@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How blobs are transferred: all that a client has to know of it before it writes."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass, field
+
+from .._core.fanout import Cancellation
+from .._core.progress import Progress
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """How to transfer: threads, further attempts, chunk size in bytes (0: whole), what to log, and who counts progress.
+
+    Transfers that run beside each other share ``slots``, which holds back those too many, and ``cancellation``. ``before_root``, called
+    right before the root gets its tags, ends the transfer by raising.
+    """
+
+    workers: int = 6
+    retries: int = 4
+    chunk_size: int = 0
+    mount_from: tuple[str, ...] = ()
+    slots: t.ContextManager[t.Any] = field(default_factory=contextlib.nullcontext)
+    cancellation: Cancellation | None = None
+    on_log: t.Callable[[str], None] = lambda text: None
+    progress: Progress = field(default_factory=Progress)
+    before_root: t.Callable[[], None] = lambda: None
