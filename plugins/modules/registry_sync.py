@@ -107,7 +107,8 @@ options:
     description:
       - What to do with further tags at the destination, in repositories of which tags were chosen. V(delete) deletes those that the list does not
         account for, as M(ocitools.registry.registry_prune) does, with its safeguards; what belongs to images that stay is kept.
-      - Nothing is deleted in a repository where an image failed, or for which an entry chose no tag. Not with O(dest_dir).
+      - Nothing is deleted in a repository where an image failed, or for which an entry chose no tag. Not with
+        O(dest_dir) or O(src_dir).
     type: str
     choices: [keep, delete]
     default: keep

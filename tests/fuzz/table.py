@@ -10,6 +10,7 @@ has believed what nobody should. Each of them is a function that puts files into
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import typing as t
 from dataclasses import dataclass
@@ -178,6 +179,22 @@ def _sync(entry: t.Callable[[World], t.Any], **options: t.Any) -> Task:
     return lambda world: {"dest_registry": world.registry.name("mirror"), "images": [entry(world)], **options}
 
 
+def _export(world: World) -> Options:
+    return {
+        "dest_dir": str(world.folder / "out" / "carried"),
+        "images": [world.registry.name("app:1"), world.registry.name("app:multi")],
+        "referrers": True,
+    }
+
+
+def _import(world: World) -> Options:
+    content = images.image()
+    images.write_layout(world.folder / "in" / "carried" / "quay.io+app", {"1": content})
+    entry = {"name": "quay.io/app:1", "path": "quay.io+app", "digest": content.digest, "size": 1, "platforms": []}
+    (world.folder / "in" / "carried" / "images.yml").write_text(json.dumps({"images": [entry]}), encoding="ascii")
+    return {"src_dir": str(world.folder / "in" / "carried"), "dest_registry": world.registry.name("mirror")}
+
+
 TABLE: dict[str, Entry] = {
     "registry_archive_info": Entry((_held, _held_layout)),
     "registry_artifact": Entry(
@@ -249,6 +266,8 @@ TABLE: dict[str, Entry] = {
                 }
             ),
             _sync(lambda world: {"src": world.registry.name("app:multi"), "platforms": ["linux/arm64"]}),
+            _export,
+            _import,
         ),
         (_sync(lambda world: world.registry.name(f"app@{world.torn}")),),
     ),

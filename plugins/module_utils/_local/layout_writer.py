@@ -31,14 +31,15 @@ _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 class LayoutWriter:
     """A layout directory as a destination; the one at ``path`` is not made before ``begin``.
 
-    With ``append`` the other images of the layout stay. ``private`` leaves what is made to its owner until somebody sets modes.
+    With ``append`` the other images of the layout stay. ``private`` leaves what is made to its owner until somebody sets modes. ``mode`` is that
+    of its files; without it the umask is looked up, which must not be done beside other threads.
     """
 
-    def __init__(self, path: str, append: bool = False, private: bool = False) -> None:
+    def __init__(self, path: str, append: bool = False, private: bool = False, mode: int | None = None) -> None:
         self.path = path
         self._place = Place(path)
         self._append = append
-        self._modes = (0o600, 0o700) if private else (default_mode(), 0o777)
+        self._modes = (0o600, 0o700) if private else (default_mode() if mode is None else mode, 0o777)
         self._algorithms: dict[str, Folder] = {}
         self._existing = ExistingContent(None, {}, ())
         self._folder: Folder | None = None

@@ -83,11 +83,12 @@ def open_destination(path: str, kind: str, append: bool, private: bool, dress: D
 
 @dataclass(frozen=True)
 class PullPlan:
-    """An image in a registry, what of it is missing at the destination, and where to read it from."""
+    """An image in a registry, what of it is missing at the destination, where to read it from, and its digest there, of all its platforms."""
 
     content: ImageContent
     gap: Gap
     source: ImageSource
+    origin: Digest
 
 
 class _Known:
@@ -131,7 +132,7 @@ def plan_pull(
     client.fan_out(source.manifest, [child for child in source.root.children if child.is_manifest])
     children = tuple(manifest for _child, manifest in walk(source, source.root))
     content = ImageContent(name, source.root, (*children, source.root))
-    return PullPlan(content, destination.gap(content, client.connection.options.workers), source)
+    return PullPlan(content, destination.gap(content, client.connection.options.workers), source, root.digest)
 
 
 def _root(client: RegistryClient, image: Reference, name: ImageName, platforms: t.Sequence[Platform], destination: Destination) -> Manifest:

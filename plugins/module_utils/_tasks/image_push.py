@@ -101,7 +101,7 @@ def _image(task: Task, client: RegistryClient, opened: Opened, identifiers: t.Se
     """Return the image to push, and what was learnt of the tags on the way."""
     if isinstance(opened, LayoutImage):
         return opened, {}
-    pushed, known = _find_pushed(client, opened, identifiers)
+    pushed, known = find_pushed(client, opened, identifiers)
     if pushed is not None:
         return client.image_of(pushed), known
     tmpdir = None if task.check_mode else task.tmpdir
@@ -114,7 +114,7 @@ def _image(task: Task, client: RegistryClient, opened: Opened, identifiers: t.Se
 _OTHER = frozenset({"unsupported", "invalid_response", "digest_mismatch", "limit"})
 
 
-def _find_pushed(client: RegistryClient, saved: DockerArchive, identifiers: t.Sequence[str]) -> tuple[Manifest | None, TagMap]:
+def find_pushed(client: RegistryClient, saved: DockerArchive, identifiers: t.Sequence[str]) -> tuple[Manifest | None, TagMap]:
     """Return the manifest, on one of the tags, that an earlier push made of the same image, and what the tags were seen on."""
     known: TagMap = {}
     for tag in identifiers:

@@ -13,10 +13,13 @@ from .._oci.reference import Reference
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
+from .._registry.two_registries import parse_sided
 from .options import ArgumentSpec, two_registries_spec
-from .sync_copies import Copies, Runner
+from .sync_copies import Bring, Copies, Runner
 from .sync_entries import destination_of, parse_list
-from .sync_extra import Extra
+from .sync_export import Export
+from .sync_extra import Extra, State
+from .sync_import import Import, archived_name, opened
 from .sync_outcome import Job, Outcome, raise_failures, summarize
 from .sync_plan import Planner, SyncPlan
 from .task import Task
@@ -55,8 +58,10 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     if params["extra"] == "delete" and params["dest_dir"] is not None:
         message = "The option extra: delete is for a registry, not for dest_dir: a directory keeps what was exported before."
         raise RegistryError(message, "invalid_option")
-    if params["dest_dir"] is not None or params["src_dir"] is not None:
-        raise RegistryError("Directories are not supported yet.", "unsupported")
+    if params["src_dir"] is not None:
+        for option, given in (("extra", params["extra"] != "keep"), ("verify", params["verify"] is not None)):
+            if given:
+                raise RegistryError(f"The option {option} is not for src_dir, which has no registry to be asked.", "invalid_option")
 
 
 def run(task: Task) -> None:
@@ -76,17 +81,41 @@ class Sync:
     def run(self) -> None:
         """Plan, copy, and fill the result; raises in the end where something failed."""
         task, params = self._task, self._task.params
+        if params["src_dir"] is not None:
+            with opened(task) as held:
+                self._import(held)
+            return
         entries = parse_list(params)
-        targets = [destination_of(params, entry, entry.source) for entry in entries]
+        targets = [destination_of(params, entry, entry.source) for entry in entries] if params["dest_dir"] is None else []
         self._registries = task.connect_two([entry.image for entry in entries], targets)
         plan = Planner(params, self._source, self._registries.concurrency, self._lists).plan(entries)
-        copies = Copies(self._registries, self._options, lambda job: self._source(job.copy.source))
-        outcomes = Runner(self._registries, copies.bring, task.progress).run(plan.jobs)
+        if params["dest_dir"] is not None:
+            export = Export(task, lambda job: self._source(job.copy.source), self._lists, self._verification)
+            outcomes = self._run(plan.jobs, export.bring)
+            self._tell(plan, outcomes, *export.finish(plan.jobs))
+            return
+        outcomes = self._run(plan.jobs, self._copies().bring)
         extra = Extra(self._deleter, params["max_deletions"], task.warn)
         failure = self._delete(extra, plan, outcomes) if params["extra"] == "delete" else None
-        self._tell(plan, outcomes, extra)
+        task.result["deleted_tags"] = extra.deleted
+        self._tell(plan, outcomes, *extra.states())
         if failure is not None:
             raise failure
+
+    def _import(self, held: Import) -> None:
+        params = self._task.params
+        entries = parse_list(params, (lambda name: parse_sided(params, "src", name)) if held.is_export else archived_name)
+        jobs, failed = held.jobs(entries)
+        self._registries = self._task.connect_two([], [job.copy.destination for job in jobs])
+        plan = SyncPlan(Planner(params, self._source, self._registries.concurrency, self._lists).check(jobs), failed)
+        copies = self._copies()
+        self._tell(plan, self._run(plan.jobs, lambda job: copies.bring_local(job, held.image(job))), {}, {})
+
+    def _copies(self) -> Copies:
+        return Copies(self._registries, self._options, lambda job: self._source(job.copy.source))
+
+    def _run(self, jobs: t.Sequence[Job], bring: Bring) -> list[Outcome]:
+        return Runner(self._registries, bring, self._task.progress).run(jobs)
 
     def _source(self, image: Reference) -> RegistryClient:
         client = self._registries.source(image)
@@ -112,18 +141,17 @@ class Sync:
             return error
         return None
 
-    def _tell(self, plan: SyncPlan, outcomes: t.Sequence[Outcome], extra: Extra) -> None:
+    def _tell(self, plan: SyncPlan, outcomes: t.Sequence[Outcome], before: State, after: State) -> None:
         task = self._task
         numbered = [(job.entry.number, outcome) for job, outcome in zip(plan.jobs, outcomes)]
         numbered += [(entry.number, outcome) for entry, outcome in plan.failed]
         told = [outcome for _number, outcome in sorted(numbered, key=lambda pair: pair[0])]
-        before, after = extra.states()
         for outcome in told:
             before.update(outcome.before)
             after.update(outcome.after)
         task.result["images"] = [outcome.result for outcome in told]
         task.result["failed_names"] = [outcome.result["name"] for outcome in told if outcome.error is not None]
-        task.result["deleted_tags"] = extra.deleted
+        task.result.setdefault("deleted_tags", [])
         task.result["summary"] = summarize(told)
         task.changes(before, after)
         task.has_written = bool(task.result["changed"]) and not task.check_mode

@@ -13,6 +13,7 @@ from .._core.fanout import Cancellation, fan_out
 from .._core.progress import Progress
 from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions, CopyTask
+from .._registry.image_import import ImportTask, LocalImage
 from .._registry.two_registries import TwoRegistries
 from .image_copies import MOST_AT_A_TIME
 from .sync_outcome import Job, Outcome
@@ -73,10 +74,17 @@ class Copies:
 
     def bring(self, job: Job) -> Outcome:
         """Copy one image."""
+        return self._run(job, lambda target, options: CopyTask(self._source(job), target, job.copy, options))
+
+    def bring_local(self, job: Job, image: LocalImage) -> Outcome:
+        """Copy one image from this host."""
+        return self._run(job, lambda target, options: ImportTask(image, target, job.copy, options))
+
+    def _run(self, job: Job, make: t.Callable[[RegistryClient, CopyOptions], CopyTask]) -> Outcome:
         options = self._options(job)
         task: CopyTask | None = None
         try:
-            task = CopyTask(self._source(job), self.destination(job, options.check_mode), job.copy, options)
+            task = make(self.destination(job, options.check_mode), options)
             return Outcome.of(job.name, job.dest, task.run())
         except RegistryError as error:
             return Outcome.failed(job.name, job.dest, error, *(task.done() if task else ({}, {})))

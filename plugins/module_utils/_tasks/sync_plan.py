@@ -89,11 +89,20 @@ class Planner:
                     plan.failed.append((entry, Outcome.failed(str(entry.image), target.name, tags, {}, {})))
             else:
                 jobs += self._jobs(entry, tags)
-        check_destinations([job.copy for job in jobs])
-        check_order([job.copy for job in jobs])
-        plan.jobs = [job for job in jobs if self._shard.owns(job.copy.destination)]
+        plan.jobs = self.check(jobs)
         plan.chosen = self._account(entries, targets, found, plan.jobs)
         return plan
+
+    def check(self, jobs: t.Sequence[Job]) -> list[Job]:
+        """Return the jobs of this shard; raises where two of all ``jobs`` are for one tag, or one copies what another one makes."""
+        copies = [job.copy for job in jobs]
+        check_destinations(copies)
+        if self._params["dest_dir"] is None:
+            check_order(copies)
+        else:
+            # A layout holds an image once: there its own name is where it goes.
+            check_destinations([replace(copy, destination=copy.source, tags=(copy.source.identifier,)) for copy in copies])
+        return [job for job in jobs if self._shard.owns(job.copy.destination)]
 
     def _target(self, entry: Entry) -> Reference:
         return replace(destination_of(self._params, entry, entry.source), tag=None)

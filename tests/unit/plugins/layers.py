@@ -39,7 +39,7 @@ LAYERS = {
             "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source inventory "
             "existing_content disk open_path attributes file_tree image_paths layer_reader image_tree "
             "file_selection staging extraction_record extract_target "
-            "layout_writer tar_writer folder_tar packed_folder artifact_files archive_writer docker_writer"
+            "layout_writer tar_writer folder_tar packed_folder artifact_files archive_writer docker_writer export_list"
         ),
     ),
     "_http": Layer(
@@ -58,7 +58,7 @@ LAYERS = {
             "api pages listing referrers download blob_body capabilities upload_session blob_upload tagging transfer_options transfer deletion_refusal "
             "deletion_requests "
             "tag_deletion results client connections two_registries image_details registry_check signatures verification signing push_check "
-            "attached_images image_copy index_making image_pull artifact_pull image_files"
+            "attached_images image_copy image_import index_making image_pull artifact_pull image_files"
         ),
     ),
     "_retention": Layer(
@@ -73,7 +73,7 @@ LAYERS = {
             "options task masking verify_option signals module auth_file entries artifact artifact_pull image_push image_copies archive_info copy image_info "
             "extract index info login preflight prune pull push "
             "repository_info sign tag tag_delete tag_info verify "
-            "sync_entries sync_outcome sync_selection sync_plan sync_copies sync_extra sync"
+            "sync_entries sync_outcome sync_selection sync_plan sync_copies sync_extra sync_export sync_import sync"
         ),
     ),
 }

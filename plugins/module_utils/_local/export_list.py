@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of what an export has put into a directory: images.yml, written as JSON, which is YAML too.
+
+It is read as JSON, or line by line in the block form that release 1.0 wrote; nothing more of YAML is understood, so nothing of it can be abused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._core.budget import Budget
+from .._core.errors import RegistryError
+from .._core.json import load_object
+from .._core.scrub import quoted
+from .._oci.reference import Digest, check_tags
+from .disk import Folder, NewFile, default_mode
+from .files import Directory, MissingFile, read_file
+
+LIST = "images.yml"
+MOST_BYTES = 16 * 1024 * 1024
+_LABEL = "images"
+_LINE = re.compile(r"(?P<dash> *- )?(?P<indent> *)(?P<key>[a-z_]+):(?: (?P<value>.*))?", re.ASCII)
+_ITEM = re.compile(r" *- (?P<value>.+)", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./:@+-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class CarriedReferrer:
+    """What came along with an image: its ``identifier`` is a digest, or the tag of a signature; ``subject`` is what lists it."""
+
+    identifier: str
+    digest: Digest
+    subject: Digest | None
+
+
+@dataclass(frozen=True)
+class CarriedImage:
+    """One image of an export: ``path`` is the folder of its layout; ``dest`` and ``tags`` are what the list of the export said."""
+
+    name: str
+    path: str
+    digest: Digest
+    size: int = 0
+    platforms: tuple[str, ...] = ()
+    dest: str | None = None
+    tags: tuple[str, ...] = ()
+    referrers: tuple[CarriedReferrer, ...] = ()
+
+    def entry(self) -> dict[str, t.Any]:
+        """Return the image as the list has it."""
+        along = [
+            {"name": item.identifier, "digest": str(item.digest), **({"subject": str(item.subject)} if item.subject else {})}
+            for item in self.referrers
+        ]
+        return {
+            "name": self.name,
+            "path": self.path,
+            "digest": str(self.digest),
+            "size": self.size,
+            "platforms": list(self.platforms),
+            **({"dest": self.dest} if self.dest is not None else {}),
+            **({"tags": list(self.tags)} if self.tags else {}),
+            **({"referrers": along} if along else {}),
+        }
+
+    @classmethod
+    def parse(cls, entry: t.Any) -> CarriedImage:
+        """Return the image that an entry of the list says; raises ``ValueError`` or ``RegistryError`` for what is none."""
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("name", "path", "digest")):
+            raise ValueError("an image needs name, path and digest")
+        if entry["path"] in ("", ".", "..") or "/" in entry["path"]:
+            raise ValueError(f"the path {quoted(entry['path'], 100)} is not the name of a folder beside the list")
+        size, along = entry.get("size", 0), entry.get("referrers") or []
+        if not isinstance(size, int) or not isinstance(along, list) or not isinstance(entry.get("dest", ""), str):
+            raise ValueError("size, dest or referrers of an image is of another kind")
+        return cls(
+            entry["name"],
+            entry["path"],
+            Digest.parse(entry["digest"]),
+            size,
+            tuple(_texts(entry, "platforms")),
+            entry.get("dest"),
+            check_tags(_texts(entry, "tags")),
+            tuple(_referrer(item) for item in along),
+        )
+
+
+def _texts(entry: dict[str, t.Any], key: str) -> list[str]:
+    value = entry.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"{key} is no list of texts")
+    return value
+
+
+def _referrer(item: t.Any) -> CarriedReferrer:
+    if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("name", "digest")):
+        raise ValueError("what refers to an image needs name and digest")
+    subject = item.get("subject")
+    if subject is not None and not isinstance(subject, str):
+        raise ValueError("the subject of what refers to an image is no text")
+    identifier = str(Digest.parse(item["name"])) if ":" in item["name"] else check_tags([item["name"]])[0]
+    return CarriedReferrer(identifier, Digest.parse(item["digest"]), Digest.parse(subject) if subject else None)
+
+
+def list_bytes(images: t.Iterable[CarriedImage]) -> bytes:
+    """Return the list of ``images``, one a line."""
+    lines = ",\n".join(f"  {json.dumps(image.entry())}" for image in images)
+    return f'{{"images": [\n{lines}\n]}}\n'.encode("ascii")
+
+
+def read_raw(folder: str) -> bytes | None:
+    """Return the list in ``folder`` as it is, None where there is none."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RegistryError(f"{folder} cannot be read: {error.strerror}.", "local_io") from None
+    with contextlib.closing(Directory(descriptor, folder)) as directory:
+        try:
+            return read_file(directory, LIST, MOST_BYTES)
+        except MissingFile:
+            return None
+
+
+def parse_list(raw: bytes, folder: str, budget: Budget) -> list[CarriedImage]:
+    """Return the images of a list; ``invalid_source`` where no export can have written it."""
+    what = f"{LIST} in {folder}"
+    try:
+        if raw.lstrip()[:1] == b"{":
+            with budget.parsing(raw, what):
+                entries = load_object(raw, MOST_BYTES, what, "invalid_source", 500_000).get("images")
+        else:
+            entries = _parse_block(raw.decode("ascii"))
+        if not isinstance(entries, list):
+            raise ValueError("it has no list of images")
+        return [CarriedImage.parse(entry) for entry in entries]
+    except (ValueError, RegistryError) as error:
+        if isinstance(error, RegistryError) and error.kind in ("limit", "invalid_source"):
+            raise
+        reason = error.message if isinstance(error, RegistryError) else str(error)
+        raise RegistryError(f"{what} is no list that an export has written: {reason}. Export again.", "invalid_source") from None
+
+
+def _parse_block(text: str) -> list[dict[str, t.Any]]:
+    """Return the entries of the form that release 1.0 wrote: a list of maps of texts, numbers and lists of texts."""
+    lines = [line for line in text.splitlines() if line.strip() and line.strip() != "---" and not line.startswith("#")]
+    if not lines or lines[0].rstrip() not in ("images:", "images: []"):
+        raise ValueError("it does not begin with images:")
+    entries: list[dict[str, t.Any]] = []
+    values: list[str] | None = None
+    for line in lines[1:]:
+        match = _LINE.fullmatch(line)
+        if match is None:
+            item = _ITEM.fullmatch(line)
+            if item is None or values is None:
+                raise ValueError(f"the line {quoted(line, 100)} is not understood")
+            values.append(_scalar(item["value"]))
+            continue
+        if match["dash"]:
+            entries.append({})
+        if not entries or match["key"] in entries[-1]:
+            raise ValueError(f"the line {quoted(line, 100)} has no place")
+        values = None
+        if match["value"] in (None, "", "[]"):
+            values = entries[-1].setdefault(match["key"], []) if not match["value"] else None
+            entries[-1].setdefault(match["key"], [])
+        else:
+            text = _scalar(match["value"])
+            entries[-1][match["key"]] = int(text) if match["key"] == "size" and text.isdecimal() else text
+    return entries
+
+
+def _scalar(text: str) -> str:
+    value = text.strip()
+    inner = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    if not _PLAIN.fullmatch(inner):
+        raise ValueError(f"the value {quoted(value, 100)} is not understood")
+    return inner
+
+
+def write_list(folder: str, raw: bytes) -> None:
+    """Write the list into ``folder``, beside and renamed."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise RegistryError(f"{folder} cannot be written: {error.strerror}.", "local_io") from None
+    place = Folder(descriptor, folder)
+    with contextlib.closing(place), NewFile(place, _LABEL, os.path.join(folder, LIST)) as file:
+        file.write(raw)
+        file.open_to(default_mode())
+        file.place(LIST)
+        place.sync()

@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Export images to a directory that is carried: a layout for each repository, and the list of what is in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import typing as t
+from dataclasses import replace
+
+from .._core.errors import RegistryError
+from .._local.disk import default_mode, disk_errors
+from .._local.export_list import LIST, CarriedImage, CarriedReferrer, list_bytes, parse_list, read_raw, write_list
+from .._local.layout_writer import LayoutWriter
+from .._oci.image_content import Gap, ImageContent, ImageName
+from .._oci.manifest import Descriptor, Manifest
+from .._oci.reference import Digest
+from .._registry.attached_images import AttachedImage, TagLists, find_attached
+from .._registry.client import RegistryClient
+from .._registry.download import walk
+from .._registry.image_copy import Copied
+from .._registry.image_pull import Destination, PullPlan, execute_pull, plan_pull
+from .._registry.results import Result, typed_result
+from .sync_outcome import Job, Outcome
+from .task import Task
+
+State = dict[str, t.Any]
+
+
+class _Nowhere:
+    """The layout of a directory that is not there yet, as check mode sees it: it lacks everything."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def find(self, name: ImageName, digest: Digest | None) -> Manifest | None:
+        """Return None."""
+        return None
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | None:
+        """Return None."""
+        return None
+
+    def gap(self, content: ImageContent, workers: int) -> Gap:
+        """Return all of ``content``."""
+        return Gap({self.path: None}, {self.path: str(content.root.digest)}, content.manifests, content.blobs)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Export:
+    """Brings images into the directory; ``finish`` writes the list of those that are there."""
+
+    def __init__(self, task: Task, source: t.Callable[[Job], RegistryClient], lists: TagLists, verification: t.Any) -> None:
+        self._task = task
+        self._path = str(task.params["dest_dir"])
+        self._source = source
+        self._lists = lists
+        self._verification = verification
+        self._mode = default_mode()  # now, while there is one thread
+        self._locks: dict[str, threading.Lock] = {}
+        self._carried: dict[str, CarriedImage] = {}
+        if not task.check_mode:
+            with disk_errors(self._path):
+                os.makedirs(self._path, exist_ok=True)
+        self._exists = os.path.isdir(self._path)
+        raw = read_raw(self._path) if self._exists else None
+        self._earlier = {} if raw is None else {image.name: image for image in parse_list(raw, self._path, task.budget)}
+
+    def bring(self, job: Job) -> Outcome:
+        """Pull one image into its layout, with what refers to it."""
+        folder = re.sub("[/:]", "+", job.copy.source.name)
+        path = os.path.join(self._path, folder)
+        try:
+            layout = t.cast(Destination, LayoutWriter(path, True, mode=self._mode) if self._exists else _Nowhere(path))
+            try:
+                return self._bring(job, folder, layout)
+            finally:
+                layout.close()
+        except RegistryError as error:
+            return Outcome.failed(job.name, path, error, {}, {})
+
+    def _bring(self, job: Job, folder: str, layout: Destination) -> Outcome:
+        client = self._source(job)
+        image = job.copy.source if job.copy.source.tag or job.copy.source.digest else job.copy.source.with_tag("latest")
+        if self._verification is not None:
+            image = self._verification.pin(client, image)
+        plan = plan_pull(client, image, job.copy.platforms, layout, False)
+        content = plan.content
+        before, after, moved = self._fill(plan, layout, client, folder)
+        along = self._attached(client, content) if job.referrers else []
+        told: list[Result] = []
+        for attachment in along:
+            extra = _plan_attached(image.name, attachment, layout)
+            first, last, _moved = self._fill(extra, layout, client, folder)
+            before.update(first)
+            after.update(last)
+            told.append(_attached_result(attachment, first != last))
+        sizes = {"uploaded_bytes": moved, "mounted_bytes": 0, "existing_bytes": sum(blob.size for blob in content.blobs) - moved}
+        result: Result = {
+            "digest": str(content.root.digest),
+            "src_digest": str(plan.origin),
+            "digest_changed": content.root.digest != plan.origin,
+            "media_type": content.root.media_type,
+            "size": content.size,
+            "skipped_layers": typed_result(content.skipped),
+            **sizes,
+            **({"referrers": told} if job.referrers else {}),
+        }
+        referrers = tuple(CarriedReferrer(item.identifier, item.image.root.digest, item.subject) for item in along)
+        platforms = tuple(str(child.platform) for child in content.root.platforms) if content.root.is_index else ()
+        self._carried[job.name] = CarriedImage(
+            job.name, folder, content.root.digest, content.size, platforms, job.entry.dest, job.entry.tags, referrers
+        )
+        return Outcome.of(job.name, layout.path, Copied(before, after, result))
+
+    def _fill(self, plan: PullPlan, layout: Destination, client: RegistryClient, folder: str) -> tuple[State, State, int]:
+        """Write what the layout lacks, and return the states of the image and the bytes of blobs; images of one layout take turns."""
+        gap = plan.gap
+        if gap.before != gap.after and not self._task.check_mode:
+            with self._locks.setdefault(folder, threading.Lock()):
+                fresh = LayoutWriter(layout.path, True, mode=self._mode)
+                try:
+                    gap = fresh.gap(plan.content, client.connection.options.workers)
+                    execute_pull(replace(plan, gap=gap), fresh, client)
+                finally:
+                    fresh.close()
+        name = f"{layout.path} {plan.content.name.full}"
+        return {name: plan.gap.before[layout.path]}, {name: plan.gap.after[layout.path]}, sum(blob.size for blob in gap.blobs)
+
+    def _attached(self, client: RegistryClient, content: ImageContent) -> list[AttachedImage]:
+        return find_attached(client, [manifest.digest for manifest in content.manifests], self._lists)
+
+    def finish(self, jobs: t.Sequence[Job]) -> tuple[State, State]:
+        """Write the list, unless nothing could be carried, and return its states; of an image that failed the earlier one is there still."""
+        found = [self._carried.get(job.name) or self._earlier.get(job.name) for job in jobs]
+        images = list(dict.fromkeys(image for image in found if image is not None))
+        path = os.path.join(self._path, LIST)
+        if jobs and not self._carried:
+            return {}, {}
+        raw, written = list_bytes(images), read_raw(self._path) if self._exists else None
+        if raw != written and not self._task.check_mode:
+            write_list(self._path, raw)
+        return {path: None if written is None else str(Digest.of(written))}, {path: str(Digest.of(raw))}
+
+
+def _plan_attached(repository: str, attachment: AttachedImage, layout: Destination) -> PullPlan:
+    root = attachment.image.root
+    is_tag = ":" not in attachment.identifier
+    separator = ":" if is_tag else "@"
+    name = ImageName(f"{repository}{separator}{attachment.identifier}", attachment.identifier if is_tag else None)
+    content = ImageContent(name, root, (*(manifest for _child, manifest in walk(attachment.image, root)), root))
+    return PullPlan(content, layout.gap(content, 1), attachment.image, root.digest)
+
+
+def _attached_result(attachment: AttachedImage, changed: bool) -> Result:
+    root = attachment.image.root
+    return {
+        "name": attachment.identifier,
+        "digest": str(root.digest),
+        "media_type": root.media_type,
+        "artifact_type": root.artifact_type,
+        "changed": changed,
+    }

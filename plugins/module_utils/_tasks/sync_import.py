@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Import images from a directory that an export has written, or from an archive or layout with one image or many."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._core.errors import NotFound, RegistryError
+from .._core.scrub import quoted
+from .._local.docker_archive import DockerArchive
+from .._local.export_list import CarriedImage, parse_list, read_raw
+from .._local.files import Store
+from .._local.inventory import NamedImage, list_images
+from .._local.oci_layout import LayoutImage, find_root
+from .._local.source import open_store
+from .._oci.image_source import ImageSource
+from .._oci.reference import Reference
+from .._registry.attached_images import AttachedImage
+from .._registry.client import RegistryClient
+from .._registry.image_copy import Copy, destination_tags
+from .._registry.image_import import LocalImage
+from .image_push import find_pushed
+from .sync_entries import Entry, Map, destination_of
+from .sync_outcome import Job, Outcome
+from .sync_selection import choose_by_name
+from .task import Task
+
+
+@dataclass(frozen=True)
+class Held:
+    """An image of the directory or archive: the ``name`` it has there in full, if any, all its ``names``, and what says more of it."""
+
+    name: Reference | None
+    names: tuple[str, ...]
+    carried: CarriedImage | None = None
+    found: NamedImage | None = None
+
+
+def archived_name(name: str) -> Reference | None:
+    """Return the image that a name in an archive says; what is a tag alone says none."""
+    try:
+        return Reference.parse(name) if ":" in name or "/" in name or "@" in name else None
+    except RegistryError:
+        return None
+
+
+class Import:
+    """What ``src_dir`` holds, open until it is closed."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._path = str(task.params["src_dir"])
+        self._stores: dict[str, Store] = {}
+        self._lock = threading.Lock()
+        raw = read_raw(self._path) if os.path.isdir(self._path) else None
+        self.is_export = raw is not None
+        try:
+            self.held = self._list_export(raw) if raw is not None else self._list_archive()
+        except BaseException:
+            self.close()
+            raise
+
+    def _list_export(self, raw: bytes) -> list[Held]:
+        images = parse_list(raw, self._path, self._task.budget)
+        self._task.budget.take(2000 * len(images), f"The list in {self._path}")
+        return [Held(Reference.parse(image.name), (image.name,), image) for image in images]
+
+    def _list_archive(self) -> list[Held]:
+        held = []
+        for image in list_images(self._store(self._path)):
+            full = [name for name in map(archived_name, image.names) if name is not None]
+            held.append(Held(full[0] if full else None, image.names, None, image))
+        return held
+
+    def _store(self, path: str) -> Store:
+        with self._lock:
+            if path not in self._stores:
+                self._stores[path] = open_store(path, self._task.budget)
+            return self._stores[path]
+
+    def close(self) -> None:
+        """Close all that was opened."""
+        for store in self._stores.values():
+            store.close()
+
+    # Which images
+
+    def jobs(self, entries: t.Sequence[Entry]) -> tuple[list[Job], list[tuple[Entry, Outcome]]]:
+        """Return what is to be done: for the images that ``entries`` name or choose, without any for all of them."""
+        params = self._task.params
+        listed = entries if params["images"] is not None else [_entry_of(number, held) for number, held in enumerate(self.held, 1)]
+        jobs: list[Job] = []
+        failed: list[tuple[Entry, Outcome]] = []
+        for entry in listed:
+            try:
+                jobs += self._jobs(params, entry)
+            except RegistryError as error:
+                failed.append((entry, Outcome.failed(str(entry.source or entry.given), None, error, {}, {})))
+        return jobs, failed
+
+    def _jobs(self, params: Map, entry: Entry) -> t.Iterator[Job]:
+        found = [self.held[entry.number - 1]] if params["images"] is None else self._find(entry)
+        if not found and not (entry.choice and params["empty"] == "ok"):
+            there = ", ".join(quoted((held.names or ("an image without a name",))[0], 100) for held in self.held[:20])
+            raise NotFound(f"{self._path} has no image {quoted(str(entry.source or entry.given), 300)}; it has: {there or 'none'}.")
+        for held in found:
+            carried = held.carried
+            whole = replace(entry, dest=carried.dest, tags=carried.tags) if carried and entry.dest is None and not entry.tags else entry
+            name = held.name or Reference("localhost", "image")
+            if whole.dest is None and held.name is None:
+                message = f"The image {quoted(entry.given, 300)} in {self._path} has no full name: name it in images, and give its dest."
+                raise RegistryError(message, "invalid_reference")
+            destination = destination_of(params, whole, name)
+            tags = destination_tags(name, destination, whole.tags)
+            source = replace(name, digest=carried.digest) if carried else name
+            yield Job(whole, Copy(source, destination, tags, entry.platforms), bool(carried and carried.referrers), held)
+
+    def _find(self, entry: Entry) -> list[Held]:
+        wanted = entry.source
+        if entry.choice is not None and wanted is not None:
+            of = {held.name.tag: held for held in self.held if held.name and held.name.name == wanted.name and held.name.tag}
+            chosen = choose_by_name(entry.choice, [tag for tag in of if tag], self._task.budget)[: entry.choice.newest]
+            return [of[tag] for tag in chosen]
+        exact = [held for held in self.held if entry.given in held.names]
+        if exact or wanted is None:
+            return exact[:1]
+        same = [held for held in self.held if held.name and (held.name.name, held.name.identifier) == (wanted.name, wanted.identifier)]
+        return same[:1]
+
+    # How they are read
+
+    def image(self, job: Job) -> LocalImage:
+        """Return how the image of a job is read."""
+        held = t.cast(Held, job.carried)
+        if held.carried is not None:
+            return LocalImage(lambda client: self._open(t.cast(CarriedImage, held.carried)), lambda: self._attached(held))
+        source = t.cast(NamedImage, held.found).source
+        if isinstance(source, LayoutImage):
+            return LocalImage(lambda client: source)
+        return LocalImage(lambda client: self._build(client, source, job.copy.tags))
+
+    def _open(self, image: CarriedImage) -> ImageSource:
+        store = self._layout(image.path)
+        return LayoutImage(store, find_root(store, str(image.digest)))
+
+    def _layout(self, folder: str) -> Store:
+        path = os.path.join(self._path, folder)
+        if os.path.islink(path):
+            raise RegistryError(f"{path} is a symbolic link, not a folder that an export has written.", "invalid_source")
+        return self._store(path)
+
+    def _attached(self, held: Held) -> list[AttachedImage]:
+        image = t.cast(CarriedImage, held.carried)
+        store = self._layout(image.path)
+        along = image.referrers
+        return [AttachedImage(item.identifier, LayoutImage(store, find_root(store, str(item.digest))), item.subject) for item in along]
+
+    def _build(self, client: RegistryClient, saved: DockerArchive, tags: t.Sequence[str]) -> ImageSource:
+        pushed, _known = find_pushed(client, saved, tags)
+        if pushed is not None:
+            return client.image_of(pushed)
+        tmpdir = None if self._task.check_mode else self._task.tmpdir
+        return saved.build("gzip", self._task.params["concurrency"], tmpdir)
+
+
+def _entry_of(number: int, held: Held) -> Entry:
+    return Entry(number, (held.names or (f"image {number}",))[0], held.name)
+
+
+@contextlib.contextmanager
+def opened(task: Task) -> t.Iterator[Import]:
+    """Open what ``src_dir`` names for the time of the block."""
+    held = Import(task)
+    try:
+        yield held
+    finally:
+        held.close()

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""registry_sync to a directory and from it: what is carried arrives, what was changed on the way does not, and no list is believed too much."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, put, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+
+def _export(source: FakeRegistry, folder: Path, *listed: t.Any, **options: t.Any) -> dict[str, t.Any]:
+    return {"timeout": 10, **side("src", source), "dest_dir": str(folder), "images": list(listed), **options}
+
+
+def _import(destination: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:
+    return {"timeout": 10, **side("dest", destination), "src_dir": str(folder), **options}
+
+
+def test_what_is_carried_arrives_with_what_refers_to_it(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    index = put(source, "team/app", images.multi_arch(), "1.0")
+    referrer = source.add_referrer("team/app", index.digest)
+    signature = f"{index.digest.replace(':', '-')}.sig"
+    source.add_image("team/app", signature, seed="signature")
+    db = source.add_image("db", "16", seed="db").digest
+    folder = tmp_path / "carried"
+    listed = ["team/app:1.0", {"src": "db:16", "dest": "databases/pg", "tags": ["16", "stable"]}]
+    export = _export(source, folder, *listed, referrers=True)
+    expected = run_module("registry_sync", export, check=True, diff=True).ok()
+    assert not folder.exists()
+    done = run_module("registry_sync", export, diff=True).ok()
+    assert done["diff"] == expected["diff"]
+    assert done["summary"]["bytes_sent"] == expected["summary"]["bytes_sent"] > 0
+    carried = json.loads((folder / "images.yml").read_text(encoding="ascii"))["images"]
+    assert [image["name"] for image in carried] == [f"{source.host}/team/app:1.0", f"{source.host}/db:16"]
+    assert [item["name"] for item in carried[0]["referrers"]] == [referrer.digest, signature]
+    assert carried[0]["platforms"]
+    source.clear()
+    again = run_module("registry_sync", _export(source, folder, *listed)).ok()
+    assert again["summary"]["unchanged"] == 2
+    assert len(source.log()) == 2
+    run_module("registry_sync", export).ok()
+    source.clear()
+    brought = run_module("registry_sync", _import(destination, folder)).ok()
+    assert brought["summary"]["copied"] == 2
+    assert destination.tags("team/app") == {"1.0": index.digest, signature: source.tags("team/app")[signature]}
+    assert destination.tags("databases/pg") == {"16": db, "stable": db}
+    assert destination.manifest("team/app", referrer.digest) is not None
+    assert source.log() == []
+    assert run_module("registry_sync", _import(destination, folder)).ok().changed is False
+
+
+def test_an_import_of_what_is_there_costs_one_request_for_each_image(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    source, destination = make_registry(), make_registry(auth="token")
+    for number in range(5):
+        source.add_image("app", f"1.{number}")
+    run_module("registry_sync", _export(source, tmp_path / "d", {"src": "app", "include": ["."]})).ok()
+    run_module("registry_sync", _import(destination, tmp_path / "d")).ok()
+    destination.clear()
+    assert run_module("registry_sync", _import(destination, tmp_path / "d")).ok().changed is False
+    assert destination.counts()["token"] == 1
+    assert len(destination.log()) == 5 + 2
+
+
+def test_only_images_that_are_named_are_imported(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    for tag in ("1.0", "1.1", "2.0"):
+        source.add_image("app", tag)
+    run_module("registry_sync", _export(source, tmp_path / "d", {"src": "app", "include": ["."]})).ok()
+    listed = [{"src": f"{source.host}/app", "semver": "1.x", "newest": 1}, {"src": f"{source.host}/app:2.0", "dest": "other:2"}]
+    run_module("registry_sync", _import(destination, tmp_path / "d", images=listed)).ok()
+    assert set(destination.tags("app")) == {"1.1"}
+    assert set(destination.tags("other")) == {"2"}
+    failed = run_module("registry_sync", _import(destination, tmp_path / "d", images=[f"{source.host}/app:9"])).failure("not_found")
+    assert "has no image" in failed.msg
+
+
+def test_a_changed_layer_gets_no_tag_and_the_others_arrive(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    bad, good = source.add_image("bad", "1", seed="bad"), source.add_image("good", "1", seed="good")
+    run_module("registry_sync", _export(source, tmp_path / "d", "bad:1", "good:1")).ok()
+    layer = bad.layers[0]["digest"]
+    path = next((tmp_path / "d").glob(f"*bad/blobs/sha256/{layer[7:]}"))
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    failed = run_module("registry_sync", _import(destination, tmp_path / "d")).failure("digest_mismatch")
+    assert failed["summary"]["copied"] == 1
+    assert destination.tags("bad") == {}
+    assert destination.tags("good") == {"1": good.digest}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "images:\n- &a\n  name: x\n- *a\n",
+        "images:\n- name: x\n  path: ../x\n  digest: sha256:" + "0" * 64 + "\n",
+        "images:\n- name: !!python/object x\n",
+        "images:\n- name: {a: b}\n",
+        '{"images": [{"name": "app:1", "path": "/etc", "digest": "sha256:' + "0" * 64 + '"}]}',
+        '{"images": 7}',
+        "",
+    ],
+)
+def test_t61_a_list_that_no_export_writes_is_refused(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, text: str) -> None:
+    destination = make_registry()
+    (tmp_path / "images.yml").write_text(text, encoding="ascii")
+    run_module("registry_sync", _import(destination, tmp_path)).failure("invalid_source")
+    assert destination.log() == []
+
+
+def test_t61_a_list_of_absurd_size_is_refused_unread(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    destination = make_registry()
+    with (tmp_path / "images.yml").open("wb") as file:
+        file.truncate(1 << 40)
+    run_module("registry_sync", _import(destination, tmp_path)).failure("limit")
+    assert destination.log() == []
+
+
+def test_an_export_of_the_first_release_is_imported(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    destination = make_registry()
+    content = images.image()
+    images.write_layout(tmp_path / "quay.io+org+db", {"16": content})
+    text = (
+        f"images:\n- dest: databases/pg\n  digest: {content.digest}\n  name: quay.io/org/db:16\n  path: quay.io+org+db\n"
+        "  platforms: []\n  size: 100\n  tags:\n  - '16'\n  - stable\n"
+    )
+    (tmp_path / "images.yml").write_text(text, encoding="ascii")
+    run_module("registry_sync", _import(destination, tmp_path)).ok()
+    assert destination.tags("databases/pg") == {"16": content.digest, "stable": content.digest}
+
+
+def test_a_bundle_of_many_images_is_brought_whole(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    destination = make_registry()
+    content = {f"quay.io/org/{name}:1": images.image(layers=[name]) for name in ("a", "b")}
+    path = images.write_oci_archive(tmp_path / "all.tar", content)
+    run_module("registry_sync", _import(destination, Path(path))).ok()
+    assert {name: set(destination.tags(f"org/{name}")) for name in "ab"} == {"a": {"1"}, "b": {"1"}}
+    assert run_module("registry_sync", _import(destination, Path(path))).ok().changed is False
+
+
+def test_docker_save_is_brought_and_found_again(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    destination = make_registry()
+    path = images.write_docker_archive(
+        tmp_path / "app.tar", {"team/app:1": images.image(layers=["one", "two"]), "team/db:2": images.image(layers=["db"])}
+    )
+    task = _import(destination, Path(path))
+    result = run_module("registry_sync", task).ok()
+    assert result["summary"]["copied"] == 2
+    assert run_module("registry_sync", task).ok().changed is False
+
+
+def test_one_image_in_two_forms_is_not_exported(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source = make_registry()
+    put(source, "app", images.multi_arch(), "1.0")
+    listed = [{"src": "app:1.0", "dest": "x:1"}, {"src": "app:1.0", "dest": "y:1", "platforms": ["linux/arm64"]}]
+    run_module("registry_sync", _export(source, tmp_path / "d", *listed)).failure("invalid_option")
+    assert not (tmp_path / "d").exists()
