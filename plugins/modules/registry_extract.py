@@ -160,7 +160,7 @@ files:
       description: Whether it was written, or would be in check mode.
       type: bool
       returned: always
-skipped:
+skipped_files:
   description: What was not extracted, such as devices.
   type: list
   elements: dict

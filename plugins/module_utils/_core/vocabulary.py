@@ -24,7 +24,7 @@ authenticated code config config_digest configs created deleted deleted_tags des
 downloaded_bytes elapsed error files exists existing_blobs existing_bytes failed_names failed_tags format image image_size images input is_index
 issuer kept kept_images kind labels layers limit manifest media_type methods missing mounted_blobs mounted_bytes name not_after os path plan platform
 platforms previous protected_by rate_limit reachable realm reason reference referrers registry relative_names remaining repositories repository result
-size skipped_layers src_digest status subject supported tag tagged_images entry files tags tls total total_size truncated unchanged_images
+size skipped_layers skipped_files src_digest status subject supported tag tagged_images entry files tags tls total total_size truncated unchanged_images
 uploaded_blobs uploaded_bytes variant mediaType schemaVersion manifests digest urls data artifactType rootfs diff_ids history created_by empty_layer
 comment author type os.version os.features overview Env Cmd Entrypoint Labels User WorkingDir ExposedPorts Volumes StopSignal
 summary unchanged copied bytes_sent bytes_mounted bytes_existing

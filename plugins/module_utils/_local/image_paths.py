@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
@@ -35,6 +35,7 @@ class Want:
     """A path or glob; a directory stands for all that is below it."""
 
     parts: Parts
+    _plain: int = field(init=False, repr=False, compare=False)  # so many parts stand for themselves
 
     @classmethod
     def parse(cls, value: t.Any, number: int) -> Want:
@@ -49,18 +50,27 @@ class Want:
             )
         return cls(split_path(value))
 
+    def __post_init__(self) -> None:
+        plain = next((number for number, part in enumerate(self.parts) if _GLOB.search(part)), len(self.parts))
+        object.__setattr__(self, "_plain", plain)
+
     @property
     def is_glob(self) -> bool:
         """Whether it can stand for several paths."""
-        return any(_GLOB.search(part) for part in self.parts)
+        return self._plain < len(self.parts)
 
     def holds(self, path: Parts) -> bool:
         """Tell whether ``path`` is wanted, or lies below a wanted one."""
-        return _match(self.parts, path, below=True)
+        if path[: self._plain] != self.parts[: self._plain]:
+            return False
+        return not self.is_glob or _match(self.parts, path, below=True)
 
     def leads_through(self, path: Parts) -> bool:
         """Tell whether ``path`` lies above a wanted one."""
-        return _match(self.parts, path, below=False)
+        shorter = min(len(path), self._plain)
+        if path[:shorter] != self.parts[:shorter]:
+            return False
+        return len(path) < len(self.parts) if not self.is_glob else _match(self.parts, path, below=False)
 
     def __str__(self) -> str:
         return "/" + "/".join(self.parts)
@@ -111,7 +121,7 @@ class Needs:
 
     def keeps(self, path: Parts) -> bool:
         """Tell whether an entry of a layer with this name has to be known."""
-        return path in self._paths or any(want.holds(path) or want.leads_through(path) for want in self._wants)
+        return path in self._paths or any(want.holds(path) or (want.is_glob and want.leads_through(path)) for want in self._wants)
 
     def wants_content(self, path: Parts) -> bool:
         """Tell whether the content of such a file is likely to be needed."""

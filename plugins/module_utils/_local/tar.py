@@ -91,9 +91,8 @@ def is_header(block: bytes) -> bool:
         return False
     field = block[148:156]
     # Old tars summed up signed bytes; such a header is the same for all names in ASCII.
-    total = sum(block) - sum(field) + 8 * 32
-    signed = total - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
-    return _octal(field) in (total, signed)
+    total, stated = sum(block) - sum(field) + 8 * 32, _octal(field)
+    return stated == total or stated == total - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
 
 
 def scan(forward: Forward, what: str, budget: Budget) -> Members:

@@ -150,7 +150,7 @@ class _Extraction:
         skipped = [{"path": path, "reason": reason} for path, reason in selected.skipped]
         for entry in (*files, *skipped):
             self._task.budget.hold_result(entry, "What is told of the files")
-        self._task.result.update(digest=digest, files=files, skipped=skipped, downloaded_bytes=downloaded_bytes)
+        self._task.result.update(digest=digest, files=files, skipped_files=skipped, downloaded_bytes=downloaded_bytes)
 
 
 def run(task: Task) -> None:

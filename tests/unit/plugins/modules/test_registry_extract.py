@@ -167,7 +167,7 @@ def test_links_lead_nowhere_outside(extract: Extract, tmp_path: Path, members: l
     result = extract([[folder("d"), *members]], paths=["/d"]).ok()
     found = tree(tmp_path / "out").get("d/l")
     assert found == expected
-    assert [entry["path"] for entry in result["skipped"]] == ([] if expected else ["/d/l"])
+    assert [entry["path"] for entry in result["skipped_files"]] == ([] if expected else ["/d/l"])
     for place in (tmp_path / "out").rglob("*"):
         assert Path(os.path.realpath(place)).is_relative_to(tmp_path / "out")
     assert not extract(paths=["/d"]).ok().changed
@@ -281,7 +281,7 @@ def test_check_mode_is_exact_and_writes_nothing(extract: Extract, tmp_path: Path
     predicted = extract([BASE], paths=["/usr"], check=True, diff=True).ok()
     assert not list(tmp_path.iterdir())
     real = extract(paths=["/usr"], diff=True).ok()
-    for key in ("changed", "files", "skipped", "digest", "downloaded_bytes", "diff"):
+    for key in ("changed", "files", "skipped_files", "digest", "downloaded_bytes", "diff"):
         assert predicted[key] == real[key]
     assert set(real["diff"]["after"]) == {f"{tmp_path}/out/{name}" for name in ("usr", "usr/bin", "usr/bin/app", "usr/bin/tool")}
     assert not extract(paths=["/usr"], check=True).ok().changed

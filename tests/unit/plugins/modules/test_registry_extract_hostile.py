@@ -99,7 +99,7 @@ def test_t73_what_is_in_the_way_is_told_before_anything_is_written(extract: Extr
 def test_t73_devices_pipes_and_whatever_else_are_skipped_and_listed(extract: Extract, dest: Path) -> None:
     kinds = {"null": tarfile.CHRTYPE, "disk": tarfile.BLKTYPE, "pipe": tarfile.FIFOTYPE, "odd": b"Z"}
     result = extract(layer(*(Member(name, kind=kind) for name, kind in kinds.items()), hard("h", "null"), file("x"))).ok()
-    assert [entry["path"] for entry in result["skipped"]] == ["/disk", "/h", "/null", "/odd", "/pipe"]
+    assert [entry["path"] for entry in result["skipped_files"]] == ["/disk", "/h", "/null", "/odd", "/pipe"]
     assert tree(dest) == {"x": "0644 "}
 
 
