@@ -47,8 +47,8 @@ class Progress:
     Texts are masked by the output; pass names and digests, never credentials.
     """
 
-    def __init__(self, subject: str = "", output: ProgressOutput | None = None, clock: t.Callable[[], float] = time.monotonic) -> None:
-        self._subject = subject
+    def __init__(self, task: str = "", output: ProgressOutput | None = None, clock: t.Callable[[], float] = time.monotonic) -> None:
+        self._task = self._subject = task
         self._output = output
         self._clock = clock
         self._lock = threading.Lock()
@@ -61,8 +61,8 @@ class Progress:
     # What a body calls
 
     def name(self, text: str) -> None:
-        """Say what the task works on."""
-        self._subject = f"{self._subject} {text}".strip()
+        """Say what the task works on from now on."""
+        self._subject = f"{self._task} {text}".strip()
 
     def begin(self, items: str, total: int) -> None:
         """Begin a list of ``total`` things, whose name ends the words "3 of 9 ..."; one of none ends the list before."""

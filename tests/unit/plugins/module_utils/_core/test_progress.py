@@ -56,6 +56,14 @@ def test_a_push_tells_bytes_share_rate_and_time_left() -> None:
     assert screen.details == ["registry_push reg.example.com/team/app:1.2: sha256:abc, 512 MB: uploaded"]
 
 
+def test_a_task_that_goes_from_one_thing_to_the_next_names_the_last() -> None:
+    progress = Screen().progress
+    progress.exists(1)
+    for name in ("app", "db"):
+        progress.name(f"reg.example.com/{name}")
+    assert progress.line().startswith("registry_push reg.example.com/db: ")
+
+
 def test_the_pause_between_lines_can_be_chosen() -> None:
     screen = Screen(60)
     screen.progress.exists(1)
