@@ -18,9 +18,9 @@ LONG = 8  # shorter ones in another case would mask names of images
 _ROUNDS = 4  # JSON in JSON, in HTML, in a query
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}"
-    r"|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-7]{3}|[\"'\\/bfnrt])"
+    r"|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|x\{[0-9a-fA-F]{1,6}\}|[0-7]{3}|[bfnrt!-/:-@\[-`{-~])"
     r"|&(?:#[xX][0-9a-fA-F]{1,8}|#[0-9]{1,10}|[A-Za-z][A-Za-z0-9]{1,31});?"
-    r"|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])+",
+    r"|%u[dD][89abAB][0-9a-fA-F]{2}%u[dD][c-fC-F][0-9a-fA-F]{2}|%u[0-9a-fA-F]{4}|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])+",
     re.ASCII,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)  # what nobody escapes
@@ -31,13 +31,13 @@ def _character(code: int, text: str) -> str:
     return chr(code) if code < 0x110000 else text
 
 
-def _undo_backslash(text: str) -> str:
+def _undo_coded(text: str) -> str:
     kind = text[1]
-    if kind in "\"'\\/bfnrt":
+    if len(text) == 2:
         return _LETTERS.get(kind, kind)
     if kind in "01234567":
         return chr(int(text[1:], 8))
-    if kind == "u" and len(text) == 12 and text[6:8] == "\\u":
+    if kind == "u" and len(text) == 12 and text[7] == "u":
         return chr(0x10000 + ((int(text[2:6], 16) & 0x3FF) << 10) + (int(text[8:], 16) & 0x3FF))
     return _character(int(text[2:].strip("{}"), 16), text)
 
@@ -45,8 +45,8 @@ def _undo_backslash(text: str) -> str:
 @lru_cache(maxsize=1024)
 def _undo(text: str) -> str:
     """Return what one escape stands for, itself where it stands for nothing."""
-    if text[0] == "\\":
-        return _undo_backslash(text)
+    if text[0] == "\\" or text[1] == "u":
+        return _undo_coded(text)
     if text[0] == "%":
         raw = bytes.fromhex(text.replace("%", ""))
         try:

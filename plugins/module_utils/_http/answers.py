@@ -19,6 +19,7 @@ ABSENT = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN", "NOT_FOU
 DENIED = frozenset({"DENIED", "UNAUTHORIZED"})
 _REASONS = ("message", "error_description", "error", "detail", "details", "reason", "title")  # where others than the specification put them
 _DIGEST = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})", re.ASCII)
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)  # the specification's form; gateways write numbers and words of their own
 _SUBJECT = re.compile(r"/v2/[^?]+/(?:(manifests|blobs)/([^/?]+)|(tags)/list|blobs/(uploads)/[^?]*)(?:\?|\Z)", re.ASCII)
 
 
@@ -49,7 +50,7 @@ def read_told(raw: bytes) -> Told:
     texts = [clean(entry["message"], 200) for entry in found if isinstance(entry.get("message"), str)]
     digests = [match.group() for match in (_DIGEST.search(str(entry.get("detail"))) for entry in found) if match]
     first = [code for code in codes if code in DENIED] + codes
-    return Told(first[0] if first else None, clean("; ".join(texts)), digests[0] if digests else "", bool(codes))
+    return Told(first[0] if first else None, clean("; ".join(texts)), digests[0] if digests else "", any(map(_CODE.fullmatch, codes)))
 
 
 def is_page(content_type: str, raw: bytes) -> bool:
@@ -67,8 +68,10 @@ def shows_registry(answer: Answer) -> bool:
 
 
 def is_registry_root(answer: Answer) -> bool:
-    """Tell whether this answer to a GET of ``/v2/``, whose body is read, is a registry's."""
+    """Tell whether this answer to a GET of ``/v2/``, whose body is read, is a registry's, and not that of where it sends people."""
     raw = answer.read_error()
+    if answer.abroad:
+        return False
     if shows_registry(answer) or (answer.status == 401 and _challenges(answer)):
         return True
     if answer.status != 200 or is_page(answer.content_type, raw):

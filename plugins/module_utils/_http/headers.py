@@ -14,11 +14,13 @@ _RECEIVED = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
 _WARNING = re.compile(rf'299 [^ ]+ "((?:[^"\\]|\\.){{0,{MAX_WARNING}}})"', re.ASCII)
 _LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"(?:[^"\\]|\\.)*")*)')
-_BARE_LINK = re.compile(r"""\s*["']?([^\s<>"';]+)["']?\s*(;.*)""", re.DOTALL)
+_BARE_LINK = re.compile(
+    r"""\s*["']?((?:[Hh][Tt]{2}[Pp][Ss]?://|[/?])[^\s<>"';]*)["']?\s*((?:;\s*(?:[a-zA-Z*-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*)?)+)"""
+)
 _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?', re.ASCII)
 
 _OTHER_PARAMETER = re.compile(r'(?i)\b(?!rel\b)[a-z*]{1,20}\s{0,5}=\s{0,5}"[^"]*"')
-_SAYS_NEXT = re.compile(r"""(?i)\brel\s{0,5}=\s{0,5}["']?[^"';,]{0,100}\bnext\b(?!-)""")
+_SAYS_NEXT = re.compile(r"""(?i)\brel\s{0,5}=\s{0,5}\\?["']?[^"';,]{0,100}\bnext\b(?!-)""")
 
 
 def parse_count(value: str | None) -> int | None:
@@ -64,9 +66,16 @@ def parse_next_link(value: str | None) -> str | None:
     for link, relations in links:
         if relations and "next" in relations[0]:
             return link or None  # an empty one is how some registries say that this was the last page
-    if _SAYS_NEXT.search(_OTHER_PARAMETER.sub("", text)) or any("?" in link and not relations for link, relations in links):
+    if _SAYS_NEXT.search(_OTHER_PARAMETER.sub("", text)) or any("?" in link and _may_be_next(relations) for link, relations in links):
         raise ValueError("it is malformed")
+    if not bare and "?" in _LINK.sub("", text):
+        raise ValueError("it names an address, but not what that is")
     return None
+
+
+def _may_be_next(relations: list[list[str]]) -> bool:
+    """Tell whether a link with these relations may be the next page all the same: it says nothing, or something like next."""
+    return not any(relations) or any("next" in word for words in relations for word in words)
 
 
 def _relations(parameters: str) -> list[list[str]]:

@@ -55,7 +55,7 @@ def _pages(
             raise _endless(api.name, "names the same page again")
         if following is None:
             return
-        page = read_page(api, following, key, scopes)
+        page = _further_page(api, following, key, scopes)
 
 
 def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> tuple[Page, bool]:
@@ -66,6 +66,21 @@ def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str,
         if error.kind != "limit":
             raise
         return read_page(api, target.with_query(f"n={_PART}"), key, scopes), True
+
+
+def _further_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> Page:
+    """Return a page that the one before named: that it is missing does not mean that there is no list."""
+    try:
+        return read_page(api, target, key, scopes)
+    except NotFound as error:
+        raise RegistryError(
+            f"The list of {api.name} is not complete, since it lacks a page that it names: {error.message}",
+            "invalid_response",
+            error.status,
+            error.code,
+            api.exchange.registry,
+            api.name,
+        ) from None
 
 
 def _endless(name: str, fault: str) -> RegistryError:

@@ -73,6 +73,29 @@ def test_a_push_to_something_else_than_a_registry_is_not_foreseen(stranger: Fake
     assert "does not look like a registry" in run_module("registry_push", arguments, check=True).failure("invalid_response").msg
 
 
+@pytest.mark.parametrize("code", ["404", "route_not_found", "not-found", "resource.missing"])
+def test_a_gateways_errors_do_not_show_a_registry(make_registry: MakeRegistry, run_module: RunModule, code: str) -> None:
+    registry = make_registry()
+    body = f'{{"errors":[{{"code":"{code}","title":"Not Found"}}]}}'.encode()
+    registry.on("base", times=None, optional=True).answer(404, _JSON, body)
+    registry.on("head_manifest", times=None).answer(404)
+    registry.on("get_manifest").answer(404, _JSON, body)
+    registry.on("get_manifest", times=None, optional=True).answer(404)
+    result = run_module("registry_image_info", registry.args(name=["app:1", "app:2"], on_error="report", details="digest", concurrency=1)).ok()
+    assert result["missing"] == []
+    assert result["failed_names"] == ["app:1", "app:2"]
+
+
+def test_what_another_host_answers_does_not_show_a_registry(
+    make_registry: MakeRegistry, run_module: RunModule, names: dict[str, str]
+) -> None:
+    registry, sign_in = make_registry(missing="empty"), make_registry()
+    registry.on("base", times=None).redirect(f"http://{sign_in.host}/v2/", 302)
+    names["localhost"] = "127.0.0.1"
+    arguments = registry.args(name=["app:1"], allowed_hosts=[sign_in.host])
+    run_module("registry_image_info", arguments).failure("invalid_response")
+
+
 @pytest.mark.parametrize("form", sorted(PROXIES))
 def test_a_bare_404_of_a_registry_is_an_absence(make_registry: MakeRegistry, run_module: RunModule, form: str) -> None:
     registry = make_registry(missing="empty")

@@ -142,12 +142,24 @@ def test_t18_no_next_page(value: str | None) -> None:
         "rel=next; </x>",
         "</v2/a/tags/list?last=x&n=50>",
         "/y; rel=prev, /x; rel=next",
+        "/v2/a/tags/list?last=x&n=50",
+        "next=/v2/a/tags/list?last=x&n=50",
+        '{"next": "/v2/a/tags/list?last=x&n=50"}',
+        '</v2/a/tags/list?last=x&n=50>; rel=\\"next\\"',
+        "</v2/a/tags/list?last=x&n=50>; rel",
+        "</v2/a/tags/list?last=x&n=50>; rel=nextpage",
+        "</v2/a/tags/list?last=x&n=50>; rel=next-page",
+        "/v2/a/tags/list?last=a;b&n=50; rel=next",
+        '&lt;/v2/a/tags/list?last=x&gt;; rel="next"',
+        '%3C/v2/a/tags/list?last=x%3E; rel="next"',
+        "url=/v2/a/tags/list?last=x; rel=next",
+        "[/v2/a/tags/list?last=x]; rel=next",
         f'<{"x" * 16384}>; rel="next"',
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_t18_a_next_page_that_cannot_be_read_is_no_end(value: str) -> None:
-    with pytest.raises(ValueError, match="it is"):
+    with pytest.raises(ValueError, match="it (is|names)"):
         parse_next_link(value)
 
 
@@ -171,6 +183,8 @@ def test_t26_any_value_is_a_number_in_bounds_or_nothing(value: str) -> None:
 @example("a*" * 8000)
 @example('a="' * 5000)
 @example("x" * 16000 + ";")
+@example("/;" + "a " * 8000)
+@example("/" + ";a= " * 4000 + "!")
 def test_t18_any_link_is_read(value: str) -> None:
     try:
         link = parse_next_link(value)
