@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Codings of bodies that nobody asked for: those that code nothing, and gzip, which is undone block by block."""
+"""Codings of bodies that nobody asked for: made-up ones, which code nothing, and gzip, which is undone block by block."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import zlib
 
 from .._core.errors import RegistryError
 
-_NOTHING = frozenset({"", "identity", "none", "aws-chunked", "binary", "utf-8"})  # names that stores write without coding anything
+_CODINGS = frozenset({"gzip", "compress", "deflate", "br", "zstd", "dcb", "dcz", "exi", "pack200-gzip"})  # those that are registered
 _BLOCK = 64 * 1024
 _SLACK = 1024 * 1024  # how much compressed content may be longer than what it holds
 
 
 def find_coding(header: str) -> str:
-    """Return what a Content-Encoding says was done to a body, "" where it names nothing that codes."""
-    names = [name.strip().lower() for name in header.split(",")]
-    return ", ".join("gzip" if name == "x-gzip" else name for name in names if name not in _NOTHING)
+    """Return what a Content-Encoding says was done to a body; names that stores make up (``aws-chunked``, ``none``) code nothing."""
+    names = [name.strip(" \t\"'").lower() for name in header.split(",")]
+    known = [name[2:] if name in ("x-gzip", "x-compress") else name for name in names]
+    return ", ".join(name for name in known if name in _CODINGS)
 
 
 class GzipBody:

@@ -27,11 +27,13 @@ _LONGEST_PAUSE = 5.0  # between looks at what takes its time
 def parse_retry_after(value: str, now: float) -> float | None:
     """Return the seconds that a Retry-After header asks for (never negative), None where it says nothing sensible.
 
-    A number that is a Unix time of this year is the time to come back at, as some registries write it.
+    A number that is a Unix time of this year, in seconds or milliseconds, is the time to come back at, as some registries write it.
     """
     text = value.strip()
-    if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
-        return max(float(text) - now, 0.0) if abs(float(text) - now) < _YEAR else float(text)
+    if re.fullmatch(r"[0-9]{1,13}(\.[0-9]{1,9})?", text, re.ASCII):
+        number = float(text)
+        moment = next((stamp for stamp in (number, number / 1000) if abs(stamp - now) < _YEAR), None)
+        return number if moment is None else max(moment - now, 0.0)
     if not re.fullmatch(r"[A-Za-z]{3,9},? [ -~]{10,40}", text, re.ASCII):
         return None
     try:
