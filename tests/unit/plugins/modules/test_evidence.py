@@ -81,7 +81,9 @@ def test_a_gateways_errors_do_not_show_a_registry(make_registry: MakeRegistry, r
     registry.on("head_manifest", times=None).answer(404)
     registry.on("get_manifest").answer(404, _JSON, body)
     registry.on("get_manifest", times=None, optional=True).answer(404)
-    result = run_module("registry_image_info", registry.args(name=["app:1", "app:2"], on_error="report", details="digest", concurrency=1)).ok()
+    result = run_module(
+        "registry_image_info", registry.args(name=["app:1", "app:2"], on_error="report", details="digest", concurrency=1)
+    ).ok()
     assert result["missing"] == []
     assert result["failed_names"] == ["app:1", "app:2"]
 

@@ -23,7 +23,9 @@ def client(registry: FakeRegistry, connect: MakeClient) -> RegistryClient:
     return connect(registry, "app", retries=1)
 
 
-@pytest.mark.parametrize("coding", ["aws-chunked", "none", "identity", "", "AWS-Chunked", "identity, none", "UTF8", "8bit", "null", '""', "amz-1.0"])
+@pytest.mark.parametrize(
+    "coding", ["aws-chunked", "none", "identity", "", "AWS-Chunked", "identity, none", "UTF8", "8bit", "null", '""', "amz-1.0"]
+)
 def test_a_coding_that_codes_nothing_is_passed_over(registry: FakeRegistry, client: RegistryClient, coding: str) -> None:
     for endpoint in ("get_manifest", "get_blob", "head_manifest", "list_tags"):
         registry.on(endpoint).headers({"Content-Encoding": coding})
