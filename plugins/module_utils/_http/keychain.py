@@ -96,6 +96,7 @@ class AuthFile:
         return self._asked.get((name, host))
 
     def _entry(self, entry: t.Any, host: str) -> Credentials | None:
+        entry = {} if entry is None else entry  # nothing in it
         if not isinstance(entry, dict) or not all(isinstance(value, (str, int)) or value is None for value in entry.values()):
             raise RegistryError(f"{self._what} has an entry for {host} that is no map of texts.", "credentials")
         for key, name in _ENTRY_TOKENS.items():

@@ -240,4 +240,4 @@ def _digest_header(answer: Answer) -> Digest | None:
 
 
 def _head(answer: Answer) -> Head:
-    return Head(_digest_header(answer), answer.content_type, None if answer.coding else answer.length)
+    return Head(_digest_header(answer), answer.content_type, None if answer.coding else answer.length or None)  # no manifest is empty

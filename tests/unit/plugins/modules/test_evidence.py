@@ -192,6 +192,14 @@ def test_a_head_without_a_type_counts_by_its_digest_alone(registry: FakeRegistry
     run_module("registry_tag", registry.args(name=f"app@{added.digest}", tags=["2"])).ok()
 
 
+@pytest.mark.parametrize("name", ["app:1", "app@{digest}"])
+def test_a_head_without_a_length_does_not_tell_an_empty_manifest(registry: FakeRegistry, run_module: RunModule, name: str) -> None:
+    added = registry.add_image("app", "1")
+    registry.on("head_manifest").headers({"Content-Length": "0"})
+    result = run_module("registry_image_info", registry.args(name=[name.format(digest=added.digest)], details="digest")).ok()
+    assert result["images"][0]["size"] == len(added.raw)
+
+
 def test_a_page_in_place_of_a_list_is_called_one(registry: FakeRegistry, run_module: RunModule) -> None:
     registry.on("list_tags").html(200, "Sign in")
     assert "web page" in run_module("registry_tag_info", registry.args(name="app")).failure("invalid_response").msg

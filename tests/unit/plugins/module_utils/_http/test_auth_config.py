@@ -85,8 +85,9 @@ def test_t60_what_is_not_given_or_knows_no_host_leaves_it_to_the_auth_file(
     run_module("registry_image_info", registry.args(credentials=False, name=["app:1"], **given)).ok()
 
 
-def test_t60_an_entry_with_nothing_in_it_leaves_it_to_the_auth_file(registry: FakeRegistry, run_module: RunModule) -> None:
-    config = {"auths": {registry.host: {"username": "", "password": ""}}}
+@pytest.mark.parametrize("entry", [{"username": "", "password": ""}, {"auth": None}, {}, None])
+def test_t60_an_entry_with_nothing_in_it_leaves_it_to_the_auth_file(registry: FakeRegistry, run_module: RunModule, entry: t.Any) -> None:
+    config = {"auths": {registry.host: entry}}
     run_module("registry_image_info", registry.args(credentials=False, name=["app:1"], auth_config=config)).ok()
 
 
