@@ -157,7 +157,7 @@ def check_environment(tools: Path, collections: Path, out: t.TextIO) -> None:
     docs = collections / "ansible_collections" / "ocitools" / "registry" / "docs"
     for kind in ("execution", "decision"):
         context, example = collections.with_name(f"context-{kind}"), docs / f"{kind}-environment.yml"
-        words = ["create", "--file", example, "--context", context, "--output-filename", "Containerfile"]
+        words: list[str | Path] = ["create", "--file", example, "--context", context, "--output-filename", "Containerfile"]
         run([builder, *words], env=environment(tools), out=out)
         requirements = (context / "_build" / "requirements.yml").read_text(encoding="utf-8")
         if _NAME not in requirements or not (context / "Containerfile").is_file():
