@@ -110,34 +110,45 @@ def _skipping(places: set[int], pattern: Parts) -> set[int]:
 
 
 class Needs:
-    """What has to be known of an image: the wants, their ancestors, and single paths that links lead to."""
+    """What has to be known of an image: what is wanted with all below it, and single paths, such as links on the way."""
 
     def __init__(self, wants: t.Sequence[Want]) -> None:
-        self._wants = list(wants)
+        self._globs: list[Want] = []
+        self._trees: set[Parts] = set()
         self._paths: set[Parts] = set()
         for want in wants:
-            if not want.is_glob:
-                self.add_path(want.parts)
+            self.add_want(want)
 
     def keeps(self, path: Parts) -> bool:
         """Tell whether an entry of a layer with this name has to be known."""
-        return path in self._paths or any(want.holds(path) or (want.is_glob and want.leads_through(path)) for want in self._wants)
+        return path in self._paths or self.wants_content(path) or any(glob.leads_through(path) for glob in self._globs)
 
     def wants_content(self, path: Parts) -> bool:
         """Tell whether the content of such a file is likely to be needed."""
-        return any(want.holds(path) for want in self._wants)
+        if any(path[:length] in self._trees for length in range(len(path) + 1)):
+            return True
+        return any(glob.holds(path) for glob in self._globs)
+
+    def add_want(self, want: Want) -> bool:
+        """Want one more path or glob; return whether that is new."""
+        if not want.is_glob:
+            return self.add(want.parts)
+        is_new = want not in self._globs
+        self._globs += [want] if is_new else []
+        return is_new
 
     def add(self, parts: Parts) -> bool:
-        """Want one more path with what is below it; return whether that is new."""
-        want = Want(parts)
-        is_new = want not in self._wants
-        if is_new:
-            self._wants.append(want)
-            self.add_path(parts)
-        return is_new
+        """Want what is at a path and below it, whatever characters its name has; return whether that is new."""
+        if self.wants_content(parts):
+            return False
+        self.add_path(parts)
+        self._trees.add(parts)
+        return True
 
     def add_path(self, parts: Parts) -> bool:
         """Add a path and those above it, but not what is below; return whether any is new."""
+        if self.wants_content(parts):
+            return False  # what is above it was added with what it belongs to
         before = len(self._paths)
         self._paths.update(parts[:length] for length in range(1, len(parts) + 1))
         return len(self._paths) > before

@@ -170,7 +170,7 @@ def add_aliases(tree: ImageTree, layers: t.Mapping[int, LayerContent], needs: Ne
         real = tree.find(link).path
         for want in wants:
             if real == want[: len(real)]:
-                is_new |= needs.add((*link, *want[len(real) :]))
+                is_new |= needs.add_want(Want((*link, *want[len(real) :])))
             elif want == real[: len(want)]:
                 is_new |= needs.add(link)
     return is_new

@@ -154,6 +154,7 @@ def test_layers_of_every_compression(registry: FakeRegistry, extract: Extract, t
         ([file("d/a", "1"), link("d/l", "../d/a")], "-> a"),
         ([file("x/a", "1"), link("d/l", "/x/a")], "0644 1"),
         ([file("x/a", "1"), link("d/l", "../../../x/a")], "0644 1"),
+        ([file("x/[a]*", "1"), link("d/l", "/x/[a]*")], "0644 1"),
         ([file("x/a", "1"), link("y", "x"), link("d/l", "/y/a")], "0644 1"),
         ([link("d/l", "/nowhere")], None),
         ([link("d/l", "nowhere")], "-> nowhere"),
