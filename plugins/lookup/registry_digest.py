@@ -87,6 +87,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._core.errors import NotFound, RegistryError
 from ..module_utils._core.fanout import fan_out
+from ..module_utils._core.interruption import interruptible
 from ..module_utils._core.scrub import Scrubber, quoted
 from ..module_utils._core.secrets import register_secret
 from ..module_utils._http.auth_config import auth_config_secrets
@@ -139,7 +140,7 @@ class LookupModule(LookupBase):
             scrubber.add(secret)
             register_secret(secret)
 
-        with _Scrubbed(scrubber):
+        with interruptible(), _Scrubbed(scrubber):
             for name in _SECRETS:
                 for secret in (*_texts(kwargs.get(name)), *_texts(own.get(f"{_VARIABLES}{name}"))):
                     add_secret(secret)

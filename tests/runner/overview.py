@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw how the pieces fit: ``python3 tests/runner/overview.py`` writes the picture anew, and the linters hold it against the code.
+"""Draw how the pieces fit: ``python3 tests/runner/overview.py`` writes the pictures anew, and the linters hold them against the code.
 
-Plugins and roles are those that there are, layers come from tests/unit/plugins/layers.py, and every kind of plugin stands on the highest
-layer that it imports.
+The overview shows users what there is for them. The picture of the layers is for developers: layers come from tests/unit/plugins/layers.py, and every
+kind of plugin stands on the highest layer that it imports.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from pathlib import Path
 
 from environment import CHECKOUT
 
-PICTURE = CHECKOUT / "docs" / "docsite" / "rst" / "images" / "overview.svg"
+_IMAGES = CHECKOUT / "docs" / "docsite" / "rst" / "images"
 
 _LEFT, _MIDDLE, _RIGHT, _END = 16, 166, 664, 814  # edges of the columns: filters and tests, modules, lookup
 _OUTSIDE, _WIDTH = 908, 1076
 _LINE, _CHARACTER, _PADDING, _GAP = 18, 7.3, 12, 8
 _DOOR = "sockets"  # the only file that opens connections
 
-_DESCRIPTION = (
+_OVERVIEW = (
+    "Roles use modules. Modules and plugins talk to registries and their token servers over HTTPS; nothing else is needed on the host."
+)
+_LAYERS = (
     "Roles stand on modules. Modules, the lookup, filters and tests stand on layers of shared code; one of these layers alone talks to "
     "registries and token servers."
 )
@@ -100,8 +103,26 @@ def _layers() -> t.Iterator[Box]:
         yield Box(_LEFT if number <= values else _MIDDLE, _END if number <= lookups else _RIGHT, layer.title, words, "layer")
 
 
-def draw() -> str:
-    """Return the picture."""
+def draw_overview() -> str:
+    """Return what users see: roles, modules, plugins, and what they talk to."""
+    kinds = (("filter", "*.yml"), ("test", "*.yml"), ("lookup", "*.py"))
+    plugins = [f"{kind} {name}" for kind, pattern in kinds for name in _names(f"{kind}/{pattern}")]
+    boxes = [
+        Box(_LEFT, _END, "Roles: whole jobs, made of modules", sorted(path.name for path in (CHECKOUT / "roles").iterdir()), "use"),
+        Box(_LEFT, _END, "Modules: one task each", _names("modules/*.py"), "use"),
+        Box(_LEFT, _END, "Plugins: in templates and conditions", plugins, "layer"),
+    ]
+    elements: list[str] = []
+    y: float = _LEFT
+    for box in boxes:
+        elements += box.draw(y, box.height())
+        y += box.height() + _GAP
+    elements += _outside((y + _LEFT) / 2)
+    return _page(elements, y - _GAP + _LEFT, "What ocitools.registry has", _OVERVIEW)
+
+
+def draw_layers() -> str:
+    """Return the layers of the code, and what stands on which."""
     gap = _GAP
     roles = Box(_MIDDLE, _RIGHT - gap, "Roles", sorted(path.name for path in (CHECKOUT / "roles").iterdir()), "use")
     modules = Box(_MIDDLE, _RIGHT - gap, "Modules", _names("modules/*.py"), "use")
@@ -127,7 +148,7 @@ def draw() -> str:
     )
     elements += Box(_RIGHT, _END, "Lookup", _names("lookup/*.py"), "use").draw(top, bottoms[_END] - top - gap)
     elements += _outside(middle)
-    return _page(elements, y - gap + _LEFT)
+    return _page(elements, y - gap + _LEFT, "The layers of ocitools.registry", _LAYERS)
 
 
 def _outside(y: float) -> t.Iterator[str]:
@@ -142,12 +163,12 @@ def _outside(y: float) -> t.Iterator[str]:
     yield f'<text x="{_OUTSIDE}" y="{y + 4}" class="title">straight over HTTPS</text>'
 
 
-def _page(elements: t.Sequence[str], height: float) -> str:
+def _page(elements: t.Sequence[str], height: float, title: str, description: str) -> str:
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" role="img">',
-        "<title>How the pieces of ocitools.registry fit</title>",
-        f"<desc>{_DESCRIPTION}</desc>",
+        f"<title>{title}</title>",
+        f"<desc>{description}</desc>",
         f"<style>\n{_STYLE}</style>",
         f'<rect class="back" width="{_WIDTH}" height="{height}" rx="10"/>',
         *elements,
@@ -156,13 +177,20 @@ def _page(elements: t.Sequence[str], height: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _pictures() -> dict[Path, str]:
+    return {_IMAGES / "overview.svg": draw_overview(), _IMAGES / "layers.svg": draw_layers()}
+
+
 def check() -> list[str]:
-    """Return what is wrong with the picture in the checkout."""
-    if PICTURE.is_file() and PICTURE.read_text(encoding="utf-8") == draw():
-        return []
-    return [f"{PICTURE.relative_to(CHECKOUT)} does not show what there is: python3 {Path(__file__).relative_to(CHECKOUT)} draws it anew."]
+    """Return what is wrong with the pictures in the checkout."""
+    stale = [path for path, text in _pictures().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    return [
+        f"{path.relative_to(CHECKOUT)} does not show what there is: python3 {Path(__file__).relative_to(CHECKOUT)} draws it anew."
+        for path in stale
+    ]
 
 
 if __name__ == "__main__":
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(draw(), encoding="utf-8")
+    _IMAGES.mkdir(parents=True, exist_ok=True)
+    for picture, content in _pictures().items():
+        picture.write_text(content, encoding="utf-8")

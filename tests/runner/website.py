@@ -60,7 +60,7 @@ More short playbooks are in the `examples <https://github.com/ocitools/{_NAME}/t
 
 .. figure:: docsite/images/overview.svg
    :figclass: overview
-   :alt: Roles stand on modules; modules, the lookup, filters and tests on layers of shared code
+   :alt: Roles use modules; modules and plugins talk to registries and their token servers
 
 """
 
