@@ -17,9 +17,9 @@ from functools import lru_cache
 LONG = 8  # shorter ones in another case would mask names of images
 _ROUNDS = 4  # JSON in JSON, in HTML, in a query
 _ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}"
-    r"|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|x\{[0-9a-fA-F]{1,6}\}|[0-7]{3}|[bfnrt!-/:-@\[-`{-~])"
-    r"|&(?:#[xX][0-9a-fA-F]{1,8}|#[0-9]{1,10}|[A-Za-z][A-Za-z0-9]{1,31});?"
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[ux]\{0{0,1000}[0-9a-fA-F]{1,6}\}"
+    r"|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-7]{3}|[bfnrt!-/:-@\[-`{-~])"
+    r"|&(?:#[xX]0{0,1000}[0-9a-fA-F]{1,8}|#0{0,1000}[0-9]{1,10}|[A-Za-z][A-Za-z0-9]{1,31});?"
     r"|%u[dD][89abAB][0-9a-fA-F]{2}%u[dD][c-fC-F][0-9a-fA-F]{2}|%u[0-9a-fA-F]{4}|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])+",
     re.ASCII,
 )

@@ -77,6 +77,7 @@ def test_t49_secrets_of_another_task_of_the_process_do_not_spoil_the_masking() -
         "".join(f"&#{ord(char)};" for char in "Zk9+Qw7/Xy5==&Vb3"),
         "".join(f"%{ord(char):02x}" for char in "Zk9+Qw7/Xy5==&Vb3"),
         r"Zk9\x{2b}Qw7\x{2F}Xy5\x{3d}\x{3d}\x{26}Vb3",
+        f"Zk9&#{'0' * 20}43;Qw7&#x{'0' * 20}2f;Xy5\\u{{{'0' * 20}3d}}&#{'0' * 900}61;&amp;Vb3",
         "Zk9%u002BQw7%u002fXy5%u003D%u003d%u0026Vb3",
         r"Zk9\+Qw7\/Xy5\=\=\&Vb3",
         "Zk9&amp;#43;Qw7&amp;#47;Xy5&amp;#61;&amp;#61;&amp;amp;Vb3",
