@@ -76,7 +76,7 @@ class CarriedImage:
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("name", "path", "digest")):
             raise ValueError("an image needs name, path and digest")
         if entry["path"] in ("", ".", "..") or "/" in entry["path"]:
-            raise ValueError(f"the path {quoted(entry['path'], 100)} is not the name of a folder beside the list")
+            raise ValueError(f"the path {quoted(entry['path'], 100)} is not the name of a folder beside it")
         size, along = entry.get("size", 0), entry.get("referrers") or []
         if not isinstance(size, int) or not isinstance(along, list) or not isinstance(entry.get("dest", ""), str):
             raise ValueError("size, dest or referrers of an image is of another kind")

@@ -52,6 +52,8 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     for option in ("dest_registry", "dest_dir", "src_dir"):
         if params[option] == "":
             raise RegistryError(f"The option {option} is empty{UNSET}: give it a value, or leave it out.", "invalid_option")
+    if params["dest_dir"] is not None and not params["images"]:
+        raise RegistryError(f"The option images is empty{UNSET}: name what is to be carried.", "invalid_option")
     for option in ("max_deletions", "min_remaining"):
         if params[option] < 0:
             raise RegistryError(f"The option {option} is {params[option]}: it must be 0 or more.", "invalid_option")

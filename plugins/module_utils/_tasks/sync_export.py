@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .._core.errors import RegistryError
 from .._local.disk import default_mode, disk_errors
-from .._local.export_list import LIST, CarriedImage, CarriedReferrer, list_bytes, parse_list, read_raw, write_list
+from .._local.export_list import LIST, CarriedImage, CarriedReferrer, list_bytes, read_raw, write_list
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.manifest import Descriptor, Manifest
@@ -68,8 +68,6 @@ class Export:
             with disk_errors(self._path):
                 os.makedirs(self._path, exist_ok=True)
         self._exists = os.path.isdir(self._path)
-        raw = read_raw(self._path) if self._exists else None
-        self._earlier = {} if raw is None else {image.name: image for image in parse_list(raw, self._path, task.budget)}
 
     def bring(self, job: Job) -> Outcome:
         """Pull one image into its layout, with what refers to it."""
@@ -136,9 +134,8 @@ class Export:
         return find_attached(client, [manifest.digest for manifest in content.manifests], self._lists)
 
     def finish(self, jobs: t.Sequence[Job]) -> tuple[State, State]:
-        """Write the list, unless nothing could be carried, and return its states; of an image that failed the earlier one is there still."""
-        found = [self._carried.get(job.name) or self._earlier.get(job.name) for job in jobs]
-        images = list(dict.fromkeys(image for image in found if image is not None))
+        """Write the list, unless nothing could be carried, and return its states; an image that failed is not in it."""
+        images = list(dict.fromkeys(self._carried[job.name] for job in jobs if job.name in self._carried))
         path = os.path.join(self._path, LIST)
         if jobs and not self._carried:
             return {}, {}

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .._local.docker_archive import DockerArchive
-from .._local.export_list import CarriedImage, parse_list, read_raw
+from .._local.export_list import LIST, CarriedImage, parse_list, read_raw
 from .._local.files import Store
 from .._local.inventory import NamedImage, list_images
-from .._local.oci_layout import LayoutImage, find_root
+from .._local.oci_layout import MARKER, LayoutImage, find_root
 from .._local.source import open_store
 from .._oci.image_source import ImageSource
 from .._oci.reference import Reference
@@ -73,6 +73,9 @@ class Import:
 
     def _list_archive(self) -> list[Held]:
         held = []
+        if os.path.isdir(self._path) and not os.path.exists(os.path.join(self._path, MARKER)):
+            message = f"{self._path} has no {LIST}, which an export writes beside the images, and is no OCI layout."
+            raise RegistryError(message, "invalid_source")
         for image in list_images(self._store(self._path)):
             full = [name for name in map(archived_name, image.names) if name is not None]
             held.append(Held(full[0] if full else None, image.names, None, image))

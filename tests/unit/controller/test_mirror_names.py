@@ -25,8 +25,7 @@ def _mirror(folder: Path, *uses: dict[str, t.Any]) -> None:
         "gather_facts": False,
         "vars": {"ansible_python_interpreter": sys.executable},
         "module_defaults": {
-            "ocitools.registry.registry_copy": {"src_plain_http": True, "dest_plain_http": True},
-            **{f"ocitools.registry.registry_{name}": {"plain_http": True} for name in ("image_info", "pull", "push")},
+            "ocitools.registry.registry_sync": {"src_plain_http": True, "dest_plain_http": True},
         },
         "tasks": [
             {"ansible.builtin.include_role": {"name": "ocitools.registry.mirror"}, "vars": {"mirror_keep_host": True, **use}}

@@ -120,7 +120,7 @@ def test_air_gap(make_registry: MakeRegistry, tell: Tell) -> None:
     reader.play("import.yml", fails=True, **LOGIN)
     assert inside.tags("mirror/org/app") == {}
     assert inside.tags("mirror/org/db") == {"16.1": carried[1]["digest"]}
-    (folder / "images.yml").write_text(right.replace(f"path: {carried[0]['path']}", "path: ../elsewhere"), encoding="utf-8")
+    (folder / "images.yml").write_text(right.replace(f'"path": "{carried[0]["path"]}"', '"path": "../elsewhere"'), encoding="utf-8")
     assert "is not the name of a folder beside it" in reader.play("import.yml", fails=True, **LOGIN).output
     (folder / "images.yml").write_text(right, encoding="utf-8")
     assert reader.play("import.yml", **LOGIN).changed > 0
