@@ -71,6 +71,7 @@ options:
     description:
       - The permissions of the files, and of unpacked folders with what is in them; folders can be entered by those who may read them. Without it, new files
         get those that the umask gives, and in unpacked folders the files that were executable are executable.
+      - Where it takes that right away, the archive of such a folder is downloaded by each run, to be compared.
       - It does not change O(dest) itself. See M(ansible.builtin.file) for how to write it.
   owner:
     description: The owner of the files, and of unpacked folders with what is in them.
