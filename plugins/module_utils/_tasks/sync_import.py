@@ -122,7 +122,13 @@ class Import:
             destination = destination_of(params, whole, name)
             tags = destination_tags(name, destination, whole.tags)
             source = replace(name, digest=carried.digest) if carried else name
-            yield Job(whole, Copy(source, destination, tags, entry.platforms), bool(carried and carried.referrers), held)
+            yield Job(
+                whole,
+                Copy(source, destination, tags, entry.platforms),
+                bool(carried and carried.referrers),
+                held,
+                carried.name if carried else "",
+            )
 
     def _find(self, entry: Entry) -> list[Held]:
         wanted = entry.source

@@ -23,12 +23,13 @@ class Job:
     copy: Copy
     referrers: bool = False
     carried: t.Any = None
+    title: str = ""  # what it is called, where that is not its source
 
     @property
     def name(self) -> str:
         """The image as a whole name, always with its tag or digest."""
         source = self.copy.source
-        return f"{source}{'' if source.tag or source.digest else ':latest'}"
+        return self.title or f"{source}{'' if source.tag or source.digest else ':latest'}"
 
     @property
     def dest(self) -> str:

@@ -94,6 +94,7 @@ def test_a_changed_layer_gets_no_tag_and_the_others_arrive(make_registry: MakeRe
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     failed = run_module("registry_sync", _import(destination, tmp_path / "d")).failure("digest_mismatch")
     assert failed["summary"]["copied"] == 1
+    assert failed["failed_names"] == [f"{source.host}/bad:1"]
     assert destination.tags("bad") == {}
     assert destination.tags("good") == {"1": good.digest}
 
