@@ -162,7 +162,7 @@ EXAMPLES = r"""
       - src: quay.io/org/app
         semver: 1.x
         newest: 2
-        platforms: [linux/amd64, linux/arm64]
+        platforms: [linux/amd64]
       - src: quay.io/org/db:16
         dest: databases/postgres
         tags: ["16", stable]
@@ -177,11 +177,11 @@ EXAMPLES = r"""
     min_remaining: 10
     images:
       - src: docker.io/org/app
-        include: ['^v?\d+\.\d+\.\d+$']
+        include: ['^v?\d+\.\d+']
 
 - name: Export images to a directory that is carried inside
   ocitools.registry.registry_sync:
-    dest_dir: /media/carried
+    dest_dir: carried
     referrers: true
     images:
       - quay.io/org/app:1.2
@@ -189,14 +189,14 @@ EXAMPLES = r"""
 
 - name: Import them inside
   ocitools.registry.registry_sync:
-    src_dir: /media/carried
+    src_dir: carried
     dest_registry: registry.example.com/mirror
     dest_username: robot
     dest_password: "{{ vault_registry_password }}"
 
 - name: Push what docker save has put into one archive
   ocitools.registry.registry_sync:
-    src_dir: /srv/images/all.tar
+    src_dir: bundle.tar
     dest_registry: registry.example.com/team
     dest_username: robot
     dest_password: "{{ vault_registry_password }}"

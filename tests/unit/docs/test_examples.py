@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import typing as t
 from pathlib import Path
@@ -92,6 +93,10 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1.5": images.image(), "team/db:1.5": images.image(layers=["db"])})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})
+    carried = images.image(layers=["carried"])
+    images.write_layout(tmp_path / "carried" / "quay.io+org+app", {"1.2": carried})
+    entry = {"name": "quay.io/org/app:1.2", "path": "quay.io+org+app", "digest": carried.digest}
+    images.write_bytes(tmp_path / "carried" / "images.yml", json.dumps({"images": [entry]}).encode())
     monkeypatch.chdir(tmp_path)
     return registry
 
