@@ -107,6 +107,12 @@ class Sync:
     def _import(self, held: Import) -> None:
         params = self._task.params
         entries = parse_list(params, (lambda name: parse_sided(params, "src", name)) if held.is_export else archived_name)
+        for entry in entries:
+            if entry.choice is not None and entry.choice.sort == "created":
+                raise RegistryError(
+                    f"Entry {entry.number} of images has sort: created, which is not for src_dir: its tags are sorted by version.",
+                    "invalid_option",
+                )
         jobs, failed = held.jobs(entries)
         self._registries = self._task.connect_two([], [job.copy.destination for job in jobs])
         plan = SyncPlan(Planner(params, self._source, self._registries.concurrency, self._lists).check(jobs), failed)

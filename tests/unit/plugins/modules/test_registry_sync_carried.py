@@ -72,6 +72,19 @@ def test_an_import_of_what_is_there_costs_one_request_for_each_image(
     assert len(destination.log()) == 5 + 2
 
 
+def test_what_only_a_registry_can_tell_is_refused_for_a_directory(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    source, destination = make_registry(), make_registry()
+    source.add_image("app", "1.0")
+    run_module("registry_sync", _export(source, tmp_path / "d", "app:1.0")).ok()
+    newest = {"src": f"{source.host}/app", "newest": 1, "sort": "created"}
+    for options in ({"images": [newest]}, {"extra": "delete"}):
+        failure = run_module("registry_sync", _import(destination, tmp_path / "d", **options)).failure("invalid_option")
+        assert "not for src_dir" in failure.msg
+    assert destination.log() == []
+
+
 def test_only_images_that_are_named_are_imported(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     source, destination = make_registry(), make_registry()
     for tag in ("1.0", "1.1", "2.0"):
