@@ -72,7 +72,7 @@ options:
       - The permissions of the files, and of unpacked folders with what is in them; folders can be entered by those who may read them. Without it, new files
         get those that the umask gives, and in unpacked folders the files that were executable are executable.
       - Where it takes that right away, the archive of such a folder is downloaded by each run, to be compared.
-      - It does not change O(dest) itself. See M(ansible.builtin.file) for how to write it.
+      - It does not change O(dest) itself. It is written as for the module C(ansible.builtin.file).
   owner:
     description: The owner of the files, and of unpacked folders with what is in them.
   group:
