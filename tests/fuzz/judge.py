@@ -178,8 +178,9 @@ def _may_be_there(path: str, state: str, is_ok: bool) -> bool:
     """Tell whether a pull may leave a path (a whole image, or of one that broke off the layout without its index, and whole blobs), or a login."""
     if is_ok:
         return path.startswith(("out/pulled", "in/login.json")) and not path.endswith(".tmp")
-    match = re.fullmatch(r"in/login\.json\.lock|out/pulled(/oci-layout|/blobs(/sha256(/([0-9a-f]{64}))?)?)?", path)
-    return match is not None and (not match[4] or state.endswith(f" {match[4]}"))
+    layout = r"(/oci-layout|/blobs(/sha256(/(?P<digest>[0-9a-f]{64}))?)?)?"
+    match = re.fullmatch(rf"in/login\.json\.lock|out/pulled(/[^/]+)?{layout}", path)
+    return match is not None and (not match["digest"] or state.endswith(f" {match['digest']}"))
 
 
 def _judge_traces(outcome: Outcome, plan: Plan, world: World, before: t.Mapping[str, str]) -> None:

@@ -181,7 +181,7 @@ def _sync(entry: t.Callable[[World], t.Any], **options: t.Any) -> Task:
 
 def _export(world: World) -> Options:
     return {
-        "dest_dir": str(world.folder / "out" / "carried"),
+        "dest_dir": str(world.folder / "out" / "pulled"),
         "images": [world.registry.name("app:1"), world.registry.name("app:multi")],
         "referrers": True,
     }
