@@ -44,7 +44,7 @@ options:
       - C(semver) is a range of semantic versions, such as C(>=1.2 <2), C(~1.4), C(^2) or C(1.x), alternatives with C(||). Tags that are no version
         never fit, and pre-releases only where the range names one.
       - C(newest) is how many of the chosen tags to take. C(sort) says which are the newest, V(version) (the default) or V(created). With V(created)
-        the manifest and config of every tag that fits is read; an image whose date cannot be told counts as newest. With O(src_dir) only V(version) is possible.
+        the manifest and config of every tag that fits is read; an image whose date cannot be told counts as newest. With O(src_dir) it must be V(version).
       - Everything that is wrong in the list is told at once, before any request.
       - Required unless O(src_dir) is given, of which it then chooses images by their names.
     type: list

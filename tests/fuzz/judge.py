@@ -175,11 +175,11 @@ def _task(case: Case) -> t.Callable[[World], Options]:
 
 
 def _may_be_there(path: str, state: str, is_ok: bool) -> bool:
-    """Tell whether a pull may leave a path (a whole image, or of one that broke off the layout without its index, and whole blobs), or a login."""
+    """Tell whether a path may be left: a whole image, of one that broke off the layout without its index, what an export has done, a login."""
     if is_ok:
         return path.startswith(("out/pulled", "in/login.json")) and not path.endswith(".tmp")
     layout = r"(/oci-layout|/blobs(/sha256(/(?P<digest>[0-9a-f]{64}))?)?)?"
-    match = re.fullmatch(rf"in/login\.json\.lock|out/pulled(/[^/]+)?{layout}", path)
+    match = re.fullmatch(rf"in/login\.json\.lock|out/pulled/images\.yml|out/pulled/[^/]+/index\.json|out/pulled(/[^/]+)?{layout}", path)
     return match is not None and (not match["digest"] or state.endswith(f" {match['digest']}"))
 
 
