@@ -9,7 +9,6 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.errors import AnsibleLookupError
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import image, layout
@@ -59,13 +58,6 @@ def test_t34_a_404_of_something_else_than_a_registry_is_no_absence(
     assert "does not look like a registry" in failure.msg
     assert "check host, port and path prefix" in failure.msg
     assert stranger.counts()["base"] == 1
-
-
-def test_a_404_of_something_else_than_a_registry_is_no_empty_digest(
-    stranger: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]
-) -> None:
-    with pytest.raises(AnsibleLookupError, match="does not look like a registry"):
-        run_lookup(["app:1"], **stranger.args(missing="empty"))
 
 
 def test_a_push_to_something_else_than_a_registry_is_not_foreseen(stranger: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.errors import AnsibleLookupError
 from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -82,7 +81,7 @@ def test_t65_what_is_there_already_has_to_be_signed_too(registry: FakeRegistry, 
     run_module(module, {**options, "verify": VERIFY}).failure("unverified")
 
 
-def _move_at_each_request(registry: FakeRegistry, digests: tuple[str, str]) -> None:
+def move_at_each_request(registry: FakeRegistry, digests: tuple[str, str]) -> None:
     """Let somebody put the tag on the other image after each request that was answered."""
 
     def move(request: Recorded) -> None:
@@ -103,7 +102,7 @@ def test_t65_a_tag_that_moves_at_each_request_brings_nothing_unsigned(
     unsigned = registry.add_index("app", "1", platforms=["linux/s390x"]).digest
     signing.add_simple(registry, signed, KEY)
     registry.set_tag("app", "1", signed if first == "signed" else unsigned)
-    _move_at_each_request(registry, (signed, unsigned))
+    move_at_each_request(registry, (signed, unsigned))
     module, options = TASKS[task](registry, folder, verify=VERIFY)
     result = run_module(module, options)
     if first == "signed":
@@ -113,30 +112,6 @@ def test_t65_a_tag_that_moves_at_each_request_brings_nothing_unsigned(
     else:
         result.failure("unverified")
         assert _written(registry, folder) == []
-
-
-def test_t65_the_lookup_names_no_image_that_nobody_signed(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
-    signed, unsigned = registry.add_index("app", "1"), registry.add_image("app", "2")
-    signing.add_simple(registry, signed.digest, KEY)
-    options = registry.args(verify=VERIFY)
-    assert run_lookup(["app:1"], **options) == [signed.digest]
-    assert run_lookup(["app:1"], platform="linux/arm64", **options) == [signed.children["linux/arm64"].digest]
-    with pytest.raises(AnsibleLookupError, match=r"app:2 .*is not verified: .* has no signature of it. \(kind unverified\)"):
-        run_lookup(["app:1", "app:2"], **options)
-    assert run_lookup(["app:3"], missing="empty", **options) == [""]
-    _move_at_each_request(registry, (signed.digest, unsigned.digest))
-    assert run_lookup(["app:1"], result="reference", **options) == [f"{registry.host}/app@{signed.digest}"]
-
-
-def test_t65_a_misspelt_suboption_of_the_lookup_verifies_nothing_and_says_so(
-    registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]
-) -> None:
-    registry.add_image("app", "1")
-    policies: list[t.Any] = [{"keyz": []}, {}, {"keys": []}, {"keys": [""]}, {"keys": VERIFY["keys"], "require": "some"}, "keys"]
-    for wrong in policies:
-        with pytest.raises(AnsibleLookupError):
-            run_lookup(["app:1"], **registry.args(verify=wrong))
-    assert registry.requests == []
 
 
 WRONG: dict[str, dict[str, t.Any]] = {
