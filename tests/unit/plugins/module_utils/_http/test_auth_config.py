@@ -17,7 +17,7 @@ from ansible_collections.ocitools.registry.plugins.module_utils._http.auth_confi
 from ansible_collections.ocitools.registry.plugins.module_utils._http.keychain import Keychain
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, run_lookup
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import Basic, TokenAuth, User
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -91,14 +91,6 @@ def test_t60_an_entry_with_nothing_in_it_leaves_it_to_the_auth_file(registry: Fa
     run_module("registry_image_info", registry.args(credentials=False, name=["app:1"], auth_config=config)).ok()
 
 
-@pytest.mark.parametrize("name", ["username", "password", "auth_config"])
-def test_t60_an_empty_option_of_the_lookup_is_refused(registry: FakeRegistry, name: str) -> None:
-    options = registry.args(credentials=False, **{name: ""})
-    with pytest.raises(Exception, match=f"The option {name} is empty: an unset variable"):
-        run_lookup(["app:1"], **options)
-    assert registry.log() == []
-
-
 # auth_config, text or dictionary
 
 
@@ -112,17 +104,6 @@ def test_auth_config_is_text_or_a_dictionary(registry: FakeRegistry, run_module:
     result = run_module("registry_image_info", matrix.verbose(options)).ok()
     assert PASSWORD not in result.text
     assert pair not in result.text
-
-
-@pytest.mark.parametrize("as_text", [False, True])
-@pytest.mark.parametrize("by_variable", [False, True])
-def test_the_lookup_takes_auth_config_as_text_or_a_dictionary(registry: FakeRegistry, as_text: bool, by_variable: bool) -> None:
-    config: t.Any = json.dumps(auths(registry)) if as_text else auths(registry)
-    options = registry.args(credentials=False, use_auth_file=False)
-    if by_variable:
-        assert run_lookup(["app:1"], {"ocitools_registry_auth_config": config}, **options)[0].startswith("sha256:")
-    else:
-        assert run_lookup(["app:1"], auth_config=config, **options)[0].startswith("sha256:")
 
 
 def test_user_names_in_auth_config_are_not_masked(registry: FakeRegistry, run_module: RunModule) -> None:
