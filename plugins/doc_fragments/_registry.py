@@ -47,8 +47,8 @@ options:
     type: str
   auth_config:
     description:
-      - The content of an auth file, as a dictionary with the keys C(auths), C(credHelpers) or C(credsStore), or as JSON text. Use it to pass credentials for
-        several registries without a file.
+      - The content of an auth file, as a dictionary with the keys C(auths), C(credHelpers) or C(credsStore), or as JSON text. Use it to pass credentials
+        for several registries without a file.
       - Its passwords, tokens and C(auth) values are masked in output. Its hosts and user names are not.
       - Content that is not an auth file, or an invalid entry for the host, fails with the error kind V(credentials). The content is never shown.
       - An empty entry holds no credentials. Empty text fails.
@@ -60,8 +60,8 @@ options:
         (C(/run/containers/$UID/auth.json) if that variable is unset), C(~/.config/containers/auth.json)
         and C(~/.docker/config.json) are searched in this order. The first file that has the host is used.
       - In a file, a credential helper for the host comes first, then the most specific entry of C(auths), then C(credsStore).
-      - If you set this option and the file does not exist, cannot be read or is not an auth file, the task fails with the error kind V(credentials). So does a
-        failing credential helper.
+      - If you set this option and the file does not exist, cannot be read or is not an auth file, the task fails with the error kind V(credentials). So
+        does a failing credential helper.
     type: path
     aliases: [authfile, config_path]
   use_auth_file:

@@ -13,70 +13,73 @@ class ModuleDocFragment:
 options:
   verify:
     description:
-      - Verify the signatures of the image before anything else is done with it. An image without a valid signature fails with the error kind
+      - Verify the signatures of the image before using it. An image without a valid signature fails with the error kind
         V(unverified), and nothing is written or returned.
-      - The tag is resolved once, and the digest that was verified is the one that is used, whatever happens to the tag meanwhile.
-      - Signatures are looked for in the repository of the image, by its digest. They need the Python library cryptography, 36 or newer.
-      - In check mode signatures are verified as well.
-      - Where a module takes several images, each of them is verified; M(ocitools.registry.registry_index) also verifies what it appends to.
+      - The tag is resolved once. The task then uses the digest that was verified, even if the tag moves in the meantime.
+      - Signatures are read from the repository of the image. This requires the Python library cryptography 36 or newer.
+      - Check mode verifies signatures as well.
+      - If a module takes several images, it verifies each of them. M(ocitools.registry.registry_index) also verifies the image that it appends to.
     type: dict
     version_added: 1.1.0
     suboptions:
       keys:
         description:
-          - The public keys whose signatures count, each PEM text (C(-----BEGIN PUBLIC KEY-----)) or the path of a file on the host that runs the task.
-          - ECDSA on P-256, P-384 and P-521, RSA from 2048 bits on (PKCS#1 v1.5 and PSS), Ed25519.
-          - Bundles that C(cosign sign) makes with an Ed25519 key are in the form Ed25519ph, which cannot be verified. Its simple signing can be.
+          - The public keys to trust, each as PEM text (C(-----BEGIN PUBLIC KEY-----)) or as the path of a file on the host that runs the task.
+          - Supported are ECDSA on P-256, P-384 and P-521, RSA with 2048 bits or more (PKCS#1 v1.5 and PSS), and Ed25519.
+          - Bundles that C(cosign sign) creates with an Ed25519 key use Ed25519ph and cannot be verified. Simple signing with such a key can.
+          - Set this option, or O(verify.certificate_authorities) with O(verify.identities), or both.
         type: list
         elements: str
         default: []
         aliases: [key]
       certificate_authorities:
         description:
-          - The certificates of the authorities whose certificates count, each PEM text or the path of a file, which may hold several.
-            They need O(verify.identities).
-          - The system's store is never used. A certificate must be valid at this moment and be meant for signing code; revocation is not checked,
-            and timestamps are not believed.
-          - A certificate of a signer itself, listed here, is trusted as it is.
+          - The certificate authorities to trust, each as PEM text or as the path of a file, which may contain several certificates.
+            Requires O(verify.identities).
+          - The system's certificate store is never used. Certificates must be valid now and allow code signing. Revocation is not checked, and timestamps
+            are not used.
+          - The certificate of a signer in this list is trusted without an authority.
         type: list
         elements: str
         default: []
       identities:
         description:
-          - For whom the certificate of a signer must be, for one of these. The exact text of its subject as RFC 4514 writes it, such as
-            C(CN=build,O=Example,C=DE), or the exact text of a mail address, DNS name or URI in its SAN.
-          - A text from C(^) to C($) is a regular expression, which the whole subject or name has to match.
-          - A list of texts, or a single one.
+          - The signers to trust, as one string or a list. The certificate of a signature must match one of them.
+          - A string must be equal to the subject in the form of RFC 4514, such as C(CN=build,O=Example,C=DE), or to an email address, DNS name or URI in
+            the SAN.
+          - A string that starts with C(^) and ends with C($) is a regular expression that must match the whole subject or name.
+          - Requires O(verify.certificate_authorities).
         type: raw
       formats:
         description:
-          - Which signatures count. V(cosign) is simple signing, under the tag C(sha256-*.sig) or as a referrer, and cosign's bundles of version 0.3
-            as referrers. V(notation) is JWS envelopes as referrers, which need O(verify.certificate_authorities).
-          - What needs Fulcio or Rekor (keyless signatures) counts as not verified. Entries of a transparency log are not read.
+          - The signature formats to accept.
+          - V(cosign) is simple signing, under the tag C(sha256-*.sig) or as a referrer, and cosign bundles of version 0.3 as referrers.
+          - V(notation) is JWS envelopes as referrers. It requires O(verify.certificate_authorities).
+          - Keyless signatures, which need Fulcio or Rekor, count as not verified. Entries of a transparency log are ignored.
         type: list
         elements: str
         choices: [cosign, notation]
         default: [cosign, notation]
       require:
         description:
-          - V(any) wants one valid signature. V(all) wants one by each of O(verify.keys) and one for each of O(verify.identities).
+          - V(any) requires one valid signature. V(all) requires a valid signature for each of O(verify.keys) and each of O(verify.identities).
         type: str
         choices: [any, all]
         default: any
       annotations:
         description:
-          - Annotations that the signed text must have, with exactly these values. They are what C(cosign sign -a) and C(notation sign -m) add.
+          - Annotations that the signature must contain, with exactly these values. C(cosign sign -a) and C(notation sign -m) add them.
         type: dict
         default: {}
       identity:
         description:
-          - The repository, C(registry/repository), that the signed text must name, so that a signature made for another repository does not count.
-          - Only cosign's simple signing names one; other signatures do not count then.
+          - The repository, C(registry/repository), that the signature must name. A signature for another repository then does not count.
+          - Only cosign's simple signing names a repository. With this option, other signatures do not count.
         type: str
       recursive:
         description:
-          - Of an index verify each child, too, by signatures of its own. Without it the signature of an index speaks for its children, which it names
-            by digest.
+          - Whether each image of an index must have its own valid signature, in addition to the index. By default the signature of the index is enough,
+            since the index lists its images by digest.
         type: bool
         default: false
 """
@@ -86,59 +89,62 @@ options:
 options:
   keys:
     description:
-      - The public keys whose signatures count, each PEM text (C(-----BEGIN PUBLIC KEY-----)) or the path of a file on the host that runs the task.
-      - ECDSA on P-256, P-384 and P-521, RSA from 2048 bits on (PKCS#1 v1.5 and PSS), Ed25519.
-      - Bundles that C(cosign sign) makes with an Ed25519 key are in the form Ed25519ph, which cannot be verified. Its simple signing can be.
+      - The public keys to trust, each as PEM text (C(-----BEGIN PUBLIC KEY-----)) or as the path of a file on the host that runs the task.
+      - Supported are ECDSA on P-256, P-384 and P-521, RSA with 2048 bits or more (PKCS#1 v1.5 and PSS), and Ed25519.
+      - Bundles that C(cosign sign) creates with an Ed25519 key use Ed25519ph and cannot be verified. Simple signing with such a key can.
+      - Set this option, or O(certificate_authorities) with O(identities), or both.
     type: list
     elements: str
     default: []
     aliases: [key]
   certificate_authorities:
     description:
-      - The certificates of the authorities whose certificates count, each PEM text or the path of a file, which may hold several.
-        They need O(identities).
-      - The system's store is never used. A certificate must be valid at this moment and be meant for signing code; revocation is not checked,
-        and timestamps are not believed.
-      - A certificate of a signer itself, listed here, is trusted as it is.
+      - The certificate authorities to trust, each as PEM text or as the path of a file, which may contain several certificates.
+        Requires O(identities).
+      - The system's certificate store is never used. Certificates must be valid now and allow code signing. Revocation is not checked, and timestamps
+        are not used.
+      - The certificate of a signer in this list is trusted without an authority.
     type: list
     elements: str
     default: []
   identities:
     description:
-      - For whom the certificate of a signer must be, for one of these. The exact text of its subject as RFC 4514 writes it, such as
-        C(CN=build,O=Example,C=DE), or the exact text of a mail address, DNS name or URI in its SAN.
-      - A text from C(^) to C($) is a regular expression, which the whole subject or name has to match.
-      - A list of texts, or a single one.
+      - The signers to trust, as one string or a list. The certificate of a signature must match one of them.
+      - A string must be equal to the subject in the form of RFC 4514, such as C(CN=build,O=Example,C=DE), or to an email address, DNS name or URI in the
+        SAN.
+      - A string that starts with C(^) and ends with C($) is a regular expression that must match the whole subject or name.
+      - Requires O(certificate_authorities).
     type: raw
   formats:
     description:
-      - Which signatures count. V(cosign) is simple signing, under the tag C(sha256-*.sig) or as a referrer, and cosign's bundles of version 0.3
-        as referrers. V(notation) is JWS envelopes as referrers, which need O(certificate_authorities).
-      - What needs Fulcio or Rekor (keyless signatures) counts as not verified. Entries of a transparency log are not read.
+      - The signature formats to accept.
+      - V(cosign) is simple signing, under the tag C(sha256-*.sig) or as a referrer, and cosign bundles of version 0.3 as referrers.
+      - V(notation) is JWS envelopes as referrers. It requires O(certificate_authorities).
+      - Keyless signatures, which need Fulcio or Rekor, count as not verified. Entries of a transparency log are ignored.
     type: list
     elements: str
     choices: [cosign, notation]
     default: [cosign, notation]
   require:
     description:
-      - V(any) wants one valid signature. V(all) wants one by each of O(keys) and one for each of O(identities).
+      - V(any) requires one valid signature. V(all) requires a valid signature for each of O(keys) and each of O(identities).
     type: str
     choices: [any, all]
     default: any
   annotations:
     description:
-      - Annotations that the signed text must have, with exactly these values. They are what C(cosign sign -a) and C(notation sign -m) add.
+      - Annotations that the signature must contain, with exactly these values. C(cosign sign -a) and C(notation sign -m) add them.
     type: dict
     default: {}
   identity:
     description:
-      - The repository, C(registry/repository), that the signed text must name, so that a signature made for another repository does not count.
-      - Only cosign's simple signing names one; other signatures do not count then.
+      - The repository, C(registry/repository), that the signature must name. A signature for another repository then does not count.
+      - Only cosign's simple signing names a repository. With this option, other signatures do not count.
     type: str
   recursive:
     description:
-      - Of an index verify each child, too, by signatures of its own. Without it the signature of an index speaks for its children, which it names
-        by digest.
+      - Whether each image of an index must have its own valid signature, in addition to the index. By default the signature of the index is enough,
+        since the index lists its images by digest.
     type: bool
     default: false
 """

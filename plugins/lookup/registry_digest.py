@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: registry_digest
-short_description: Digests of images in registries
+short_description: Get the digests of images in registries
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
@@ -28,7 +28,7 @@ options:
     required: true
   result:
     description:
-      - What to return. V(digest) is the digest only, V(reference) the image with its digest, C(quay.io/org/app@sha256:...).
+      - What to return. V(digest) returns the digest. V(reference) returns the image with its digest, C(quay.io/org/app@sha256:...).
     type: str
     choices: [digest, reference]
     default: digest

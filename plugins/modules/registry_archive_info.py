@@ -12,7 +12,7 @@ version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
   - Lists the images in an OCI layout, an OCI archive or an archive of C(docker save), with their names, digests, platforms and sizes.
-  - It needs no registry and sends no request. Everything that M(ocitools.registry.registry_push) can push is listed as it would be pushed.
+  - Needs no registry and sends no requests. Reads everything that M(ocitools.registry.registry_push) can push.
   - The connection options are accepted, so that C(module_defaults) for the action group work. They have no effect.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -21,7 +21,7 @@ extends_documentation_fragment:
 options:
   path:
     description:
-      - The OCI layout directory, C(dir:) directory or archive, on the host that runs the task. An archive may be compressed by gzip, bzip2, xz or zstd.
+      - The OCI layout directory, C(dir:) directory or archive, on the host that runs the task. An archive may be compressed with gzip, bzip2, xz or zstd.
       - A path without an image fails with the error kind V(invalid_source). A path that cannot be read fails with V(local_io).
     type: path
     required: true
@@ -32,12 +32,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what a release bundle holds
+- name: List the images of a release bundle
   ocitools.registry.registry_archive_info:
     path: bundle.tar
   register: bundle
 
-- name: Push every image of it that has a name
+- name: Push every image of the bundle
   ocitools.registry.registry_push:
     path: bundle.tar
     source_name: "{{ item }}"
@@ -54,22 +54,22 @@ images:
   contains:
     names:
       description:
-        - The names that it goes by, which O(ocitools.registry.registry_push#module:source_name) takes. An image without one is chosen by its digest.
+        - The names of the image, for O(ocitools.registry.registry_push#module:source_name). For an image without a name, use its digest.
       type: list
       elements: str
       returned: always
       sample: ["registry.example.com/team/app:1.4"]
     digest:
       description:
-        - The digest of the manifest or index. Null for an image of C(docker save), which has no manifest before it is pushed.
+        - Digest of the manifest or index. Null for an image of a C(docker save) archive, which has no manifest before it is pushed.
       type: str
       returned: always
     config_digest:
-      description: The digest of the image's config, which O(ocitools.registry.registry_push#module:source_name) takes too; null for an index.
+      description: Digest of the config, for O(ocitools.registry.registry_push#module:source_name). Null for an index.
       type: str
       returned: always
     media_type:
-      description: The media type of the manifest or index, null where RV(images[].digest) is.
+      description: Media type of the manifest or index. Null if RV(images[].digest) is null.
       type: str
       returned: always
     is_index:
@@ -77,21 +77,21 @@ images:
       type: bool
       returned: always
     platforms:
-      description: The platforms, C(os/arch[/variant]); none for an artifact.
+      description: The platforms, C(os/arch[/variant]). Empty for an artifact.
       type: list
       elements: str
       returned: always
       sample: [linux/amd64, linux/arm64]
     size:
-      description: The bytes of its manifests, configs and layers as they lie there, each counted once.
+      description: Size in bytes of the manifests, configs and layers in the archive, each counted once.
       type: int
       returned: always
     created:
-      description: When it was built, as its config says; of an index, its first image. Null where it does not say.
+      description: Creation time in the config. For an index, that of its first image. Null if the config has none.
       type: str
       returned: always
     labels:
-      description: The labels of its config; of an index, those of its first image.
+      description: Labels in the config. For an index, those of its first image.
       type: dict
       returned: always
 """

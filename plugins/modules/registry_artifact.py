@@ -11,10 +11,11 @@ short_description: Push files to a registry as an OCI artifact
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Pushes files and folders of the host that runs the task as an OCI artifact, in the form of ORAS (C(oras push), C(oras attach)), so that C(oras pull),
-    M(ocitools.registry.registry_artifact_pull), Helm, Flux and others can read it. Neither of these programs is needed.
-  - With O(subject) the artifact is attached to an image, for example an SBOM or a report. M(ocitools.registry.registry_image_info) finds it with C(referrers).
-  - The same files give the same bytes, so a second run is unchanged and sends no file. The names of owners and the times of files are left out.
+  - Pushes files and folders of the host that runs the task as an OCI artifact, in the format of C(oras push) and C(oras attach). C(oras pull),
+    M(ocitools.registry.registry_artifact_pull), Helm, Flux and others can read it. None of these programs is needed.
+  - With O(subject), attaches the artifact to an image, for example an SBOM or a report. M(ocitools.registry.registry_image_info) lists attached artifacts
+    with its option C(referrers).
+  - The same files always give the same digest, so a second run reports no change and uploads nothing. Archives of folders contain no owners and no times.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -26,78 +27,78 @@ attributes:
 options:
   name:
     description:
-      - Where the artifact goes, C([registry/]repository[:tag]). Without a tag, O(tags) are the only tags. Without both it is V(latest), and with
-        O(subject) it is stored by its digest alone.
-      - A digest here is refused, since it follows from the content.
+      - Where to push the artifact, C([registry/]repository[:tag]). Without a tag, only O(tags) are set. Without both, the tag is V(latest), or with
+        O(subject) the artifact gets no tag.
+      - A digest is not allowed here, since the content determines the digest.
     type: str
     required: true
     aliases: [image]
   tags:
     description:
-      - Further tags for the artifact. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
+      - Additional tags for the artifact. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string fails.
     type: list
     elements: raw
     default: []
     aliases: [tag]
   files:
     description:
-      - The files and folders, in this order. Each is a path on the host that runs the task, or a dictionary with C(path) and further keys.
-      - C(title) is the name under which the file is written when the artifact is pulled, without it the last part of the path. It may hold slashes, but
-        must be a name below a folder; anything else is refused with the error kind V(invalid_option), and so are two files with one title.
-      - C(media_type) is the media type of the file. Without it, files get C(application/vnd.oci.image.layer.v1.tar) as ORAS does it, folders
-        C(application/vnd.oci.image.layer.v1.tar+gzip).
-      - A folder becomes a tar archive, compressed by gzip and marked so that ORAS unpacks it. Links in it stay links; one that leads out of the folder, a
-        device or a pipe fails with the error kind V(invalid_source).
-      - Needed unless O(subject) or O(config) is set.
+      - The files and folders to push, in this order. Each is a path on the host that runs the task, or a dictionary with C(path) and the following keys.
+      - C(title) is the name of the file when the artifact is pulled. The default is the last part of the path. A title may contain slashes, but must
+        be a relative path without C(..). An invalid title, or one that is used twice, fails with the error kind V(invalid_option).
+      - C(media_type) is the media type of the file. As with ORAS, the default is C(application/vnd.oci.image.layer.v1.tar) for files and
+        C(application/vnd.oci.image.layer.v1.tar+gzip) for folders.
+      - A folder becomes a tar archive, compressed with gzip and annotated so that ORAS unpacks it. Symbolic links in it are kept. A link that leads out of
+        the folder, a device or a pipe fails with the error kind V(invalid_source).
+      - Required unless you set O(subject) or O(config).
     type: list
     elements: raw
     default: []
   artifact_type:
     description:
-      - The type of the artifact, a media type. Without it and without O(config) it is C(application/vnd.unknown.artifact.v1).
-      - Something that is no media type fails with the error kind V(invalid_option).
+      - The type of the artifact, a media type. Without this option and O(config), it is C(application/vnd.unknown.artifact.v1).
+      - A value that is not a media type fails with the error kind V(invalid_option).
     type: str
   config:
     description:
-      - The config of the artifact, which some programs want, Helm among them. Without it the artifact has the empty config.
+      - The config of the artifact, which some programs require, for example Helm. By default the artifact has the empty config.
     type: dict
     suboptions:
       path:
-        description: The file that holds the config, of 8 MiB at most. Either this or O(config.content) is needed.
+        description: Path of a file that contains the config, up to 8 MiB. Set either this or O(config.content).
         type: path
       content:
-        description: The config itself, text, or a dictionary or list that is written as JSON.
+        description: The config itself. A string is used as it is. A dictionary or list is converted to JSON.
         type: raw
       media_type:
-        description: The media type of the config.
+        description: Media type of the config.
         type: str
         default: application/vnd.unknown.config.v1+json
   annotations:
     description:
-      - Annotations of the artifact, texts by name.
+      - Annotations of the artifact. Values are strings, so quote numbers.
     type: dict
     default: {}
   created:
     description:
-      - The time to state as C(org.opencontainers.image.created), for example V(2026-01-31T12:00:00Z). Without it none is stated, so that a second run
-        is unchanged.
+      - Creation time of the artifact, for the annotation C(org.opencontainers.image.created), such as V(2026-01-31T12:00:00Z). By default the artifact has
+        none, so that a second run gives the same digest.
     type: str
   subject:
     description:
-      - The image, index or artifact to attach this one to, in the same repository, as a name, C(repository[:tag][@digest]), or a digest.
-      - Where the registry has no referrers API, the tag that stands in for it is kept up to date; what others entered in it stays.
-      - A subject that is absent fails with the error kind V(not_found), one in another repository with V(invalid_reference).
+      - The image, index or artifact to attach this artifact to, as a name, C(repository[:tag][@digest]), or as a digest. It must be in the same repository.
+      - If the registry has no referrers API, the module updates the tag that replaces it, and keeps the other entries of that tag.
+      - A subject that does not exist fails with the error kind V(not_found), one in another repository with V(invalid_reference).
     type: str
 notes:
-  - For an artifact that is there already, the task sends one HEAD for each tag. Without tags, it sends one for its digest and reads the list of referrers. With
-    O(subject) it sends one more.
+  - For an artifact that exists, the task sends one HEAD request for each tag. Without tags, it sends one for the digest and reads the list of referrers.
+    With O(subject) it sends one more HEAD request.
 seealso:
   - module: ocitools.registry.registry_artifact_pull
   - module: ocitools.registry.registry_image_info
 """
 
 EXAMPLES = r"""
-- name: Keep a configuration file and a folder in the registry
+- name: Push a configuration file and a folder
   ocitools.registry.registry_artifact:
     name: registry.example.com/team/settings:1.4.2
     files:
@@ -131,16 +132,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of the manifest of the artifact.
+  description: Digest of the artifact.
   type: str
   returned: success
   sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
 media_type:
-  description: Its media type.
+  description: Media type of the manifest.
   type: str
   returned: success
 image:
-  description: The artifact by its digest, C(name@digest).
+  description: The artifact with its digest, C(name@digest).
   type: str
   returned: success
 size:
@@ -158,7 +159,7 @@ unchanged_images:
   elements: str
   returned: success
 kept_images:
-  description: Always empty, since tags are moved.
+  description: Always empty, since existing tags are moved.
   type: list
   elements: str
   returned: success
@@ -167,30 +168,30 @@ previous:
   type: dict
   returned: success
 uploaded_blobs:
-  description: The blobs that were sent, each with C(digest) and C(size). In check mode a blob that is missing, though it might be mounted.
+  description: The blobs that were uploaded, each with C(digest) and C(size). In check mode, all missing blobs, even if the registry could mount them.
   type: list
   elements: dict
   returned: success
 mounted_blobs:
-  description: The blobs that the registry took from another of its repositories.
+  description: The blobs that the registry mounted from another repository.
   type: list
   elements: dict
   returned: success
 existing_blobs:
-  description: The blobs that were there already.
+  description: The blobs that the repository already had.
   type: list
   elements: dict
   returned: success
 uploaded_bytes:
-  description: Total size in bytes of the blobs that were sent.
+  description: Total size in bytes of the uploaded blobs.
   type: int
   returned: success
 mounted_bytes:
-  description: Total size in bytes of the blobs that were mounted.
+  description: Total size in bytes of the mounted blobs.
   type: int
   returned: success
 existing_bytes:
-  description: How many bytes of blobs were skipped, since they were there already.
+  description: Total size in bytes of the blobs that the repository already had.
   type: int
   returned: success
 skipped_layers:
@@ -199,15 +200,15 @@ skipped_layers:
   elements: dict
   returned: success
 artifact_type:
-  description: The artifact type, or without one the media type of the config.
+  description: The artifact type. Without one, the media type of the config.
   type: str
   returned: success
 subject:
-  description: The digest of what the artifact is attached to, null without O(subject).
+  description: Digest of what the artifact is attached to. Null without O(subject).
   type: str
   returned: success
 files:
-  description: The files in the artifact, each with C(title), C(digest), C(size) and C(media_type); of a folder those of its archive.
+  description: The files in the artifact, each with C(title), C(digest), C(size) and C(media_type). For a folder, these are the values of its archive.
   type: list
   elements: dict
   returned: success

@@ -11,14 +11,14 @@ short_description: Pull the files of an OCI artifact from a registry
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Writes the files of an OCI artifact, as M(ocitools.registry.registry_artifact), ORAS (C(oras push), C(oras attach)) and others make them, below a folder of
-    the host that runs the task.
-  - Each file is checked against its digest while it is written beside its place, and renamed when it is complete. A file that is there with the
-    right content is not downloaded.
-  - A folder that ORAS or M(ocitools.registry.registry_artifact) packed is unpacked. Where the folder is there and the archive is one of
-    M(ocitools.registry.registry_artifact), both are compared without a download; else the archive is downloaded and compared file by file, in check
-    mode too. Files that the archive does not have stay.
-  - A file without a title has no name, and is not pulled; RV(artifacts) lists it.
+  - Pulls the files of an OCI artifact into a folder of the host that runs the task. Reads artifacts of M(ocitools.registry.registry_artifact), of ORAS
+    (C(oras push), C(oras attach)) and of other tools.
+  - Downloads each file to a temporary file in the same folder, verifies its digest, and renames it. A file that already has the right content is not
+    downloaded.
+  - Unpacks folders that M(ocitools.registry.registry_artifact) or ORAS packed. An existing folder from M(ocitools.registry.registry_artifact) is
+    compared without a download. For other archives, the module downloads the archive and compares it file by file, also in check mode. Files in the folder
+    that the archive does not contain are kept.
+  - A file without a title has no name and is not pulled. RV(artifacts) lists such files under C(skipped_layers).
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -32,70 +32,74 @@ attributes:
 options:
   name:
     description:
-      - The artifact, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest). Either this or O(subject) is needed.
-      - An artifact that is absent fails with the error kind V(not_found).
+      - The artifact, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest).
+      - Exactly one of O(name) and O(subject) is required.
+      - An artifact that does not exist fails with the error kind V(not_found).
     type: str
     aliases: [image]
   subject:
     description:
-      - The image to which the artifact is attached, C([registry/]repository[:tag][@digest]).
+      - The image whose attached artifacts to pull, C([registry/]repository[:tag][@digest]). Use O(artifact_type) and O(select) to choose among them.
     type: str
   artifact_type:
     description:
-      - Of what is attached to O(subject), only artifacts of this type. Where there is none, the task fails with the error kind V(not_found) and
-        lists the types that there are.
+      - Only pull artifacts of this type. Requires O(subject).
+      - If O(subject) has none of this type, the task fails with the error kind V(not_found), and the message lists the types that it has.
     type: str
   select:
     description:
-      - What to pull where several artifacts that are attached to O(subject) fit. V(single) fails with the error kind V(invalid_option) and lists them.
-      - V(newest) takes the one with the latest C(org.opencontainers.image.created), and fails in the same way if one has no time or two have the same.
-      - V(all) pulls each of them into a folder of its own below O(dest), which is named by its digest.
+      - What to pull if several artifacts attached to O(subject) match. V(single) fails with the error kind V(invalid_option), and the message lists them.
+      - V(newest) pulls the artifact with the latest C(org.opencontainers.image.created). It fails in the same way if one of them has no valid time, or if
+        two have the same time.
+      - V(all) pulls each artifact into its own folder below O(dest), with its digest as the name.
     type: str
     choices: [single, newest, all]
     default: single
   dest:
     description:
-      - The folder for the files on the host that runs the task. It is made where it is not there; the folder that it is in must exist.
-      - It may be a symbolic link or lie behind one, but not behind one of another user in a folder that others can write. No link below it is followed;
-        one in the place of a file is replaced.
-      - What cannot be written fails with the error kind V(local_io).
+      - The folder for the files, on the host that runs the task. It is created if it does not exist. Its parent folder must exist.
+      - O(dest) may be a symbolic link or lie behind one, unless the link belongs to another user and is in a folder that others can write to. Symbolic
+        links below O(dest) are not followed. A link in the place of a file is replaced.
+      - A file that cannot be written fails with the error kind V(local_io).
     type: path
     required: true
   include:
     description:
-      - The titles of the files to pull, without it all. A title that the artifact does not have fails with the error kind V(not_found).
+      - Titles of the files to pull. By default all files are pulled. A title that the artifact does not have fails with the error kind V(not_found).
     type: list
     elements: str
     default: []
   mode:
     description:
-      - The permissions of the files, and of unpacked folders with what is in them; folders can be entered by those who may read them. Without it, new files
-        get those that the umask gives, and in unpacked folders the files that were executable are executable.
-      - Where it takes that right away, the archive of such a folder is downloaded by each run, to be compared.
-      - It does not change O(dest) itself. It is written as for the module C(ansible.builtin.file).
+      - The permissions of the files, and of unpacked folders with their content, in the same form as for M(ansible.builtin.file). Folders also get the
+        permission to enter wherever this gives the permission to read.
+      - By default, new files have the permissions that the umask allows, and executable files in unpacked folders stay executable.
+      - If the permissions remove the right to execute such files, every run downloads the archive of their folder to compare it.
+      - The permissions of O(dest) itself do not change.
   owner:
-    description: The owner of the files, and of unpacked folders with what is in them.
+    description: The owner of the files, and of unpacked folders with their content.
   group:
-    description: The group of the files, and of unpacked folders with what is in them.
+    description: The group of the files, and of unpacked folders with their content.
 notes:
-  - A title that is a path in full, leads out of O(dest) or holds characters that cannot be shown fails with the error kind V(invalid_response), and so do two
-    files for one place. An archive with such names, with links that lead out of its folder, or with devices fails with V(invalid_source). Both are found before
-    anything of that artifact, or of that folder, is written. Modes that let a file run as its owner (set-id) are never set.
-  - An archive may unpack to 3 GiB, or to 1100 times its size where that is more.
-  - For an artifact that is there already, the task reads its manifest, and for O(subject) one HEAD and the list of referrers more.
+  - A title that is an absolute path, leads out of O(dest) or contains unprintable characters fails with the error kind V(invalid_response). So do two files
+    with the same path. An archive with such names, with links that lead out of its folder, or with devices fails with V(invalid_source). These errors are
+    found before anything of that artifact, or of that folder, is written. The set-user-ID and set-group-ID bits are never set.
+  - An archive may unpack to 3 GiB, or to 1100 times its size if that is more.
+  - For files that are up to date, the task reads only the manifest of the artifact. With O(subject) it also sends one HEAD request and reads the list of
+    referrers.
 seealso:
   - module: ocitools.registry.registry_artifact
   - module: ocitools.registry.registry_image_info
 """
 
 EXAMPLES = r"""
-- name: Put the settings in place
+- name: Pull a configuration file and a folder
   ocitools.registry.registry_artifact_pull:
     name: registry.example.com/team/settings:1.4.2
     dest: settings
     mode: "0640"
 
-- name: Fetch the newest SBOM of an image
+- name: Pull the newest SBOM of an image
   ocitools.registry.registry_artifact_pull:
     subject: registry.example.com/team/app:1.4.2
     artifact_type: application/spdx+json
@@ -105,36 +109,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dest:
-  description: The folder, as the task names it.
+  description: The folder, as in O(dest).
   type: str
   returned: success
 digest:
-  description: The digest of the artifact; null with several.
+  description: Digest of the artifact. Null for several artifacts.
   type: str
   returned: success
   sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
 artifact_type:
-  description: Its artifact type, or without one the media type of its config; null with several.
+  description: Type of the artifact. Without one, the media type of the config. Null for several artifacts.
   type: str
   returned: success
 artifacts:
-  description: The artifacts that were pulled, each with C(digest), C(artifact_type), C(annotations), C(files), and C(skipped_layers), those that were not
-    pulled.
+  description: The pulled artifacts, each with C(digest), C(artifact_type), C(annotations), C(files) and C(skipped_layers), the files that were not pulled.
   type: list
   elements: dict
   returned: success
 files:
-  description: The files and folders of all artifacts, each with C(title), C(path), C(digest), C(size), C(media_type), and C(changed), whether it was
-    (in check mode, would be) written.
+  description:
+    - The files and folders of all artifacts, each with C(title), C(path), C(digest), C(size), C(media_type) and C(changed).
+    - C(changed) is whether the task wrote it, or in check mode would write it.
   type: list
   elements: dict
   returned: success
 downloaded_bytes:
-  description: How many bytes of files and archives were (in check mode, would be) downloaded.
+  description: Total size in bytes of the files and archives that the task downloaded. In check mode, those that it would download.
   type: int
   returned: success
 elapsed:
-  description: How long it took, in seconds.
+  description: Duration in seconds.
   type: float
   returned: success
 """

@@ -43,8 +43,8 @@ options:
     aliases: [destination]
   images:
     description:
-      - Several images to copy in one task, instead of O(src) and O(dest). They are copied in parallel and share connections and tokens. A layer that several
-        of them have is sent once.
+      - Several images to copy in one task, instead of O(src) and O(dest). They are copied in parallel and share connections and tokens. A layer that
+        several of them have is sent once.
       - An image that cannot be copied does not stop the others. Its entry in RV(images) gets an C(error), and the task fails at the end.
       - Invalid names, two images for one tag, and a source that is also a destination in the list fail before any request.
     type: list
@@ -87,8 +87,8 @@ options:
     aliases: [platform]
   referrers:
     description:
-      - Whether to copy signatures, attestations and SBOMs that refer to the image and its children. They are found through the referrers API or its fallback
-        tag, and in the tags C(sha256-...) of cosign. What refers to those is copied too.
+      - Whether to copy signatures, attestations and SBOMs that refer to the image and its children. They are found through the referrers API or its
+        fallback tag, and in the tags C(sha256-...) of cosign. What refers to those is copied too.
       - If the destination has no referrers API, its fallback tag is updated. Entries of others stay.
       - If the API returns a web page or redirects to an untrusted host, the fallback tag is read, and a warning is given.
     type: bool
@@ -211,16 +211,16 @@ mounted_blobs:
   elements: dict
   returned: success, with O(src)
 existing_blobs:
-  description: The blobs that the registry already had. It is empty if the digests showed that there was nothing to do.
+  description: The blobs that the repository already had. It is empty if the digests showed that there was nothing to do.
   type: list
   elements: dict
   returned: success, with O(src)
 uploaded_bytes:
-  description: Total size in bytes of the blobs that were sent.
+  description: Total size in bytes of the uploaded blobs.
   type: int
   returned: success, with O(src)
 mounted_bytes:
-  description: Total size in bytes of the blobs that were mounted.
+  description: Total size in bytes of the mounted blobs.
   type: int
   returned: success, with O(src)
 existing_bytes:

@@ -11,13 +11,13 @@ short_description: Extract files of an image to a host
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Lays files and directories of an image down on the host that runs the task. No container engine is needed, and the image is not stored.
-  - Layers are read from the top down and no more of them than it takes. Each is checked against its digest before any of its files becomes visible.
-    Layers may be compressed by gzip or zstd or not at all.
-  - Whiteouts and opaque directories are obeyed. A file is put in its place when all files are complete. After a failure or an interruption each file
-    is the old one or the new one.
-  - Nothing is written outside of O(dest), whatever the image holds.
-  - Files that the image does not have, or does not have any more, are left alone.
+  - Extracts files and directories of an image to the host that runs the task. It needs no container engine, and does not store the image.
+  - Reads layers from the top down, and only as many as it needs. Each layer is verified against its digest before any of its files is written to
+    O(dest). Layers may be uncompressed or compressed with gzip or zstd.
+  - Deleted files (whiteouts) and opaque directories of layers are respected. Files are moved to O(dest) when all of them are complete. After a failure or
+    an interruption, each file is either the old one or the new one.
+  - Nothing is written outside of O(dest), whatever the image contains.
+  - Files in O(dest) that are not in the image are kept, also those that a newer image no longer has.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -27,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Downloads the layers that it must read to know what would change, and writes nothing.
+      - Downloads the layers that it needs to find out what would change, but writes nothing.
   diff_mode:
     support: full
     details:
@@ -35,92 +35,94 @@ attributes:
 options:
   name:
     description:
-      - The image, C([registry/]repository[:tag][@digest]); without tag and digest the tag V(latest).
-      - An image that is absent fails with the error kind V(not_found), an artifact that is no image with V(unsupported).
+      - The image, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest).
+      - An image that does not exist fails with the error kind V(not_found). An artifact that is not an image fails with V(unsupported).
     type: str
     required: true
     aliases: [image]
   paths:
     description:
-      - Files and directories of the image, as paths from its root on. A directory stands for all that is below it, V(/) for the whole image.
-      - C(*), C(?) and C([...]) match within one part of a path, C(**) any number of parts.
-      - A path may lead through symbolic links, which are followed inside the image, and may be one.
-      - A path that the image lacks fails with the error kind V(not_found).
+      - The files and directories to extract, as absolute paths in the image. A directory includes everything below it. V(/) is the whole image.
+      - C(*), C(?) and C([...]) match within one part of a path. C(**) matches any number of parts.
+      - Symbolic links on the path are followed inside the image. The path itself may be a symbolic link.
+      - A path that the image does not have fails with the error kind V(not_found).
     type: list
     elements: raw
     required: true
   dest:
     description:
-      - The directory to extract to, on the host that runs the task. Each file lies below it under its path in the image, without the first O(strip) parts.
-      - A single file goes to O(dest) itself where O(dest) is no directory and does not end in a slash.
-      - The directory that O(dest) is in must exist. Symbolic links below O(dest) are not written through; the task fails with the error kind V(local_io).
-      - A symbolic link of another user on the way to O(dest), in a folder that others can write, is refused too.
+      - The directory to extract to, on the host that runs the task. Each file is written to its path in the image below O(dest), without the first O(strip)
+        parts.
+      - A single file is written to O(dest) itself if O(dest) is not a directory and does not end with a slash.
+      - The parent directory of O(dest) must exist. The task does not write through symbolic links below O(dest), and fails with the error kind V(local_io).
+      - A symbolic link on the way to O(dest) fails as well if it belongs to another user and is in a directory that others can write to.
     type: path
     required: true
   strip:
     description:
-      - Number of leading parts that paths of the image lose below O(dest). With V(2), V(/usr/share/doc) becomes C(doc).
+      - Number of leading parts to remove from the paths. With V(2), V(/usr/share/doc) becomes C(doc) below O(dest).
       - Two files that would get the same path fail with the error kind V(invalid_option).
     type: int
     default: 0
   platform:
     description:
-      - The platform, C(os/arch[/variant]), to choose from an index. Without it, that of the host that runs the task is chosen.
-      - A single image is taken as it is unless this option is set; then it must be for that platform.
-      - A platform that the image lacks fails with the error kind V(not_found).
+      - The platform to extract from a multi-platform image, C(os/arch[/variant]). The default is the platform of the host that runs the task.
+      - A single-platform image is used as it is if you do not set this option. If you set it, the image must be for that platform.
+      - A platform that the image does not have fails with the error kind V(not_found).
     type: str
   keep_ownership:
     description:
-      - Give files and directories the numbers of the owner and group that they have in the image. Only root can do that.
-      - Without it they belong to the user of the task, or to O(owner) and O(group).
+      - Whether files and directories get the numeric owner and group that they have in the image. Requires root.
+      - By default they belong to the user of the task, or to O(owner) and O(group).
     type: bool
     default: false
   keep_set_id:
     description:
-      - Keep the bits of the mode that let a program run as its owner or group. Only root can do that. Without it they are dropped.
+      - Whether to keep the set-user-ID and set-group-ID bits. Requires root. By default these bits are removed.
     type: bool
     default: false
   mode:
     description:
-      - The permissions of all files. A number needs quotes or a leading zero. New directories get the permission to enter wherever the number gives the
-        permission to read.
-      - Without it, files and new directories have the permissions that they have in the image. Directories that exist keep theirs.
+      - The permissions of all files. Quote a number, or write it with a leading zero. New directories also get the permission to enter wherever this gives
+        the permission to read.
+      - By default, files and new directories have the permissions that they have in the image. Existing directories keep theirs.
   unsafe_writes:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
-  - The file C(.ocitools-extract.json) in O(dest), or beside the file that O(dest) is, remembers what was extracted. While the name stands for the same digest,
-    a rerun compares the files with it and downloads no layer. A file that was changed is put right. You can remove the record at any time.
-  - In directories, a symbolic link that leads to something within what is extracted stays one; an absolute one becomes relative. Of a link that leads
-    elsewhere the file that it leads to is written in its place. Other links are skipped.
-  - Hard links become files of their own. Devices, pipes and sockets are skipped. Extended attributes, among them file capabilities, are not written.
-  - A layer is read a second time where a link leads to a file that was not wanted under its own name, or where a layer is inconsistent.
-  - An unchanged image costs one request, and none where it is named by its digest. Otherwise its manifest is read, for an index that of the image too, and then
-    the layers.
-  - Files wait in the folder C(.ocitools-extract-*.tmp) in O(dest) until all are complete, so O(dest) needs space for them twice. The folder of a task that was
-    killed is removed by the next one.
-  - A layer may unpack to 3 GiB, or 1100 times its size where that is more. The task keeps at most 100 MB in memory, which is enough for the results
-    of tens of thousands of files. More fails with the error kind V(limit).
+  - The module records what it extracted in the file C(.ocitools-extract.json), in O(dest) or beside the single file. As long as the name points to the same
+    digest, the next run only compares the files with the record and downloads no layer. It restores files that were changed. You can delete the
+    record at any time.
+  - An unchanged image takes one request, and none if O(name) has a digest. Otherwise the module reads the manifest, for an index also the manifest of the
+    platform, and then the layers.
+  - A symbolic link in an extracted directory stays a link if its target is extracted as well. Absolute links become relative. If the target is a
+    file that is not extracted, the file is written in place of the link. Other links are skipped.
+  - Hard links become separate files. Devices, pipes and sockets are skipped. Extended attributes, including file capabilities, are not written.
+  - A layer is read a second time if a link leads to a file that is not in O(paths), or if the layer is inconsistent.
+  - Files are collected in the folder C(.ocitools-extract-*.tmp) in O(dest) until all are complete, so O(dest) needs space for the old and the new files. If
+    a task is killed, the next one removes its folder.
+  - A layer may unpack to 3 GiB, or to 1100 times its size if that is more. The task keeps up to 100 MB in memory, which is enough for tens of
+    thousands of files. More fails with the error kind V(limit).
 seealso:
   - module: ocitools.registry.registry_pull
 """
 
 EXAMPLES = r"""
-- name: Install a file of an image
+- name: Install a single file from an image
   ocitools.registry.registry_extract:
     name: registry.example.com/team/app:1.4.2
     paths: [/file.txt]
     dest: app.txt
     mode: "0755"
 
-- name: Extract all text files at any depth, of the image for one platform
+- name: Extract all text files of the image for one platform
   ocitools.registry.registry_extract:
     name: registry.example.com/team/app:1.4.2
     paths: ["/**/*.txt"]
     dest: app-files/
     platform: linux/arm64
 
-- name: See what would be extracted of an image
+- name: Show what would be extracted
   ocitools.registry.registry_extract:
     name: registry.example.com/team/app:1.4.2
     paths: [/]
@@ -131,43 +133,43 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: The files and symbolic links that are there now, in the order of their paths.
+  description: The extracted files and symbolic links, sorted by path.
   type: list
   elements: dict
   returned: success
   contains:
     path:
-      description: The path on the host.
+      description: Path on the host.
       type: str
       returned: always
       sample: /usr/local/bin/app
     source:
-      description: The path in the image.
+      description: Path in the image.
       type: str
       returned: always
       sample: /app/bin/app
     size:
-      description: The size in bytes, 0 for a symbolic link.
+      description: Size in bytes. 0 for a symbolic link.
       type: int
       returned: always
       sample: 1048576
     mode:
-      description: The permissions.
+      description: Permissions.
       type: str
       returned: always
       sample: "0755"
     changed:
-      description: Whether it was written, or would be in check mode.
+      description: Whether the task wrote the file, or in check mode would write it.
       type: bool
       returned: always
 skipped_files:
-  description: What was not extracted, such as devices.
+  description: Entries that were not extracted, such as devices.
   type: list
   elements: dict
   returned: success
   contains:
     path:
-      description: The path in the image.
+      description: Path in the image.
       type: str
       returned: always
       sample: /dev/null
@@ -177,12 +179,12 @@ skipped_files:
       returned: always
       sample: a device, a pipe or a socket
 digest:
-  description: The digest that the name stands for, of an index if it is one.
+  description: Digest of the image. For a multi-platform image, that of the index.
   type: str
   returned: success
   sample: sha256:1f4e2a8d5b0e7b6a8d3c3f0e0d1c2b3a49586776655443322110ffeeddccbbaa
 downloaded_bytes:
-  description: The size of the layers that were downloaded.
+  description: Total size in bytes of the downloaded layers.
   type: int
   returned: success
   sample: 3408729

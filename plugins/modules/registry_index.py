@@ -36,12 +36,12 @@ options:
   images:
     description:
       - The images in the index, in this order. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and further keys.
-      - C(platform) is the platform, C(os/arch[/variant]), that the index states for the image. Without it, the platform is read from the config of the image.
-        An image whose config states none fails with the error kind V(invalid_option).
+      - C(platform) is the platform, C(os/arch[/variant]), that the index states for the image. Without it, the platform is read from the config of the
+        image. An image whose config states none fails with the error kind V(invalid_option).
       - C(annotations) is a dictionary of annotations for the entry of the image in the index.
-      - An index among them contributes its images, attestations included; with C(platform) only the image for that platform.
-      - Two images for one platform are refused with the error kind V(invalid_option). Images for different versions of Windows (C(os.version)) are different.
-      - An image that does not exist fails with the error kind V(not_found). Unknown keys and values that are not text fail before any request.
+      - An index in the list adds its images, including attestations. With C(platform), it adds only the image for that platform.
+      - Two images for one platform fail with the error kind V(invalid_option). Images for different versions of Windows (C(os.version)) are different.
+      - An image that does not exist fails with the error kind V(not_found). Unknown keys and values that are not strings fail before any request.
     type: list
     elements: raw
     required: true
@@ -54,14 +54,14 @@ options:
     aliases: [tag]
   annotations:
     description:
-      - Annotations of the index itself, texts by name. With O(children=append) they are added to those that it has.
+      - Annotations of the index itself. Values are strings, so quote numbers. With O(children=append) they are added to those of the existing index.
     type: dict
     default: {}
   children:
     description:
       - V(exact) creates an index with O(images) only.
-      - V(append) adds them to the index of the first tag. An image for a platform that the index already has replaces the other one and its
-        attestations. A single image under the tag becomes the first entry. A missing tag is not an error.
+      - V(append) adds them to the index of the first tag. If the index already has an image for the platform, the new image replaces it and its
+        attestations. If the tag points to a single image, that image becomes the first entry. A missing tag is not an error.
       - With V(append) the tag is read again right before it is written. If somebody else moved it, the images are added to its new content. If that happens
         twice, the task fails with the error kind V(conflict).
     type: str
@@ -71,12 +71,13 @@ options:
     description:
       - V(oci) creates an OCI image index. V(docker) creates a manifest list of Docker, which has no annotations.
       - V(auto) creates a manifest list if all images have Docker's media types and there are no annotations, and an OCI image index otherwise.
-        With O(children=append) an OCI image index stays one.
+        With O(children=append), an existing OCI image index stays an OCI image index.
     type: str
     choices: [auto, oci, docker]
     default: auto
 notes:
-  - For an existing index, the task sends one HEAD for each tag and reads the manifest of each image, and its config if you give no platform.
+  - For an index that is up to date, the task sends one HEAD request for each tag, and reads the manifest of each image. It also reads the config of each
+    image without C(platform).
 seealso:
   - module: ocitools.registry.registry_copy
   - module: ocitools.registry.registry_tag
@@ -84,7 +85,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make one image of the two that the build jobs pushed
+- name: Combine the images of two build jobs into one multi-platform image
   ocitools.registry.registry_index:
     name: registry.example.com/team/app:1.4.2
     images:
@@ -92,7 +93,7 @@ EXAMPLES = r"""
       - registry.example.com/team/app:1.4.2-arm64
     tags: ["1.4", "latest"]
 
-- name: State a platform that the build did not, and annotations
+- name: Set a platform that the build did not state, and annotations
   ocitools.registry.registry_index:
     registry: registry.example.com/team
     name: app:1.4.2
@@ -105,7 +106,7 @@ EXAMPLES = r"""
     annotations:
       org.opencontainers.image.version: "1.4.2"
 
-- name: Add the image for another platform to an index that is there
+- name: Add an image for another platform to an existing index
   ocitools.registry.registry_index:
     name: registry.example.com/team/app:1.4.2
     images:
@@ -120,7 +121,7 @@ digest:
   returned: success
   sample: sha256:9c1c1f4d3ae5b1bb7c3f2c7f4e6f30db1eb0da5f3d8bbaac0bd43cf1ec4fbf2a
 media_type:
-  description: Its media type.
+  description: Media type of the index.
   type: str
   returned: success
 image:
@@ -128,7 +129,7 @@ image:
   type: str
   returned: success
 size:
-  description: Size in bytes of the index and of all manifests, configs and layers in it.
+  description: Size in bytes of the index and of all its manifests, configs and layers.
   type: int
   returned: success
 tagged_images:
@@ -142,7 +143,7 @@ unchanged_images:
   elements: str
   returned: success
 kept_images:
-  description: Always empty, since tags are moved.
+  description: Always empty, since existing tags are moved.
   type: list
   elements: str
   returned: success
@@ -151,30 +152,30 @@ previous:
   type: dict
   returned: success
 uploaded_blobs:
-  description: The blobs that were sent, each with C(digest) and C(size). In check mode a blob that is missing, though it might be mounted.
+  description: The blobs that were uploaded, each with C(digest) and C(size). In check mode, all missing blobs, even if the registry could mount them.
   type: list
   elements: dict
   returned: success
 mounted_blobs:
-  description: The blobs that the registry took from another of its repositories.
+  description: The blobs that the registry mounted from another repository.
   type: list
   elements: dict
   returned: success
 existing_blobs:
-  description: The blobs that were there already.
+  description: The blobs that the repository already had.
   type: list
   elements: dict
   returned: success
 uploaded_bytes:
-  description: Total size in bytes of the blobs that were sent.
+  description: Total size in bytes of the uploaded blobs.
   type: int
   returned: success
 mounted_bytes:
-  description: Total size in bytes of the blobs that were mounted.
+  description: Total size in bytes of the mounted blobs.
   type: int
   returned: success
 existing_bytes:
-  description: How many bytes of blobs were skipped, since they were there already.
+  description: Total size in bytes of the blobs that the repository already had.
   type: int
   returned: success
 skipped_layers:
@@ -183,7 +184,7 @@ skipped_layers:
   elements: dict
   returned: success
 platforms:
-  description: The images in the index for a platform, each with C(platform), C(digest), C(size) and C(media_type).
+  description: The platforms in the index, each with C(platform), C(digest), C(size) and C(media_type).
   type: list
   elements: dict
   returned: success

@@ -11,9 +11,9 @@ short_description: Get information about a registry
 version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Checks that a registry is up and that the credentials work. It needs no image. It returns the authentication scheme, the end of the certificate's
-    validity and the remaining rate limit. With O(push_to) it also checks whether the credentials may push to a repository.
-  - An unreachable registry and invalid credentials are failures with different error kinds.
+  - Checks that a registry is up and that the credentials work. Returns the authentication scheme, the end of the certificate's validity and the remaining
+    rate limit. With O(push_to) it also checks whether the credentials may push to a repository.
+  - If the registry cannot be reached or refuses the credentials, the task fails, each with its own error kind.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -21,7 +21,7 @@ extends_documentation_fragment:
 options:
   registry:
     description:
-      - The registry, C(host[:port]). A path only selects the credentials, if an auth file or O(auth_config) has some for that path.
+      - The registry, C(host[:port]). A path only selects the credentials, if an auth file or O(auth_config) has an entry for that path.
       - Credentials and a client certificate of the task are for this host.
       - An invalid host fails with O(registry) named in the message. A host that is not a registry fails with the error kind V(invalid_response).
     type: str
@@ -30,8 +30,8 @@ options:
   push_to:
     description:
       - A repository, relative to O(registry). RV(can_push) shows whether the credentials may push to it.
-      - The module opens an upload to it and cancels it at once; it sends no content. That takes two more requests, and tokens. Some registries
-        create an empty repository for it.
+      - The module opens an upload and cancels it at once, without content. This takes two more requests, and tokens. Some registries create an empty
+        repository for it.
       - In check mode nothing is opened, and RV(can_push) is null.
     type: str
     version_added: 1.1.0
@@ -40,7 +40,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make sure that the registry is up and takes the credentials
+- name: Check that the registry is up and accepts the credentials
   ocitools.registry.registry_info:
     registry: registry.example.com
     username: robot
@@ -48,13 +48,13 @@ EXAMPLES = r"""
   register: registry
   failed_when: registry is failed or not registry.authenticated
 
-- name: See until when the certificate of a registry is valid, whoever signed it
+- name: Get the end of the certificate's validity, even if the certificate is not trusted
   ocitools.registry.registry_info:
     registry: registry.example.com
     validate_certs: false
   register: registry
 
-- name: Make sure before the build that its image can be pushed
+- name: Check before a build that its image can be pushed
   ocitools.registry.registry_info:
     registry: registry.example.com
     push_to: team/app
@@ -66,60 +66,59 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reachable:
-  description: True, since a registry that cannot be reached is a failure.
+  description: Always V(true). The task fails if the registry cannot be reached.
   type: bool
   returned: success
 authenticated:
   description:
-    - Whether the registry asked for credentials and took those that are there for it. Without credentials it is V(false), and so it is where the registry
-      asks for none.
-    - What the credentials may do is told only of a single repository, see RV(can_push).
+    - Whether the registry required credentials and accepted those of the task. It is V(false) without credentials, and if the registry requires none.
+    - It does not show what the credentials may do. For a single repository, use RV(can_push).
   type: bool
   returned: success
 auth_scheme:
-  description: How the registry wants to be authenticated to, null where it does not ask for it.
+  description: Authentication scheme of the registry. Null if it requires no credentials.
   type: str
   returned: success
   sample: bearer
 realm:
-  description: Where tokens are to be had (V(bearer)), or what the registry calls itself (V(basic)).
+  description: URL of the token server (V(bearer)), or the realm of the registry (V(basic)).
   type: str
   returned: success
   sample: https://auth.example.com/token
 api_version:
-  description: The version of the API as the registry states it, null where it does not.
+  description: API version that the registry states. Null if it states none.
   type: str
   returned: success
   sample: registry/2.0
 tls:
-  description: The registry's certificate, also where it was not verified; null with O(plain_http=true).
+  description: Certificate of the registry, even if it was not verified. Null with O(plain_http=true).
   type: dict
   returned: success
   contains:
     subject:
-      description: Whose it is.
+      description: Subject of the certificate.
       type: str
       returned: always
       sample: O=Example, CN=registry.example.com
     issuer:
-      description: Who signed it.
+      description: Issuer of the certificate.
       type: str
       returned: always
       sample: O=Example, CN=Example Authority
     not_after:
-      description: The end of its validity, in UTC.
+      description: End of its validity, in UTC.
       type: str
       returned: always
       sample: "2026-12-31T23:59:59Z"
 can_push:
   description:
-    - Whether the registry opened an upload to O(push_to). It is V(false) where the registry denies it, takes no uploads at all, or lacks the repository.
-    - Null in check mode. Any other failure, such as a rate limit, fails the task.
+    - Whether the registry opened an upload to O(push_to). It is V(false) if the registry denies it, accepts no uploads, or does not have the repository.
+    - Null in check mode. Other errors, such as a rate limit, fail the task.
   type: bool
   returned: with O(push_to)
   version_added: 1.1.0
 push_error:
-  description: Why RV(can_push) is V(false), with RV(push_error.msg) and the keys of C(error) of a failed task; null otherwise.
+  description: Why RV(can_push) is V(false), with RV(push_error.msg) and the keys of C(error) of a failed task. Null otherwise.
   type: dict
   returned: with O(push_to)
   version_added: 1.1.0
@@ -134,18 +133,18 @@ push_error:
       returned: always
 rate_limit:
   description:
-    - How much may be asked within a time that the registry knows; null where it does not tell. Docker Hub tells it, for the credentials or the address
-      that one comes from, and asking for it does not count.
+    - The pull limit that the registry reports. Null if it reports none. Docker Hub reports it for the credentials, or without credentials for the IP
+      address. Reading the limit does not count as a pull.
   type: dict
   returned: success
   contains:
     limit:
-      description: How many pulls are allowed.
+      description: Number of allowed pulls.
       type: int
       returned: always
       sample: 100
     remaining:
-      description: How many of them are left.
+      description: Number of remaining pulls.
       type: int
       returned: always
       sample: 87

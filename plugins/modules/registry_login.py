@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_login
-short_description: Write credentials for a registry into an auth file
+short_description: Add credentials for a registry to an auth file, or remove them
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Writes the credentials for a registry into an auth file of Docker, podman, buildah or skopeo, or removes them. No container engine is needed.
+  - Writes the credentials for a registry to an auth file of Docker, Podman, Buildah or skopeo, or removes them. No container engine is needed.
   - This is the only module of the collection that writes credentials. Tasks of this collection do not need it; they take credentials from their options.
   - Keeps other entries and unknown keys of the file. It writes a new file and renames it, so that readers see either the old file or the new one.
-  - The file C(auth_file.lock) beside the file is locked while the module writes, as programs of the containers project do. It is not removed. If another
-    program keeps the lock for more than O(timeout) seconds, the task fails with the error kind V(local_io).
+  - While it writes, it locks the file with the suffix C(.lock) beside the auth file, as Podman and skopeo do. It does not remove that file. If another
+    program holds the lock for more than O(timeout) seconds, the task fails with the error kind V(local_io).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -23,7 +23,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The registry is asked whether the credentials are right, unless O(check_credentials=false).
+      - Checks the credentials with the registry, unless O(check_credentials=false).
   diff_mode:
     support: full
     details:
@@ -43,15 +43,15 @@ options:
       - By default it is the file that C(podman login) writes, which Docker does not read. It is E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json),
         C($XDG_RUNTIME_DIR/containers/auth.json) or, if that variable is unset, C(/run/containers/$UID/auth.json), the first one that is set.
       - Only the owner can read a new file and new parent folders. An existing file keeps its owner and permissions.
-      - A file with a credential store for the registry, under C(credsStore) or C(credHelpers), fails with the error kind V(credentials), since programs look
-        in the store. So does a symbolic link, a file that cannot be read, and one that is no auth file.
+      - A file that names a credential store for the registry, under C(credsStore) or C(credHelpers), fails with the error kind V(credentials), since
+        programs read the credentials from that store. So does a symbolic link, a file that cannot be read, and a file that is not an auth file.
     type: path
     aliases: [authfile, config_path]
   state:
     description:
       - V(present) writes the credentials, and replaces those that the file has for the registry.
-      - V(absent) removes them, however the registry is spelt in the file. It needs no credentials. Entries for namespaces stay unless O(registry)
-        names them.
+      - V(absent) removes them, in every spelling of the registry in the file. It requires no credentials. Entries for namespaces are kept unless
+        O(registry) names them.
     type: str
     choices: [present, absent]
     default: present
@@ -64,7 +64,7 @@ options:
     default: true
   registry_token:
     description:
-      - Fails with O(state=present), since such a token is valid for minutes only.
+      - Fails with O(state=present), since such a token is only valid for minutes.
     type: str
 notes:
   - The module writes the credentials of the task or of the environment. O(auth_config) and O(use_auth_file) have no effect.
@@ -74,14 +74,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Log podman and skopeo in, as the user of the task
+- name: Log in for Podman and skopeo, as the user of the task
   ocitools.registry.registry_login:
     registry: registry.example.com
     username: robot
     password: "{{ vault_registry_password }}"
     auth_file: ~/.config/containers/auth.json
 
-- name: Log Docker in
+- name: Log in for Docker
   ocitools.registry.registry_login:
     registry: registry.example.com
     username: robot
@@ -97,22 +97,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 auth_file:
-  description: The path of the auth file.
+  description: Path of the auth file.
   type: str
   returned: success
   sample: /home/deploy/.docker/config.json
 registry:
-  description: The host of the registry.
+  description: Host of the registry.
   type: str
   returned: success
   sample: registry.example.com
 entry:
-  description: The key of the entry in the file. For Docker Hub it is V(https://index.docker.io/v1/) in Docker's file and V(docker.io) in others.
+  description: Key of the entry in the file. For Docker Hub it is V(https://index.docker.io/v1/) in Docker's file and V(docker.io) in others.
   type: str
   returned: success
   sample: registry.example.com
 authenticated:
-  description: Whether the registry asked for the credentials and took them; null where it was not asked.
+  description: Whether the registry required the credentials and accepted them. Null if the module did not check them.
   type: bool
   returned: success
 """

@@ -24,39 +24,40 @@ options:
   images:
     description:
       - The images, each a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and C(platforms). The list may be empty.
-      - Errors in all entries are reported at once, with the error kind V(invalid_option), before any request. An invalid image name is not such an error. It
-        is in RV(report.unknown), and the other images are checked.
+      - Entries of another form fail with the error kind V(invalid_option) before any request, all in one message. An invalid image name does not fail. It
+        is listed in RV(report.unknown), and the other images are checked.
     type: list
     elements: raw
     required: true
   platforms:
-    description: The platforms, C(os/arch[/variant]), that every image must have, unless it has C(platforms) of its own.
+    description: The platforms, C(os/arch[/variant]), that every image must have. Entries of O(images) with C(platforms) override this.
     type: list
     elements: raw
     default: []
   push_to:
     description:
-      - Repositories that the credentials must be able to push to. The module opens an upload to each and cancels it at once; some registries create an
-        empty repository for that. In check mode nothing is opened, and RV(report.push_refused) is empty.
+      - Repositories that the credentials must be able to push to. The module opens an upload to each and cancels it at once. Some registries create an
+        empty repository for it. In check mode nothing is opened, and RV(report.push_refused) is empty.
     type: list
     elements: raw
   problems:
     description:
-      - Whether problems are an error. V(fail) fails the task, with the error kind V(precondition) and the report in the result. V(report) only reports.
+      - What to do if there are problems. V(fail) fails the task with the error kind V(precondition), with the report in the result. V(report) only reports
+        them.
     type: str
     choices: [fail, report]
     default: fail
 notes:
   - Every host under C(auths) of O(auth_config) is checked, even if no image is from it.
-  - It takes a HEAD request for an image, or with platforms a GET request for the image and one for each platform. It also takes two requests for each of
-    the credentials and of O(push_to), and tokens.
+  - For each image, the module sends one HEAD request, or with platforms one GET request for the image and one for each platform. It sends two requests for
+    each host of O(auth_config) and each repository of O(push_to). Tokens take additional requests.
 seealso:
   - module: ocitools.registry.registry_image_info
   - module: ocitools.registry.registry_info
 """
 
 EXAMPLES = r"""
-- name: Make sure that everything is there before the upgrade
+- name: Check images and push rights before an upgrade
   ocitools.registry.registry_preflight:
     images:
       - registry.example.com/team/app:1.4.2
@@ -64,7 +65,7 @@ EXAMPLES = r"""
         platforms: [linux/amd64]
     push_to: [registry.example.com/team/release]
 
-- name: Only report
+- name: Report problems without failing
   ocitools.registry.registry_preflight:
     images: "{{ all_images }}"
     problems: report
@@ -73,41 +74,41 @@ EXAMPLES = r"""
 
 RETURN = r"""
 passed:
-  description: Whether there is no problem.
+  description: Whether there are no problems.
   type: bool
-  returned: once everything was looked for
+  returned: when all checks were made
 report:
-  description: What was found.
+  description: The problems.
   type: dict
-  returned: once everything was looked for
+  returned: when all checks were made
   contains:
     looked_for:
-      description: How many images were looked for, one for each platform.
+      description: Number of images that were checked. An image with platforms counts once for each platform.
       type: int
       returned: always
     missing:
-      description: The images, or their platforms, that are missing.
+      description: Images, or platforms of images, that do not exist.
       type: list
       elements: str
       returned: always
       sample: ["registry.example.com/team/db:16 for linux/arm64"]
     unknown:
-      description: What could not be told, each with the reason.
+      description: Images and repositories that could not be checked, each with the reason.
       type: list
       elements: str
       returned: always
     credentials:
-      description: The hosts whose credentials do not work, each with the reason.
+      description: Hosts of O(auth_config) whose credentials do not work, each with the reason.
       type: list
       elements: str
       returned: always
     push_refused:
-      description: The repositories that the credentials may not push to, each with the reason.
+      description: Repositories that the credentials may not push to, each with the reason.
       type: list
       elements: str
       returned: with O(push_to)
     unverified:
-      description: The images that are not signed as they must be, each with the reason.
+      description: Images that O(verify) did not verify, each with the reason.
       type: list
       elements: str
       returned: with O(verify)

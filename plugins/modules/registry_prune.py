@@ -85,8 +85,8 @@ options:
     default: created
   max_deletions:
     description:
-      - Highest number of tags to delete. If the plan has more, the task fails with the error kind V(precondition), also in check mode. Nothing is deleted, and
-        the plan is returned.
+      - Highest number of tags to delete. If the plan has more, the task fails with the error kind V(precondition), also in check mode. Nothing is deleted,
+        and the plan is returned.
       - Several repositories are counted together.
       - V(0) means no limit.
     type: int

@@ -40,12 +40,12 @@ options:
     aliases: [image]
   path:
     description:
-      - Path to pull to on the host that runs the task. It is a directory for V(oci-layout), and a file for the archives. It may be, or lie behind, a symbolic
-        link. Links inside a layout are refused.
+      - Path to pull to on the host that runs the task. It is a directory for V(oci-layout), and a file for the archives. It may be, or lie behind, a
+        symbolic link. Links inside a layout are refused.
       - A symbolic link of another user, in a folder that others than the task's user and root can write, is not followed and fails with the error kind
         V(local_io), since that user could have files changed that are not theirs. Name the path that it leads to.
-      - Its parent folder must exist. If it cannot be written, the task fails with the error kind V(local_io). The message has the path and the reason, such as
-        a full disk, a missing permission or a path of the wrong type.
+      - Its parent folder must exist. If it cannot be written, the task fails with the error kind V(local_io). The message has the path and the reason, such
+        as a full disk, a missing permission or a path of the wrong type.
       - A directory that is neither empty nor a layout is refused. A file of another kind is replaced.
       - Two tasks must not write to one path at the same time, unless both use O(append=true).
     type: path

@@ -13,12 +13,12 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Pushes an image or multi-platform index from an OCI layout directory, an OCI archive, a C(docker save) archive or a C(dir:) directory of C(skopeo) and
     C(podman), in few requests. Skips blobs that the registry already has.
-  - Verifies the digest of each blob. Blobs under 4 MiB are verified before they are sent. Larger ones are verified while they are sent, and the last part is
-    sent only if the digest is right, so that the registry never stores a corrupt blob. Check mode reads and verifies every blob that would be sent.
+  - Verifies the digest of each blob. Blobs under 4 MiB are verified before they are sent. Larger ones are verified while they are sent, and the last part
+    is sent only if the digest is right, so that the registry never stores a corrupt blob. Check mode reads and verifies every blob that would be sent.
   - Pushes child images before the index, and tags last, so that no tag ever points to an incomplete image.
   - You can run an interrupted push again. Blobs that arrived are not sent again.
-  - For a layout or OCI archive, C(changed) compares the digest of the manifest, which covers every byte. A C(docker save) archive has no manifest, and tools
-    compress differently. It is unchanged if the tag points to an image with the same config and a layer for each digest in the config. The digests of
+  - For a layout or OCI archive, C(changed) compares the digest of the manifest, which covers every byte. A C(docker save) archive has no manifest, and
+    tools compress differently. It is unchanged if the tag points to an image with the same config and a layer for each digest in the config. The digests of
     uncompressed layers are compared with it. The content of compressed layers is not read again.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -37,8 +37,8 @@ options:
       - If C(index.json) lists one image for each platform, without names, it is the multi-platform index itself and is pushed unchanged.
       - Symbolic links in a directory are followed if they stay in it. A link that leads out fails with the error kind V(invalid_source).
       - A relative path is relative to the folder of the playbook for local connections, and to the user's home folder on other hosts.
-      - A compressed archive, or a compressed layer in it, may unpack to 3 GiB or to 1100 times its size, whichever is more. More than that fails with the error
-        kind V(limit) before any content is sent. If you trust the archive, decompress it first.
+      - A compressed archive, or a compressed layer in it, may unpack to 3 GiB or to 1100 times its size, whichever is more. More than that fails with the
+        error kind V(limit) before any content is sent. If you trust the archive, decompress it first.
       - zstd requires Python 3.14 or the Python package zstandard. Otherwise the task fails with the error kind V(missing_library).
       - A path that does not exist or cannot be read fails with the error kind V(local_io). A file without an image, or a truncated one, fails with
         V(invalid_source), and content with a wrong digest with V(digest_mismatch).
@@ -54,8 +54,8 @@ options:
     aliases: [image]
   source_name:
     description:
-      - The image of O(path) to push, by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest. In archives with C(manifest.json) the
-        digest of the config works too.
+      - The image of O(path) to push, by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest. In archives with C(manifest.json)
+        the digest of the config works too.
       - Required only if O(path) has several images. Without it the task then fails, and C(error.choices) of the result lists the names.
         M(ocitools.registry.registry_archive_info) also lists them.
     type: str
@@ -70,16 +70,16 @@ options:
   platforms:
     description:
       - Push only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own.
-      - A platform that is not in the index fails with the error kind V(not_found), and the message lists the platforms of the index. A single image is pushed
-        unchanged if it is for that platform, and fails in the same way otherwise.
+      - A platform that is not in the index fails with the error kind V(not_found), and the message lists the platforms of the index. A single image is
+        pushed unchanged if it is for that platform, and fails in the same way otherwise.
     type: list
     elements: str
     default: []
     aliases: [platform]
   existing:
     description:
-      - What to do with a tag that points to another digest. V(overwrite) moves it, V(keep) leaves it, and V(fail) fails with the error kind V(conflict) before
-        anything is written.
+      - What to do with a tag that points to another digest. V(overwrite) moves it, V(keep) leaves it, and V(fail) fails with the error kind V(conflict)
+        before anything is written.
       - Some registries answer 403 for missing tags, which hides whether the tag exists. With V(overwrite) the tag is written anyway.
     type: str
     choices: [overwrite, keep, fail]
@@ -162,30 +162,30 @@ previous:
   type: dict
   returned: success
 uploaded_blobs:
-  description: The blobs that were sent, each with C(digest) and C(size). In check mode all missing blobs, even if they might be mounted.
+  description: The blobs that were uploaded, each with C(digest) and C(size). In check mode, all missing blobs, even if the registry could mount them.
   type: list
   elements: dict
   returned: success
 mounted_blobs:
-  description: The blobs that the registry mounted from another of its repositories.
+  description: The blobs that the registry mounted from another repository.
   type: list
   elements: dict
   returned: success
 existing_blobs:
-  description: The blobs that the registry already had.
+  description: The blobs that the repository already had.
   type: list
   elements: dict
   returned: success
 uploaded_bytes:
-  description: Total size in bytes of the blobs that were sent.
+  description: Total size in bytes of the uploaded blobs.
   type: int
   returned: success
 mounted_bytes:
-  description: Total size in bytes of the blobs that were mounted.
+  description: Total size in bytes of the mounted blobs.
   type: int
   returned: success
 existing_bytes:
-  description: Total size in bytes of the blobs that the registry already had.
+  description: Total size in bytes of the blobs that the repository already had.
   type: int
   returned: success
 skipped_layers:

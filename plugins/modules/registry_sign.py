@@ -11,12 +11,11 @@ short_description: Sign images in a registry
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Signs an image or index with a key of yours, as C(cosign sign --key) does, and stores the signature beside the image. The program cosign is not
-    needed; C(cosign verify --key) accepts the signature, with C(--insecure-ignore-tlog), since nothing is entered in a transparency log.
-  - A signature by this key, in this format and with these annotations, that is there already is left alone.
-  - The digest is what is signed. A tag is resolved once; name the digest that you tested, C(registry/repository@sha256:...), so that nothing else
-    is signed.
-  - Keyless signing (Fulcio, Rekor) and keys in hardware or in a cloud are not supported.
+  - Signs an image or index with your key, as C(cosign sign --key) does, and stores the signature in the repository of the image. It does not need the
+    cosign program. C(cosign verify --key) accepts the signature with C(--insecure-ignore-tlog), since the module writes to no transparency log.
+  - Does nothing if the image already has a signature with the same key, format and annotations.
+  - Signs a digest, not a tag. A tag is resolved once. To sign exactly the image that you tested, use its digest, C(registry/repository@sha256:...).
+  - Keyless signing with Fulcio and Rekor is not supported. Neither are keys in hardware tokens or in a cloud.
 requirements:
   - cryptography >= 36
 extends_documentation_fragment:
@@ -37,28 +36,28 @@ options:
     aliases: [image]
   signing_key:
     description:
-      - The private key, PEM text in PKCS#8 or the path of a file on the host that runs the task. Keep it in a vault.
-      - ECDSA on P-256, P-384 and P-521, RSA from 2048 bits on, Ed25519.
-      - cosign's own encrypted form is refused. Make the key with
-        C(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out key.pem); C(cosign import-key-pair --key key.pem) converts it for cosign.
-      - Always needed, since keyless signing is not supported.
+      - The private key, as PEM text in the form PKCS#8 or as the path of a file on the host that runs the task. Keep the text in a vault. Required.
+      - Supported are ECDSA on P-256, P-384 and P-521, RSA with 2048 bits or more, and Ed25519.
+      - Encrypted keys that C(cosign generate-key-pair) creates are not supported. Create a key with
+        C(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out key.pem). To use it with cosign as well, convert it with
+        C(cosign import-key-pair --key key.pem).
     type: str
   passphrase:
-    description: The passphrase of an encrypted O(signing_key).
+    description: Passphrase of O(signing_key), if the key is encrypted.
     type: str
   format:
     description:
-      - Where and how the signature is kept. V(cosign) is simple signing under the tag C(sha256-*.sig), which all versions of cosign read.
-        V(bundle) is a bundle of version 0.3 among the referrers, as cosign 3 makes it; cosign 2 does not look for it by itself.
+      - The format of the signature. V(cosign) is simple signing under the tag C(sha256-*.sig), which all versions of cosign read. V(bundle) is a bundle of
+        version 0.3, stored as a referrer as cosign 3 does. cosign 2 does not look for bundles by default.
     type: str
     choices: [cosign, bundle]
     default: cosign
   annotations:
-    description: Annotations to put into the signed text, such as C(cosign sign -a) does. Values are text; quote numbers.
+    description: Annotations to add to the signed text, like C(cosign sign -a). Values are strings, so quote numbers.
     type: dict
     default: {}
   recursive:
-    description: Of an index sign each child, too, with a signature of its own.
+    description: Whether to sign each image of an index as well, each with its own signature.
     type: bool
     default: false
 seealso:
@@ -66,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Sign what was tested
+- name: Sign the digest that was tested
   ocitools.registry.registry_sign:
     name: "registry.example.com/team/app@{{ tested_digest }}"
     signing_key: "{{ vault_signing_key }}"
@@ -74,7 +73,7 @@ EXAMPLES = r"""
     annotations:
       pipeline: "1234"
 
-- name: Sign an index and each of its images by a bundle
+- name: Sign an index and each of its images with a bundle
   ocitools.registry.registry_sign:
     name: registry.example.com/team/app:1.4
     signing_key: release.pem
@@ -84,31 +83,31 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of the image.
+  description: Digest of the image.
   type: str
-  returned: when the image was looked at
+  returned: when the image was read
 image:
-  description: The image by that digest, C(registry/repository@digest).
+  description: The image with its digest, C(registry/repository@digest).
   type: str
-  returned: when the image was looked at
+  returned: when the image was read
 key:
-  description: The fingerprint of the public key, C(SHA256:) and the hash of its DER form.
+  description: Fingerprint of the public key, C(SHA256:) and the hash of its DER form.
   type: str
-  returned: when the image was looked at
+  returned: when the image was read
 format:
-  description: The option O(format).
+  description: Format of the signature, the value of O(format).
   type: str
-  returned: when the image was looked at
+  returned: when the image was read
 signed_digests:
-  description: The digests that were signed (in check mode, would be). Where the task fails, those that were signed before.
+  description: Digests that the task signed. In check mode, those that it would sign. If the task fails, those that it signed before the failure.
   type: list
   elements: str
-  returned: when the image was looked at
+  returned: when the image was read
 unchanged_digests:
-  description: The digests that were signed already.
+  description: Digests that already had such a signature.
   type: list
   elements: str
-  returned: when the image was looked at
+  returned: when the image was read
 """
 
 

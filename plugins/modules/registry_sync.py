@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_sync
-short_description: Make a registry, or a directory to carry, hold what a list of images says
+short_description: Mirror a list of images to a registry or a directory
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Mirrors images from any registries to one, by names or by rules that choose among the tags of repositories, or carries them in a directory to
-    where no network leads.
-  - What is there already is not sent again. Digests stay as they are, unless O(platforms) makes smaller indexes.
-  - Lists of tags are read first, and two images for one tag are refused before anything is written. Then the images are copied side by side. One that
-    fails does not stop the others; the task fails at the end and RV(failed_names) lists the failures. The next run has only those left to do, also
-    after a run that was killed.
-  - A list of N images that are all there costs 2 N requests, and a token for each repository on each side. It costs N where the source is named by
-    its digest or is a directory. An image with O(platforms) costs one request more, for its index. Lists of tags (one for each repository of which
-    tags are chosen), O(referrers) and O(extra=delete) come on top.
+  - Mirrors images from any registries to one registry, by name or by rules that select tags. It can also export them to a directory, and import that
+    directory where there is no network connection to the sources.
+  - Skips images and blobs that the destination already has. Digests stay the same, unless O(platforms) makes a smaller index.
+  - Reads the lists of tags first. Two images for the same tag fail before anything is written. Then images are copied in parallel. If an image fails, the
+    task continues with the others, fails at the end, and lists the failures in RV(failed_names). The next run copies only what is missing, even if the task
+    was killed.
+  - For N images that are up to date, the module sends 2 N requests, and requests one token for each repository on each side. It sends N requests if the
+    source is a digest or a directory. An image with O(platforms) takes one more request for its index. Reading the list of tags, O(referrers) and
+    O(extra=delete) take additional requests.
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._two_registries
@@ -33,115 +33,120 @@ attributes:
 options:
   images:
     description:
-      - The images. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(src) and any of C(dest), C(tags), C(platforms),
-        C(referrers), C(include), C(exclude), C(semver), C(newest) and C(sort).
-      - C(dest) is the C(repository[:tag]) below O(dest_registry); without it the path stays as it is in the source. C(tags) are further tags, which
-        take the place of the source's tag where C(dest) has none. C(platforms) and C(referrers) take the place of the options O(platforms) and
-        O(referrers).
-      - With C(include), C(exclude), C(semver) or C(newest), C(src) is a repository of which tags are chosen, those that fit all of them. Tags such as
-        C(sha256-....sig) are never chosen, they belong to other images; see O(referrers).
-      - C(include) and C(exclude) are regular expressions, matched anywhere in the tag.
-      - C(semver) is a range of semantic versions, such as C(>=1.2 <2), C(~1.4), C(^2) or C(1.x), alternatives with C(||). Tags that are no version
-        never fit, and pre-releases only where the range names one.
-      - C(newest) is how many of the chosen tags to take. C(sort) says which are the newest, V(version) (the default) or V(created). With V(created)
-        the manifest and config of every tag that fits is read; an image whose date cannot be told counts as newest. With O(src_dir) it must be V(version).
-      - Everything that is wrong in the list is told at once, before any request.
-      - Required unless O(src_dir) is given, of which it then chooses images by their names.
+      - The images to mirror. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(src) and the following keys.
+      - C(dest) is the C(repository[:tag]) below O(dest_registry). The default is the path of the source.
+      - C(tags) are additional tags. If C(dest) has no tag, they replace the tag of the source.
+      - C(platforms) and C(referrers) override the options O(platforms) and O(referrers) for this entry.
+      - With C(include), C(exclude), C(semver) or C(newest), C(src) is a repository. The tags that meet all of these conditions are mirrored. Tags of
+        signatures and the like, such as C(sha256-....sig), are never selected. Use O(referrers) for them.
+      - C(include) and C(exclude) are lists of regular expressions, which match anywhere in the tag.
+      - C(semver) is a range of semantic versions, such as C(>=1.2 <2), C(~1.4), C(^2) or C(1.x). Separate alternatives with C(||). Tags that are not
+        versions never match. Pre-releases match only if the range names one.
+      - C(newest) is the number of tags to keep from the selected ones, the newest first. C(sort) defines which are the newest, V(version) (the default) or
+        V(created). For V(created) the module reads the manifest and config of every selected tag. An image without a valid date counts as newest. With
+        O(src_dir), C(sort) must be V(version).
+      - All errors in the list are reported at once, before any request.
+      - Required, unless O(src_dir) is set. With O(src_dir) it selects images by name. By default all images are imported.
     type: list
     elements: raw
   dest_registry:
     description:
-      - The registry to fill, C(host[:port][/prefix]). One of O(dest_registry) and O(dest_dir) is required.
+      - The registry to mirror to, C(host[:port][/prefix]). Set exactly one of O(dest_registry) and O(dest_dir).
     type: str
   dest_dir:
     description:
-      - A directory to export to, made where it is missing. It gets one OCI layout for each repository, and the list C(images.yml) with the C(name),
-        C(path), C(digest), C(size) and C(platforms) of each image, and with what refers to it.
-      - Images that left the list stay in the layouts, but C(images.yml) does not name them any more.
-      - Hosts that divide a list by O(shard) each need a directory of their own.
+      - The directory to export to. It is created if it does not exist.
+      - It gets an OCI layout for each repository, and the file C(images.yml). That file lists the C(name), C(path), C(digest), C(size) and C(platforms) of
+        each image, and its referrers.
+      - Images that are no longer in O(images) stay in the layouts, but C(images.yml) does not list them.
+      - If several hosts share a list with O(shard), each needs a directory of its own.
     type: path
   src_dir:
     description:
-      - A directory that an export has written, here or by the role C(mirror) of release 1.0; no other source is asked. Without O(images) all of it is
-        brought, to where the list of the export says.
-      - Every image is held against the digest in C(images.yml), every manifest and layer against its own.
-      - A C(images.yml) of more than 16 MiB is refused, and so is YAML that no export writes, such as aliases.
-      - Also an archive of C(docker save) or an OCI archive or layout, with one image or many. Where an image in it has no full name, name it in
-        O(images) by what it is called there, and give its C(dest).
+      - The directory to import from. It was exported with O(dest_dir), or by the role P(ocitools.registry.mirror#role) of release 1.0. No other source is
+        used. Requires O(dest_registry), and excludes O(src_registry).
+      - Without O(images), all images are imported, to the names that the export recorded.
+      - Every image is verified against its digest in C(images.yml), and every manifest and layer against its own digest.
+      - A C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
+      - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, list it in
+        O(images) with its name in the archive and with C(dest).
     type: path
   keep_host:
     description:
-      - Whether the source's host becomes a part of the path at the destination, so C(docker.io/library/alpine) instead of C(library/alpine). A V(:)
-        in it becomes V(-).
+      - Whether to add the host of the source to the path at the destination, for example C(docker.io/library/alpine) instead of C(library/alpine). A C(:)
+        in the host becomes C(-).
     type: bool
     default: false
   platforms:
     description:
-      - Only these platforms of indexes, C(os/arch[/variant]), with their attestations, where an image does not say otherwise.
-      - A part of an index is an index with another digest than the source's. Whoever deploys by digest takes RV(images[].digest), not the digest from
-        outside, and signatures of the whole index do not fit it. RV(images[].digest_changed) tells.
+      - Only mirror these platforms of multi-platform images, C(os/arch[/variant]), with their attestations. Entries of O(images) can override this.
+      - An index with fewer platforms has another digest than the source, and signatures of the source do not match it. RV(images[].digest_changed) shows
+        this. To deploy by digest, use RV(images[].digest).
     type: list
     elements: str
     default: []
   referrers:
     description:
-      - Whether what refers to an image (signatures, attestations, SBOMs) comes along, where an image does not say otherwise; as in
-        M(ocitools.registry.registry_copy). An export carries it too, and an import brings all that was carried.
+      - Whether to mirror the referrers of images as well (signatures, attestations, SBOMs), as M(ocitools.registry.registry_copy) does. Entries of
+        O(images) can override this.
+      - An export includes them, and an import always brings all referrers that were exported.
     type: bool
     default: false
   empty:
     description:
-      - What to do where a repository of which tags are chosen has none, or where none fits. V(fail) counts the entry as failed, V(ok) goes on.
-      - Some registries do not know a repository without tags; with V(ok) that is fine too.
+      - What to do if a repository has no tags, or if no tag matches. V(fail) counts the entry as failed. V(ok) ignores it.
+      - V(ok) also ignores a repository that does not exist, since some registries do not know a repository without tags.
     type: str
     choices: [fail, ok]
     default: fail
   existing:
     description:
-      - What to do with a tag at the destination that is on another digest. V(overwrite) moves it, V(keep) leaves it, V(fail) fails that image with
-        the error kind V(conflict).
+      - What to do if a tag at the destination points to another digest. V(overwrite) moves the tag. V(keep) leaves it. V(fail) fails that image with the
+        error kind V(conflict).
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite
   extra:
     description:
-      - What to do with further tags at the destination, in repositories of which tags were chosen. V(delete) deletes those that the list does not
-        account for, as M(ocitools.registry.registry_prune) does, with its safeguards; what belongs to images that stay is kept.
-      - Nothing is deleted in a repository where an image failed, or for which an entry chose no tag. Not with
-        O(dest_dir) or O(src_dir).
+      - What to do with other tags at the destination, in repositories for which an entry selects tags. V(delete) deletes the tags that the list does not
+        include, with the safeguards of M(ocitools.registry.registry_prune). Whatever the remaining images need is kept.
+      - Nothing is deleted in a repository if one of its images failed, or if an entry selected no tag.
+      - V(delete) fails with O(dest_dir) and with O(src_dir).
     type: str
     choices: [keep, delete]
     default: keep
   max_deletions:
     description:
-      - Delete nothing at all where O(extra=delete) would delete more tags than this in the whole task, and fail with the error kind V(precondition).
-        V(0) means no limit.
+      - The maximum number of tags that O(extra=delete) may delete in the task. If there are more, nothing is deleted, and the task fails with the error
+        kind V(precondition). V(0) means no limit.
     type: int
     default: 100
   min_remaining:
     description:
-      - How many pulls to leave to others at a source that limits them and tells what is left (C(RateLimit-Remaining), as Docker Hub does). Before
-        fewer would be left, images fail with the error kind V(rate_limited). Images that are there already cost no pull.
+      - The number of pulls to leave unused at a source that limits pulls and reports the remaining ones in C(RateLimit-Remaining), such as Docker Hub.
+        Images that would use them fail with the error kind V(rate_limited). Images that are up to date do not use pulls.
+      - With V(0), the module does not check the limit.
     type: int
     default: 0
   shard:
     description:
-      - Do only a part of the list, so that several hosts can divide it. The parts go by the repository at the destination, the same one is always in
-        the same part, whatever else is in the list.
-      - Two images for one tag are refused whichever part they are in.
+      - Only mirror a part of the list, so that several hosts can share it. The repository at the destination decides the part. The same repository is
+        always in the same part, whatever else is in the list.
+      - Two images for the same tag fail, even if another part contains them.
     type: dict
     suboptions:
       index:
-        description: Which part, from 0.
+        description: The part to mirror, from 0.
         type: int
         required: true
       count:
-        description: How many parts there are.
+        description: The number of parts.
         type: int
         required: true
 notes:
-  - The credentials of several sources are given in O(auth_config) or O(auth_file). O(src_username) and O(dest_username), and what goes with them, are
-    for one registry.
+  - O(verify) fails with O(src_dir), which has no registry to read signatures from.
+  - For credentials of several sources, use O(auth_config) or O(auth_file). Options such as O(src_username) and O(dest_username) are for one registry on
+    each side.
 seealso:
   - module: ocitools.registry.registry_copy
   - module: ocitools.registry.registry_prune
@@ -152,7 +157,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Mirror some images, and of one repository the two newest releases of version 1
+- name: Mirror images, and the two newest releases of version 1 of a repository
   ocitools.registry.registry_sync:
     dest_registry: registry.example.com/mirror
     dest_username: robot
@@ -168,7 +173,7 @@ EXAMPLES = r"""
         tags: ["16", stable]
         referrers: true
 
-- name: Keep a mirror of all releases exactly as the source is, and leave ten pulls to others
+- name: Mirror all releases, delete tags that the source no longer has, and leave ten pulls unused
   ocitools.registry.registry_sync:
     dest_registry: registry.example.com/mirror
     dest_username: robot
@@ -179,7 +184,7 @@ EXAMPLES = r"""
       - src: docker.io/org/app
         include: ['^v?\d+\.\d+']
 
-- name: Export images to a directory that is carried inside
+- name: Export images to a directory
   ocitools.registry.registry_sync:
     dest_dir: carried
     referrers: true
@@ -187,14 +192,14 @@ EXAMPLES = r"""
       - quay.io/org/app:1.2
       - quay.io/org/db:16
 
-- name: Import them inside
+- name: Import the directory on the other side of an air gap
   ocitools.registry.registry_sync:
     src_dir: carried
     dest_registry: registry.example.com/mirror
     dest_username: robot
     dest_password: "{{ vault_registry_password }}"
 
-- name: Push what docker save has put into one archive
+- name: Push all images of a docker save archive
   ocitools.registry.registry_sync:
     src_dir: bundle.tar
     dest_registry: registry.example.com/team
@@ -205,135 +210,134 @@ EXAMPLES = r"""
 RETURN = r"""
 images:
   description:
-    - What became of each image, in the order of the list, also when the task fails since some of them could not be copied. An entry that chooses tags
-      has one for each of them.
-    - Each has the values below, and of those of M(ocitools.registry.registry_copy) all but the lists of blobs.
+    - The result for each image, in the order of the list, even if some images failed. An entry that selects tags has one result for each tag.
+    - Each has the values below. They are those of M(ocitools.registry.registry_copy) without the lists of blobs.
   type: list
   elements: dict
-  returned: when the list is right
+  returned: when the list is valid
   contains:
     name:
-      description: The image as a full name; the repository where no tag could be chosen.
+      description: Full name of the image. If no tag could be selected, the repository.
       type: str
       returned: always
     dest:
-      description: Where it goes, C(registry/repository:tag), or the path of its layout.
+      description: The destination, C(registry/repository:tag), or the path of the layout.
       type: str
       returned: always
     changed:
-      description: Whether anything was, or in check mode would be, written.
+      description: Whether the task wrote anything, or in check mode would write it.
       type: bool
       returned: always
     digest:
-      description: The digest at the destination.
+      description: Digest at the destination.
       type: str
-      returned: where it did not fail
+      returned: when the image did not fail
     src_digest:
-      description: The digest at the source.
+      description: Digest at the source.
       type: str
-      returned: where it did not fail
+      returned: when the image did not fail
     digest_changed:
-      description: Whether they differ, since O(platforms) made a smaller index of it.
+      description: Whether the two digests differ, because O(platforms) made a smaller index.
       type: bool
-      returned: where it did not fail
+      returned: when the image did not fail
     media_type:
-      description: The media type; null where its name alone told that there was nothing to do.
+      description: Media type. Null if the digest in the name showed that there was nothing to do.
       type: str
-      returned: where it did not fail
+      returned: when the image did not fail
     size:
-      description: Size in bytes of all manifests, configs and layers; null where its digest alone told that there was nothing to do.
+      description: Size in bytes of all manifests, configs and layers. Null if the digests showed that there was nothing to do.
       type: int
-      returned: where it did not fail
+      returned: when the image did not fail
     uploaded_bytes:
-      description: How many bytes of blobs were sent, or written to the directory.
+      description: Total size in bytes of the blobs that were uploaded, or written to the directory.
       type: int
-      returned: where it did not fail
+      returned: when the image did not fail
     mounted_bytes:
-      description: How many bytes of blobs the registry took from another of its repositories.
+      description: Total size in bytes of the mounted blobs.
       type: int
-      returned: where it did not fail
+      returned: when the image did not fail
     existing_bytes:
-      description: How many bytes of blobs were there already, as far as that had to be found out.
+      description: Total size in bytes of the blobs that the destination already had, as far as the module had to check them.
       type: int
-      returned: where it did not fail
+      returned: when the image did not fail
     tagged_images:
-      description: The images that were written, C(name:tag).
+      description: The tags that were written, C(name:tag). In check mode, those that would be written.
       type: list
       elements: str
-      returned: where it did not fail
+      returned: when the image did not fail, with O(dest_registry)
     unchanged_images:
-      description: The images that were on the digest already.
+      description: The tags that already pointed to the digest.
       type: list
       elements: str
-      returned: where it did not fail
+      returned: when the image did not fail, with O(dest_registry)
     kept_images:
-      description: The images that stay on another digest, with O(existing=keep).
+      description: The tags that were kept on another digest with O(existing=keep).
       type: list
       elements: str
-      returned: where it did not fail
+      returned: when the image did not fail, with O(dest_registry)
     previous:
-      description: What each tag was on before, a digest or null.
+      description: The digest that each tag pointed to before, or null.
       type: dict
-      returned: where it did not fail
+      returned: when the image did not fail, with O(dest_registry)
     skipped_layers:
-      description: Layers that may not be distributed and were left out, each with C(digest), C(size) and C(media_type).
+      description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
       type: list
       elements: dict
-      returned: where it did not fail
+      returned: when the image did not fail
     referrers:
-      description: What came along, each with C(name), C(digest), C(media_type), C(artifact_type) and C(changed).
+      description: The mirrored referrers, each with C(name), C(digest), C(media_type), C(artifact_type) and C(changed).
       type: list
       elements: dict
-      returned: where referrers come along
+      returned: with referrers, unless the image failed
     elapsed:
-      description: How long it took, in seconds.
+      description: Duration in seconds.
       type: float
-      returned: where it did not fail
+      returned: when the image did not fail, with O(dest_registry)
     error:
-      description: Why it failed, the keys C(msg), C(kind), C(status), C(code), C(registry) and C(reference).
+      description: Why the image failed, with the keys C(msg), C(kind), C(status), C(code), C(registry) and C(reference).
       type: dict
-      returned: where it failed
+      returned: when the image failed
 failed_names:
-  description: The names of the images, and of the repositories, that failed.
+  description: Names of the images and repositories that failed.
   type: list
   elements: str
-  returned: when the list is right
+  returned: when the list is valid
 deleted_tags:
-  description: The tags that O(extra=delete) deleted, or in check mode would delete, C(registry/repository:tag).
+  description: The tags that O(extra=delete) deleted, C(registry/repository:tag). In check mode, those that it would delete.
   type: list
   elements: str
-  returned: when the list is right
+  returned: when the list is valid
 summary:
-  description: Counts of all images.
+  description: Counts over all images.
   type: dict
-  returned: when the list is right
+  returned: when the list is valid
   contains:
     images:
-      description: How many images there are, with the entries that failed before they were any.
+      description: Number of images, including entries that failed before their tags were selected.
       type: int
       returned: always
     unchanged:
-      description: How many were as they should be.
+      description: Number of images that were up to date.
       type: int
       returned: always
     copied:
-      description: How many were, or would be, written.
+      description: Number of images that were written. In check mode, those that would be written.
       type: int
       returned: always
     failed:
-      description: How many failed.
+      description: Number of images that failed.
       type: int
       returned: always
     bytes_sent:
-      description: Bytes of blobs that were sent.
+      description: Total size in bytes of the uploaded blobs.
       type: int
       returned: always
     bytes_mounted:
-      description: Bytes of blobs that were mounted.
+      description: Total size in bytes of the mounted blobs.
       type: int
       returned: always
     bytes_existing:
-      description: Bytes of blobs that were there already, as far as that had to be found out.
+      description: Total size in bytes of the blobs that the destination already had, as far as the module had to check them.
       type: int
       returned: always
 """

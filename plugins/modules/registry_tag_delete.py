@@ -50,11 +50,11 @@ options:
     description:
       - V(auto) deletes by tag, and uses V(substitute) if the registry refuses that.
       - V(tag) uses only the registry's own deletion by tag. A registry without it fails with the error kind V(unsupported).
-      - V(substitute) uploads the manifest with trailing spaces to the tag, which gives it a new digest, and deletes that digest. Whenever the tag exists, it
-        pulls the same image. If the deletion fails, the tag is restored. If the task is killed in between, the next run finishes it. The registry must
+      - V(substitute) uploads the manifest with trailing spaces to the tag, which gives it a new digest, and deletes that digest. Whenever the tag exists,
+        it pulls the same image. If the deletion fails, the tag is restored. If the task is killed in between, the next run finishes it. The registry must
         have deletion enabled, which is checked first. Manifests that refer to another one are refused.
-      - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). If a tagged index needs the manifest, the task
-        fails with the error kind V(precondition).
+      - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). If a tagged index needs the manifest, the
+        task fails with the error kind V(precondition).
     type: str
     choices: [auto, tag, substitute, digest]
     default: auto
@@ -108,7 +108,8 @@ also_deleted_tags:
   elements: str
   returned: success
 also_deleted_manifests:
-  description: The digests of manifests that the registry deleted along with their last tag. In check mode the list is empty, since only the deletion shows it.
+  description: The digests of manifests that the registry deleted along with their last tag. In check mode the list is empty, since only the deletion shows
+    it.
   type: list
   elements: str
   returned: success

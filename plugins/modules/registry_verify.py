@@ -11,12 +11,12 @@ short_description: Verify signatures of images in a registry
 version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
-  - Verifies that images are signed by keys, or by certificates of authorities, that you name. It reads signatures that cosign and notation make,
-    and needs neither of these programs.
-  - What is verified is the digest that the image has, against the digest that the signed text names. A tag is resolved once; deploy RV(images[].image),
-    which is pinned to what was verified.
-  - Other modules have the same as the option O(ocitools.registry.registry_copy#module:verify), which verifies before anything is written.
-  - An image costs a HEAD, a GET of cosign's tag, a GET of the list of referrers, and two GETs for each signature.
+  - Verifies that images are signed with keys, or with certificates of authorities, that you trust. Reads signatures of cosign and notation, and needs
+    neither program.
+  - Verifies the digest of the image against the digest in the signed text. A tag is resolved once. Deploy RV(images[].image), which contains the digest
+    that was verified.
+  - Other modules have the option O(ocitools.registry.registry_copy#module:verify), which verifies images before anything is written.
+  - For each image, the module sends one HEAD request, one GET request for cosign's tag, one for the list of referrers, and two for each signature.
 requirements:
   - cryptography >= 36
 extends_documentation_fragment:
@@ -35,8 +35,9 @@ options:
     aliases: [image, names]
   unverified:
     description:
-      - What to do when an image is not verified. V(fail) fails with the error kind V(unverified); V(report) tells it in RV(verified) and RV(images).
-      - A registry that cannot be read fails in both cases.
+      - What to do if an image is not verified. V(fail) fails the task with the error kind V(unverified). V(report) only reports it in RV(verified) and
+        RV(images).
+      - The task always fails if the registry cannot be read or if an image does not exist.
     type: str
     choices: [fail, report]
     default: fail
@@ -52,11 +53,11 @@ EXAMPLES = r"""
     keys: [release.pub]
   register: app
 
-- name: Show the image that was verified, by its digest
+- name: Show the image that was verified, with its digest
   ansible.builtin.debug:
     msg: "{{ app.images[0].image }}"
 
-- name: Which images have a signature of notation, by the build of our own authority?
+- name: Report which images the build signed with notation and a certificate of our own authority
   ocitools.registry.registry_verify:
     name: [registry.example.com/team/app:1.4, registry.example.com/team/db:16]
     formats: [notation]
@@ -69,20 +70,20 @@ RETURN = r"""
 verified:
   description: Whether all images are verified.
   type: bool
-  returned: when all images were looked at
+  returned: when all images were checked
 unverified_names:
-  description: The names, as they were given, of the images that are not verified.
+  description: Names of the images that are not verified, as the task gives them.
   type: list
   elements: str
-  returned: when all images were looked at
+  returned: when all images were checked
 images:
   description: One entry for each name, in order.
   type: list
   elements: dict
-  returned: when all images were looked at
+  returned: when all images were checked
   contains:
     name:
-      description: The name as it was given.
+      description: Name of the image, as the task gives it.
       type: str
     registry:
       description: The host of the registry.
@@ -91,19 +92,19 @@ images:
       description: The repository.
       type: str
     tag:
-      description: The tag; null where the name has only a digest.
+      description: The tag. Null if the name has only a digest.
       type: str
     digest:
       description: The digest whose signatures were verified.
       type: str
     image:
-      description: The image by that digest, C(registry/repository@digest).
+      description: The image with that digest, C(registry/repository@digest).
       type: str
     verified:
-      description: Whether the signatures that are required are there.
+      description: Whether the image has the required signatures.
       type: bool
     reason:
-      description: Why the image is not verified, null where it is.
+      description: Why the image is not verified. Null if it is.
       type: str
     signatures:
       description: The signatures that were found.
@@ -111,22 +112,22 @@ images:
       elements: dict
       contains:
         digest:
-          description: The digest that the signature was found for, that of the image or, with O(recursive), of a child.
+          description: The signed digest. With O(recursive) it can be that of an image in the index.
           type: str
         format:
           description: V(cosign) or V(notation).
           type: str
         key:
-          description: The fingerprint of the key, C(SHA256:) and the hash of its DER form; null where none of O(keys) has signed.
+          description: Fingerprint of the key, C(SHA256:) and the hash of its DER form. Null if the signature is by none of O(keys).
           type: str
         subject:
-          description: The subject of the signer's certificate, null without one that was verified.
+          description: Subject of the signer's certificate. Null if no certificate was verified.
           type: str
         verified:
           description: Whether the signature counts.
           type: bool
         reason:
-          description: Why it does not count, null where it does.
+          description: Why the signature does not count. Null if it does.
           type: str
 """
 
