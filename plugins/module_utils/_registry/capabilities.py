@@ -15,24 +15,25 @@ from .._oci.reference import Digest
 
 
 class BlobLocations:
-    """Which repository of a registry this process brought a blob to; whoever needs it next waits, and need not send it again."""
+    """Which repositories of a registry this process brought a blob to; whoever needs it next waits, and need not send it again."""
 
     def __init__(self) -> None:
-        self._known: dict[Digest, str] = {}
+        self._known: dict[Digest, dict[str, None]] = {}
         self._locks: dict[Digest, threading.Lock] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def visit(self, digest: Digest) -> t.Iterator[str | None]:
-        """Yield the repository that has the blob, None without one; one thread at a time deals with a blob."""
+    def visit(self, digest: Digest, own: str) -> t.Iterator[str | None]:
+        """Yield ``own`` where that repository has the blob, else another one that has it, else None; one thread at a time deals with a blob."""
         with self._lock:
             lock = self._locks.setdefault(digest, threading.Lock())
         with lock:
-            yield self._known.get(digest)
+            known = self._known.get(digest, {})
+            yield own if own in known else next(iter(known), None)
 
     def settle(self, digest: Digest, repository: str) -> None:
         """Remember that ``repository`` has the blob."""
-        self._known[digest] = repository
+        self._known.setdefault(digest, {})[repository] = None
 
 
 @dataclass

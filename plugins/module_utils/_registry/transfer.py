@@ -22,6 +22,8 @@ from .referrers import add_referrer
 from .tagging import TagMap, align, apply_policy, find_states, write_tags
 from .transfer_options import TransferOptions
 
+_LACKS_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID"})
+
 
 @dataclass(frozen=True)
 class PushPlan:
@@ -171,9 +173,10 @@ class Execution:
         try:
             self._write(plan, blobs, result)
         except RegistryError as error:
-            # A manifest that was there is no proof of its blobs; they may have been deleted under it.
+            # A manifest that was there is no proof of its blobs; they may have been deleted under it. A registry may also not find at once what it
+            # has just taken: one on files reads an empty link while another client mounts the same blob, and calls that an invalid digest.
             skipped = plan.root_present or plan.present or result.existing
-            if error.status not in (400, 404) or not skipped:
+            if error.status not in (400, 404) or not (skipped or error.code in _LACKS_BLOB):
                 raise
             result = Transferred()
             whole = PushPlan(plan.root, plan.before, plan.after, False, plan.children, frozenset())
@@ -209,7 +212,7 @@ class Execution:
     def _upload(self, blob: Descriptor, cancellation: Cancellation, trust_mounts: bool) -> str:
         own, locations = self._api.repository, self._capabilities.locations
         progress = self._options.progress.blob(str(blob.digest), blob.size)
-        with locations.visit(blob.digest) as home:
+        with locations.visit(blob.digest, own) as home:
             if home == own and trust_mounts:
                 progress.end("existing")
                 return "existing"

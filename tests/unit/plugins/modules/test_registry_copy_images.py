@@ -263,3 +263,14 @@ def test_an_image_whose_signature_is_refused_has_changed(make_registry: MakeRegi
     assert result.changed is True
     assert [image["changed"] for image in result["images"]] == [True]
     assert set(destination.tags("a")) == {"1.0"}
+
+
+def test_a_blob_that_a_repository_has_is_not_asked_for_there_again(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = _pair(make_registry)
+    for tag in ("1.0", "2.0"):
+        source.add_image("app", tag, layers=[b"shared", tag.encode()], seed=tag)
+    # A second mount of what is there makes a registry on files write its link anew, and refuse a manifest that is checked at that moment.
+    entries = [{"src": f"app:{tag}", "dest": dest} for tag, dest in (("1.0", "one"), ("1.0", "other"), ("2.0", "one"))]
+    run_module("registry_copy", between(source, destination, images=entries, concurrency=1)).ok()
+    brought = [(request.repository, request.argument("mount")) for request in destination.named("mount")]
+    assert len(brought) == len(set(brought)) == 3 + 3 + 2

@@ -224,6 +224,21 @@ def test_a_blob_that_was_deleted_under_its_manifest_is_sent_again(registry: Fake
     assert registry.gaps() == []
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"), [("MANIFEST_BLOB_UNKNOWN", "invalid_response"), ("BLOB_UNKNOWN", "not_found"), ("DIGEST_INVALID", "invalid_response")]
+)
+def test_a_registry_that_does_not_find_at_once_what_it_took_is_asked_again(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, code: str, kind: str
+) -> None:
+    registry.on("put_manifest").answer(400, code=code)
+    pushed = image("a")
+    result = run_module("registry_push", registry.args(path=layout(tmp_path, pushed), name="app:1.0")).ok()
+    assert registry.tags("app") == {"1.0": result["digest"]} == {"1.0": pushed.digest}
+    registry.on("put_manifest", times=None).answer(400, code=code)
+    failure = run_module("registry_push", registry.args(path=layout(tmp_path, image("b")), name="app:2.0")).failure(kind)
+    assert failure["error"]["code"] == code
+
+
 def test_a_failed_push_leaves_the_tag_where_it_was(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     before = registry.add_image("app", "1.0")
     registry.on("put_manifest", times=None).answer(500)
