@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook try_registry: it passes where all works, and says what does not."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import LOGIN, MakeRegistry, guarded
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import run_ansible
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+PLAYBOOK = "ocitools.registry.try_registry"
+TASKS = Path(__file__).resolve().parents[3] / "playbooks" / "tasks"
+
+pytestmark = pytest.mark.usefixtures("one_authority")
+
+
+def _try(registry: FakeRegistry, folder: Path, **variables: t.Any) -> str:
+    """Run the playbook; return its recap and what it reports."""
+    login = {"username": "ci", "password": LOGIN["vault_registry_password"], "ansible_python_interpreter": sys.executable}
+    given = json.dumps({"registry": registry.host, "prefix": "team/trial", **login, **variables})
+    output = run_ansible("playbook", ["-e", given, PLAYBOOK], folder).stdout
+    return output.rpartition("TASK [Report]")[2] or output
+
+
+def test_a_registry_that_can_all_of_it_passes_and_keeps_no_tag(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = guarded(make_registry)
+    report = _try(registry, tmp_path)
+    assert re.search(r"changed=\d+ +unreachable=0 +failed=0 +skipped=0 +rescued=0", report), report
+    assert f"{registry.host} works: connect, push, tag, index, copy, pull, sync, artifact, sign, prune." in report
+    names = ("app", "copied", "builds", "mirrored/team/trial/app", "imported/team/trial/app")
+    assert all(registry.manifests(f"team/trial/{name}") and not registry.tags(f"team/trial/{name}") for name in names)
+
+
+def test_what_a_registry_cannot_is_named_and_the_rest_is_tried(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = guarded(make_registry)
+    registry.style.delete_by_tag, registry.style.delete_by_digest = "unsupported", False
+    report = _try(registry, tmp_path, parts=["push", "tag", "pull"])
+    assert "tag: Delete one of them: " in report, report
+    assert "push:" not in report
+    assert "pull:" not in report
+
+
+def test_every_part_is_tried() -> None:
+    parts = {path.stem.removeprefix("try_") for path in TASKS.glob("try_*.yml")} - {"part", "clean"}
+    (named,) = re.findall(r"parts: \[(.*)\]", (TASKS.parent / "try_registry.yml").read_text(encoding="utf-8"))
+    assert parts == set(named.split(", "))
