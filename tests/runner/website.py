@@ -9,12 +9,13 @@ import re
 import shutil
 import sys
 import tempfile
+import textwrap
 import typing as t
 from pathlib import Path
 
 from environment import CHECKOUT, REQUIREMENTS, cache_dir, collection_tree, environment, make_venv, report, run
 from galaxy import write_changelog
-from pythons import find_controller, find_pythons
+from pythons import Failed, find_controller, find_pythons
 
 _NAME = "ocitools.registry"
 _SOURCE = CHECKOUT / "docs" / "site"
@@ -31,6 +32,8 @@ _PLOTS = "docsite/images/benchmark-*.svg"
 _KINDS = {"module": "Modules", "filter": "Filters", "lookup": "Lookup", "test": "Tests", "role": "Roles"}
 _HIDDEN = re.compile(r"    :hidden:\n\n((?:    (\w+)_(module|filter|lookup|test|role)\n)+)")
 _GUIDES = re.compile(r"(Guides\n-+\n\n\.\. toctree::\n)")
+_EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+_PARAMETERS = "Parameters\n^^^^^^^^^^\n"
 _OVERVIEW = f"""\
 Push, pull, copy, tag, inspect and delete container images in any OCI or Docker registry, from Ansible and over plain HTTP. The hosts need Python and
 ``requests``, but no Docker, no Podman, no command line tool and no root.
@@ -80,6 +83,18 @@ def _adapt_index(text: str) -> str:
     return f"{text}\nMore\n----\n\n.. toctree::\n    :maxdepth: 1\n    :caption: More\n\n{entries}"
 
 
+def _add_examples(tree: Path, rst: Path) -> None:
+    """Give the page of each role the examples of its README: an argument specification has no place for them."""
+    for readme in tree.glob("roles/*/README.md"):
+        page = rst / f"{readme.parent.name}_role.rst"
+        blocks = [textwrap.indent(block, "    ") for block in _EXAMPLE.findall(readme.read_text(encoding="utf-8"))]
+        examples = "Examples\n^^^^^^^^\n\n" + "".join(f".. code-block:: yaml+jinja\n\n{block}\n" for block in blocks)
+        before, found, after = page.read_text(encoding="utf-8").partition(_PARAMETERS)
+        if not found or not blocks:
+            raise Failed(f"{page.name} has no parameters, or {readme.relative_to(tree)} no example.")
+        page.write_text(f"{before}{examples}{found}{after}", encoding="utf-8")
+
+
 def _write_pages(tree: Path, rst: Path) -> None:
     (rst / "pages").mkdir()
     for name, (file, _title) in _PAGES.items():
@@ -116,6 +131,7 @@ def _write_sources(venv: Path, tree: Path, rst: Path, out: t.TextIO | None) -> N
     shutil.copy(_SOURCE / "elsewhere.rst", rst)
     index = rst / "index.rst"
     index.write_text(_adapt_index(index.read_text(encoding="utf-8")), encoding="utf-8")
+    _add_examples(tree, rst)
     _write_pages(tree, rst)
 
 

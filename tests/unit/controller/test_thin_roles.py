@@ -167,7 +167,7 @@ def test_retention_shows_and_then_deletes(registry: FakeRegistry, tmp_path: Path
     assert "not one of the last 1" in shown.output
     assert "(item=" not in shown.output
     refused = _play("retention", tmp_path, retention_apply=True, retention_max_deletions=2, **policy)
-    assert "3 tags would be deleted, more than the 2" in refused.output
+    assert "The plan has 3 deletions, but retention_max_deletions is 2." in refused.output
     assert registry.writes() == []
     done = _play("retention", tmp_path, retention_apply=True, **policy)
     assert done.succeeded, done.output
