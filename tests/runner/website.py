@@ -27,39 +27,46 @@ _PAGES = {
     "benchmark": ("tests/benchmark/README.md", "Benchmark"),
     "changelog": ("CHANGELOG.md", "Changelog"),
 }
-_PLOTS = "docsite/images/benchmark-*.svg"
+_ON_GITHUB = f"https://raw.githubusercontent.com/ocitools/{_NAME}/main/docs/docsite/rst/images/"  # where pictures are for GitHub and Galaxy
 
 _KINDS = {"module": "Modules", "filter": "Filters", "lookup": "Lookup", "test": "Tests", "role": "Roles"}
 _HIDDEN = re.compile(r"    :hidden:\n\n((?:    (\w+)_(module|filter|lookup|test|role)\n)+)")
-_GUIDES = re.compile(r"(Guides\n-+\n\n\.\. toctree::\n)")
+_GUIDES = re.compile(r"^(\S.*)\n-+\n\n\.\. toctree::\n(?=    :maxdepth: 1\n\n    docsite/)", re.MULTILINE)
+_INTRODUCTION = re.compile(
+    r"\.\. contents::\n   :local:\n   :depth: 1\n\n(Description\n-+\n.*?)(?=^\S[^\n]*\n-+\n\n\.\. toctree::\n)", re.DOTALL | re.MULTILINE
+)
 _EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 _PARAMETERS = "Parameters\n^^^^^^^^^^\n"
 _OVERVIEW = f"""\
-Push, pull, copy, tag, inspect and delete container images in any OCI or Docker registry, from Ansible and over plain HTTP. The hosts need Python and
-``requests``, but no Docker, no Podman, no command line tool and no root.
+Push, pull, copy, tag, inspect, sign and delete container images in any OCI or Docker registry, from Ansible, over the registry's HTTP API. The hosts need
+Python and ``requests``, but no Docker, no Podman, no command line tool and no root.
+
+Install the collection, and ``requests`` for the Python that runs the tasks:
 
 .. code-block:: console
 
-    $ ansible-galaxy collection install {_NAME}
-    $ python3 -m pip install requests    # for the Python that runs the tasks
+    $ ansible-galaxy collection install \\
+        {_NAME}
+    $ python3 -m pip install requests
+
+Push the image that a build wrote, with two tags:
 
 .. code-block:: yaml
 
     - name: Release a build
       hosts: localhost
-      gather_facts: false
       tasks:
-        - name: Push the image that the build wrote, with two tags
+        - name: Push the image
           {_NAME}.registry_push:
             path: app.tar
-            name: reg.example.com/team/app:1.4.2
+            name: reg.example.com/app:1.4.2
             tags: [latest]
 
-The first run uploads the image. The second run reports ``changed=0`` and sends no write request. Credentials come from the task, the environment, or
+The first run uploads the image. The second run reports ``changed=0`` and sends no write requests. Credentials come from the task, the environment, or
 the auth files of Docker and Podman.
 
 More short playbooks are in the `examples <https://github.com/ocitools/{_NAME}/tree/main/examples>`__. The
-`README <https://github.com/ocitools/{_NAME}#readme>`__ has requirements, tested versions and a table for users of other tools.
+`README <https://github.com/ocitools/{_NAME}#readme>`__ lists requirements, tested versions, and replacements for the commands of other tools.
 
 .. figure:: docsite/images/overview.svg
    :figclass: overview
@@ -69,7 +76,7 @@ More short playbooks are in the `examples <https://github.com/ocitools/{_NAME}/t
 
 
 def _adapt_index(text: str) -> str:
-    """Give the index of antsibull-docs the picture, captions and short names for the side bar, and the further pages."""
+    """Put purpose, installation and an example first, and give the side bar captions, short names and further pages."""
 
     def shorten(match: re.Match[str]) -> str:
         entries = re.sub(r"^    (\w+)_[a-z]+$", r"    \1 <\g<0>>", match[1], flags=re.MULTILINE).replace("<    ", "<")
@@ -78,9 +85,14 @@ def _adapt_index(text: str) -> str:
     title = _NAME.title()
     text = text.replace(f"{title}\n{'=' * len(title)}", f"{_NAME}\n{'=' * len(_NAME)}")
     text = _HIDDEN.sub(shorten, text)
-    text = _GUIDES.sub(_OVERVIEW + r"\1    :caption: Guides\n", text)
+    introduction = _INTRODUCTION.search(text)
+    if introduction is None:
+        raise Failed("antsibull-docs writes another index than the one that website.py adapts.")
+    text = text.replace(introduction[0], _OVERVIEW)
+    text = _GUIDES.sub(lambda match: f"{match[0]}    :caption: {match[1]}\n", text)
     entries = "".join(f"    {title} <pages/{name}>\n" for name, (_file, title) in _PAGES.items())
-    return f"{text}\nMore\n----\n\n.. toctree::\n    :maxdepth: 1\n    :caption: More\n\n{entries}"
+    about = re.sub(r"\.\. toctree::\n    :maxdepth: 1\n\s*$", "", introduction[1])
+    return f"{text}\nMore\n----\n\n.. toctree::\n    :maxdepth: 1\n    :caption: More\n\n{entries}\n{about}"
 
 
 def _add_examples(tree: Path, rst: Path) -> None:
@@ -99,9 +111,7 @@ def _write_pages(tree: Path, rst: Path) -> None:
     (rst / "pages").mkdir()
     for name, (file, _title) in _PAGES.items():
         text = (tree / file).read_text(encoding="utf-8")
-        plots = sorted(rst.glob(_PLOTS)) if name == "benchmark" else []
-        pictures = "".join(f"\n![{plot.stem}](../{plot.relative_to(rst).as_posix()})\n" for plot in plots)
-        (rst / "pages" / f"{name}.md").write_text(text + (f"\n## Drawings\n{pictures}" if plots else ""), encoding="utf-8")
+        (rst / "pages" / f"{name}.md").write_text(text.replace(_ON_GITHUB, "../docsite/images/"), encoding="utf-8")
 
 
 def build(out: t.TextIO | None = None) -> Path:
