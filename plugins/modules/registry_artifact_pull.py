@@ -71,8 +71,8 @@ options:
     default: []
   mode:
     description:
-      - The permissions of the files, and of unpacked folders with their content, in the same form as for the module C(ansible.builtin.file). Folders also get the
-        permission to enter wherever this gives the permission to read.
+      - The permissions of the files, and of unpacked folders with their content, in the same form as for the module C(ansible.builtin.file). Folders also
+        get the permission to enter wherever this gives the permission to read.
       - By default, new files have the permissions that the umask allows, and executable files in unpacked folders stay executable.
       - If the permissions remove the right to execute such files, every run downloads the archive of their folder to compare it.
       - The permissions of O(dest) itself do not change.
