@@ -127,7 +127,6 @@ EXAMPLES = r"""
     name: registry.example.com/team/app
     exclude:
       - ^latest$
-    protect:
       - ^v?\d+\.\d+\.\d+$
     keep_last: 10
     keep_within: 30d

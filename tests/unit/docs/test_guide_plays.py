@@ -52,6 +52,12 @@ def test_retention(make_registry: MakeRegistry, tell: Tell) -> None:
     assert reader.play("retention.yml", apply="true", **LOGIN).changed > 0
     assert sorted(registry.tags("team/app")) == [f"b{number:02}" for number in range(2, 12)]
     assert set(registry.tags("team/base")) == {"only"}
+    for number in range(3):
+        registry.add_image("team/app", f"1.{number}.0", config={"created": f"2021-01-{number + 1:02}T00:00:00Z"})
+    registry.set_tag("team/app", "latest", registry.add_image("team/app", "b99", config={"created": "2019-01-01T00:00:00Z"}).digest)
+    reader.play("prune.yml", **LOGIN)
+    releases = {f"1.{number}.0" for number in range(3)}  # newer than all builds, and not among the ten
+    assert set(registry.tags("team/app")) == {f"b{number:02}" for number in range(2, 12)} | releases | {"latest"}
 
 
 def test_promote(make_registry: MakeRegistry, tell: Tell) -> None:
@@ -75,6 +81,8 @@ def test_promote(make_registry: MakeRegistry, tell: Tell) -> None:
     assert reader.play("promote.yml", approved="true", **LOGIN).changed == 0
     assert reader.play("rollback.yml", **LOGIN).changed > 0
     assert registry.tags("release/app") == {"1.4": old, "1.4.2": tested}
+    (reader.folder / "previous.yml").write_text("previous: {'1.4': null}\n", encoding="utf-8")
+    reader.play("rollback.yml", fails=True, **LOGIN)
     registry.add_image("team/app", "1.4.2-rc1", config={"author": "somebody else"})
     failed = reader.play("promote.yml", approved="true", fails=True, **LOGIN)
     assert f"not the expected {tested}: nothing was copied." in failed.output
