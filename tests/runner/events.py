@@ -5,25 +5,18 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import typing as t
-import urllib.request
 from pathlib import Path
 
 from environment import REQUIREMENTS, Job, LeftOut, collection_tree, environment, make_venv, run
+from event_registries import PASSWORD, USER, Debian, Fake, Registry, Story, move
 from pythons import Failed, find_controller, find_pythons
 
-_USER, _PASSWORD, _TAG = "deployer", "rulebook-passw0rd", "team/app:production"
-_SECONDS = 45
+_SECONDS = 100  # the most that one rulebook takes, on a busy machine
 _RULEBOOK = """\
 - name: Deploy when a tag moves
   hosts: localhost
@@ -31,23 +24,45 @@ _RULEBOOK = """\
     - name: Watch the production tag
       ocitools.registry.registry_tags:
         registry: "{{ host }}"
-        images: [team/app:production]
+        images: [team/app:production, team/app:done]
         interval: 1
+        retries: 0
         username: "{{ user }}"
         password: "{{ password }}"
         plain_http: true
   rules:
     - name: Deploy the new image by its digest
       condition: event.change == "moved"
-      actions:
-        - run_playbook:
-            name: deploy.yml
-            extra_vars:
-              app_image: "{{ event.image }}"
-        - shutdown:
-            message: The image is deployed.
-            delay: 0
-            kind: now
+      action:
+        run_playbook:
+          name: deploy.yml
+          extra_vars:
+            app_image: "{{ event.image }}"
+    - name: Report trouble with the registry
+      condition: event.error is defined
+      action:
+        run_playbook:
+          name: trouble.yml
+          extra_vars:
+            kind: "{{ event.error.kind }}"
+    - name: End
+      condition: event.tag == "done"
+      action:
+        shutdown:
+          message: The image is deployed.
+          delay: 0
+          kind: now
+"""
+_TROUBLE = """\
+- name: Report trouble
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Note the kind of the error
+      ansible.builtin.copy:
+        content: "{{ kind }}"
+        dest: "{{ trouble }}"
+        mode: "0644"
 """
 _PLAY = """\
 - name: Deploy
@@ -94,84 +109,45 @@ def _make_rulebook(out: t.TextIO) -> Path:
         raise LeftOut(f"ansible-rulebook could not be installed. {failure}") from failure
 
 
-class _Mover(threading.Thread):
-    """Moves the tag to a new digest every second until it is stopped: whenever the source looks, it has moved."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(daemon=True)
-        self.digests: set[str] = set()
-        self._host = host
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        """Move the tag again and again."""
-        while not self._over.wait(1):
-            self._move()
-
-    def _move(self) -> None:
-        document = {
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": [],
-            "annotations": {"org.opencontainers.image.version": str(len(self.digests))},
-        }
-        raw = json.dumps(document).encode()
-        self.digests.add(f"sha256:{hashlib.sha256(raw).hexdigest()}")
-        repository, _colon, tag = _TAG.partition(":")
-        token = base64.b64encode(f"{_USER}:{_PASSWORD}".encode()).decode()
-        headers = {"Content-Type": document["mediaType"], "Authorization": f"Basic {token}"}
-        request = urllib.request.Request(
-            f"http://{self._host}/v2/{repository}/manifests/{tag}", raw, t.cast("dict[str, str]", headers), method="PUT"
-        )
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
-
-    def stop(self) -> None:
-        """End."""
-        self._over.set()
-        self.join(15)
-
-
-@contextlib.contextmanager
-def _registry(tree: Path) -> t.Iterator[str]:
-    """Serve a registry with the image; yield its host."""
-    program = tree / "tests" / "unit" / "registry" / "__main__.py"
-    server: list[str | Path] = [sys.executable, program, "--image", _TAG, "--user", _USER, "--password", _PASSWORD]
-    with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield json.loads(t.cast("t.IO[str]", process.stdout).readline())["host"]
-        t.cast("t.IO[str]", process.stdin).close()  # the server ends with its input
+def _watch(registry: Registry, folder: Path, program: Path, env: t.Mapping[str, str], out: t.TextIO) -> None:
+    """Run the rulebook while the story is told, and see that it was told to its end."""
+    folder.mkdir()
+    facts = {"host": registry.host, "user": USER, "password": PASSWORD}
+    variables = {**facts, "deployed": str(folder / "deployed"), "trouble": str(folder / "trouble")}
+    for name, text in {
+        "rules.yml": _RULEBOOK,
+        "deploy.yml": _PLAY,
+        "trouble.yml": _TROUBLE,
+        "vars.yml": json.dumps(variables),
+        "inventory.yml": json.dumps({"all": {"hosts": {"localhost": {"ansible_connection": "local"}}, "vars": variables}}),
+    }.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    move(registry.host, "production", 0)
+    story = Story(registry, folder)
+    story.start()
+    words: list[str | Path] = ["--rulebook", "rules.yml", "--inventory", "inventory.yml", "--vars", "vars.yml", "--print-events"]
+    try:
+        output = run(["timeout", str(_SECONDS), program, *words], cwd=folder, env=env, out=out)
+    except Failed as failure:
+        told = "; ".join(story.chapters) or "nothing"
+        raise Failed(f"The rulebook did not see to its end what happened at {registry.name}. It saw: {told}. {failure}") from failure
+    finally:
+        story.stop()
+    out.write(f"At {registry.name}: {'; '.join(story.chapters)}.\n")
+    if PASSWORD in output:
+        raise Failed("The output of ansible-rulebook shows the password.")
 
 
 def _events(out: t.TextIO) -> None:
     java = find_java()
     venv, tree = _make_rulebook(out), collection_tree("events")
     env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(tree.parents[2]), JAVA_HOME=str(java))
-    with tempfile.TemporaryDirectory() as scratch, _registry(tree) as host:
-        folder = Path(scratch)
-        deployed = folder / "deployed"
-        variables = {"host": host, "user": _USER, "password": _PASSWORD, "deployed": str(deployed)}
-        for name, text in {
-            "rules.yml": _RULEBOOK,
-            "deploy.yml": _PLAY,
-            "vars.yml": json.dumps(variables),
-            "inventory.yml": json.dumps({"all": {"hosts": {"localhost": {"ansible_connection": "local"}}, "vars": variables}}),
-        }.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        mover = _Mover(host)
-        mover.start()
-        try:
-            rulebook: list[str | Path] = [
-                venv / "bin" / "ansible-rulebook",
-                "--rulebook",
-                "rules.yml",
-                "--inventory",
-                "inventory.yml",
-                "--vars",
-                "vars.yml",
-            ]
-            output = run(["timeout", str(_SECONDS), *rulebook, "--print-events"], cwd=folder, env=env, out=out)
-        finally:
-            mover.stop()
-        if not deployed.is_file() or deployed.read_text(encoding="utf-8") not in mover.digests:
-            raise Failed("The rulebook did not deploy the image that the tag moved to.")
-        if _PASSWORD in output:
-            raise Failed("The output of ansible-rulebook shows the password.")
+    with tempfile.TemporaryDirectory() as scratch:
+        kinds: list[t.Callable[[], Registry]] = [lambda: Fake(tree), lambda: Debian(Path(scratch, "registry"))]
+        for number, kind in enumerate(kinds):
+            registry = kind()
+            try:
+                registry.start()
+                _watch(registry, Path(scratch, str(number)), venv / "bin" / "ansible-rulebook", env, out)
+            finally:
+                registry.stop()
