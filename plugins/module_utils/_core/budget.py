@@ -89,8 +89,8 @@ class Budget:
 
     def _refusal(self, what: str) -> RegistryError:
         return RegistryError(
-            f"{what} is too much: with what the task keeps already it would take more than the limit of {self._most // 1_000_000} MB of memory. "
-            "Let the task do less at a time.",
+            f"{what} exceeds the memory limit: with what the task already keeps, it would take more than {self._most // 1_000_000} MB. "
+            "Split the task into smaller ones.",
             "limit",
         )
 

@@ -94,14 +94,14 @@ class NotFound(RegistryError):
 
 def damaged(error: NotFound, fault: str) -> RegistryError:
     """Return the error of content that is there but for a part, which ``error`` is about: nobody may take it for absent."""
-    message = f"{fault}: the image is damaged, or is deleted at this moment."
+    message = f"{fault}: the image is damaged, or is being deleted."
     return RegistryError(message, "invalid_response", error.status, error.code, error.registry, error.reference)
 
 
 def missing_library(library: str, why: str = "") -> RegistryError:
     """Return the error of a Python library that is not there: which host and which Python lack it, and ``why`` it is needed."""
     return RegistryError(
-        f"{why}The Python library {library} is missing on {platform.node()}'s Python {sys.executable}: install it there. If it is installed "
+        f"{why}The Python library {library} is missing for {sys.executable} on {platform.node()}: install it there. If it is installed "
         "for another Python of that host, set ansible_python_interpreter to that one.",
         "missing_library",
     )

@@ -30,14 +30,14 @@ def _refuse_constant(text: str) -> t.Any:
 
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise ValueError("it holds a number that is too long")
+        raise ValueError("it contains a number that is too long")
     return int(text)
 
 
 def _finite(text: str) -> float:
     number = float(text) if len(text) <= 100 else math.inf
     if math.isinf(number):
-        raise ValueError("it holds a number that is too large")
+        raise ValueError("it contains a number that is too large")
     return number
 
 
@@ -64,7 +64,7 @@ def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response"
     if len(raw) > limit:
         raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
     if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > values:
-        raise RegistryError(f"{what} holds more than the limit of {values} values.", "limit")
+        raise RegistryError(f"{what} contains more than the limit of {values} values.", "limit")
     try:
         document = json.loads(
             raw.decode("utf-8"),
@@ -92,7 +92,9 @@ def check_spelling(document: dict[str, t.Any], names: t.Iterable[str], what: str
     known = {name.casefold(): name for name in names}
     for key in document:
         if known.get(key.casefold(), key) != key:
-            raise RegistryError(f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: readers would not agree on what it is.", kind)
+            raise RegistryError(
+                f"{what} spells {known[key.casefold()]} as {quoted(key, 30)}: programs would read it in different ways.", kind
+            )
 
 
 def check_twins(document: t.Any, what: str, kind: str = "invalid_response") -> None:
@@ -101,4 +103,6 @@ def check_twins(document: t.Any, what: str, kind: str = "invalid_response") -> N
     for key in document if isinstance(document, dict) else ():
         twin = seen.setdefault(key.casefold(), key)
         if twin != key:
-            raise RegistryError(f"{what} holds both {quoted(twin, 30)} and {quoted(key, 30)}: readers would not agree on what it is.", kind)
+            raise RegistryError(
+                f"{what} holds both {quoted(twin, 30)} and {quoted(key, 30)}: programs would read it in different ways.", kind
+            )

@@ -60,8 +60,8 @@ class NamePattern:
             self._spent += time.monotonic() - start
         if found is None or self._spent > MOST_SECONDS:
             raise RegistryError(
-                f"The option {self._option} holds {quoted(self.pattern, 200)}, which takes more than {MOST_SECONDS} seconds to be matched with the "
-                f"names that the registry has (it was at {quoted(name, 130)}): write it so that no repetition stands in another one.",
+                f"The option {self._option} contains {quoted(self.pattern, 200)}, which takes more than {MOST_SECONDS} seconds to match the "
+                f"names in the registry (it was at {quoted(name, 130)}): rewrite it without nested repetitions.",
                 "limit",
             )
         return found
@@ -151,14 +151,14 @@ def compile_patterns(given: t.Any, option: str) -> Patterns:
     for text in given if isinstance(given, (list, tuple)) else [] if given is None else [given]:
         if not isinstance(text, str) or not text:
             raise RegistryError(
-                f"The option {option} holds {quoted(text, 200)}, which is no regular expression: give a list of texts that are not empty.",
+                f"The option {option} contains {quoted(text, 200)}, which is not a regular expression: give a list of strings that are not empty.",
                 "invalid_option",
             )
         try:
             patterns.append(NamePattern(text, option))
         except (re.error, OverflowError, RecursionError) as error:
             raise RegistryError(
-                f"The option {option} holds {quoted(text, 200)}, which is no regular expression: {error}.", "invalid_option"
+                f"The option {option} contains {quoted(text, 200)}, which is not a valid regular expression: {error}.", "invalid_option"
             ) from None
     return tuple(patterns)
 

@@ -32,8 +32,8 @@ class Archive:
             return plain, scan(plain, what, self.budget)
         codec = detect(head)
         if not codec:
-            fault = "is no tar archive, plain or compressed by gzip, bzip2, xz or zstd" if head.strip(b"\0") else "is empty"
-            raise RegistryError(f"The file {self.path} {fault}: it holds no image.", "invalid_source")
+            fault = "is not a tar archive, plain or compressed with gzip, bzip2, xz or zstd" if head.strip(b"\0") else "is empty"
+            raise RegistryError(f"The file {self.path} {fault}: it contains no image.", "invalid_source")
         content = CompressedFile(self._file, codec, what, LIGHT)
         try:
             return content, scan(content.forward(), what, self.budget)

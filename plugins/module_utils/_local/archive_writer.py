@@ -48,7 +48,7 @@ class ArchivePlace:
         if self._there is not None and not stat.S_ISREG(self._there.st_mode):
             self._folder.close()
             what = "a folder" if stat.S_ISDIR(self._there.st_mode) else "no regular file"
-            raise RegistryError(f"{path} is {what}: an archive is a file, choose another path.", "local_io")
+            raise RegistryError(f"{path} is {what}: an archive is a file. Choose another path.", "local_io")
 
     def open(self) -> Archive | None:
         """Open the archive that is there; None where there is none, or a file that is none."""

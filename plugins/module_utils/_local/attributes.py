@@ -131,10 +131,10 @@ class Attributes:
                 return int(self._wanted.read_symbolic_mode(found, str(stated)))
             except (TypeError, ValueError) as error:
                 raise RegistryError(
-                    f"The mode {quoted(stated, 100)} is neither a number nor symbolic: {error}.", "invalid_option"
+                    f"The mode {quoted(stated, 100)} is neither an octal number nor a symbolic mode: {error}.", "invalid_option"
                 ) from None
         if not 0 <= number <= 0o7777:
-            raise RegistryError(f"The mode {quoted(stated, 100)} holds more than permissions.", "invalid_option")
+            raise RegistryError(f"The mode {quoted(stated, 100)} contains more than permissions.", "invalid_option")
         # Whoever may read a folder may enter it.
         return number | (number & 0o444) >> 2 if is_folder else number
 
@@ -159,7 +159,7 @@ class Attributes:
         how, letters = (stated[0], stated[1:]) if stated[:1] in ("+", "-", "=") else ("=", stated)
         unknown = [letter for letter in letters if letter not in _FLAGS and letter not in _KEPT_FLAGS]
         if unknown:
-            raise RegistryError(f"The option attributes has the letter {unknown[0]!a}, which is no attribute of a file.", "invalid_option")
+            raise RegistryError(f"The option attributes has the letter {unknown[0]!a}, which is not a file attribute.", "invalid_option")
         bits = sum(_FLAGS.get(letter, 0) for letter in set(letters))
         size = struct.calcsize("l")
         before = int.from_bytes(
@@ -177,7 +177,7 @@ def _check_alone(file: Found, found: os.stat_result) -> None:
     """Refuse a file with a second name, in a folder that others can write: they may have given it to a file that lies elsewhere."""
     if file.is_exposed and not file.is_folder and found.st_nlink > 1:
         raise RegistryError(
-            f"{file.path} is a hard link in a folder that others can write: its attributes would change elsewhere too. Remove it.",
+            f"{file.path} is a hard link in a folder that others can write to, so a change would also affect another file. Remove it.",
             "local_io",
         )
 

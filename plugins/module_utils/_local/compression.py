@@ -60,7 +60,7 @@ class Allowance:
 
     def _refusal(self, what: str) -> RegistryError:
         return RegistryError(
-            f"{what} unpacks to more than {self._most} bytes: the limit is {FREE >> 30} GiB, or {MOST_RATIO} times its own size where that is more. "
+            f"{what} unpacks to more than {self._most} bytes: the limit is {FREE >> 30} GiB, or {MOST_RATIO} times its own size if that is more. "
             "If you trust it, decompress it first.",
             "limit",
         )
@@ -196,7 +196,7 @@ def _start(codec: str, memory: int, what: str, stream: BlobStream) -> tuple[t.Ca
     try:
         import zstandard
     except ImportError:
-        raise missing_library("zstandard", f"{what} is compressed by zstd, which needs Python 3.14 or a library. ") from None
+        raise missing_library("zstandard", f"{what} is compressed with zstd, which requires Python 3.14 or a library. ") from None
     reader = zstandard.ZstdDecompressor(max_window_size=1 << window).stream_reader(
         t.cast(t.Any, stream), read_across_frames=True, closefd=False
     )

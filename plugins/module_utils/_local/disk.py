@@ -21,14 +21,14 @@ _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.ocitools-([0-9a-z]{1,64})-[0-9a-f]{16}\.tmp", re.ASCII)
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})  # file systems that cannot sync a folder
 _SPACE = "free some space there or choose another path"
-_PERMISSION = "the user who runs the task needs the permission to write there"
+_PERMISSION = "give the user of the task the permission to write there"
 _ADVICE = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
-    errno.EFBIG: "the largest size that a file may have there is reached",
+    errno.EFBIG: "the file system or a quota does not allow a larger file",
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
-    errno.EROFS: "choose a path that can be written to",
+    errno.EROFS: "choose a writable path",
     errno.EISDIR: "a folder is in the way; remove it or choose another path",
     errno.EBUSY: "it is in use as a mount point; choose another path",
 }
@@ -88,7 +88,7 @@ class Folder:
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     raise
-        raise RegistryError(f"{path} is a symbolic link or a file instead of a folder: nothing is written there.", "local_io")
+        raise RegistryError(f"{path} is a symbolic link or a file, not a folder: nothing was written.", "local_io")
 
     def open_file(self, name: str) -> t.BinaryIO:
         """Open a file for reading; raises ``OSError``, for a link too."""

@@ -51,13 +51,13 @@ class _Saved:
     def parse(cls, document: t.Any, what: str) -> _Saved:
         """Return the entry in ``document``."""
         if not isinstance(document, dict):
-            raise RegistryError(f"{what} is no JSON object.", "invalid_source")
+            raise RegistryError(f"{what} is not a JSON object.", "invalid_source")
         config, layers, names = (_value(document, key, what) for key in ("Config", "Layers", "RepoTags"))
         layers, names = layers or [], names or []
         if not isinstance(config, str) or not all(isinstance(texts, list) and len(texts) <= MAX_DESCRIPTORS for texts in (layers, names)):
             raise RegistryError(f"{what} does not name a config, layers and tags.", "invalid_source")
         if not all(isinstance(text, str) for text in [*layers, *names]):
-            raise RegistryError(f"{what} names layers or tags by something else than text.", "invalid_source")
+            raise RegistryError(f"{what} has layers or tags that are not strings.", "invalid_source")
         return cls(config, tuple(layers), tuple(names))
 
 
@@ -66,7 +66,8 @@ def _value(document: dict[str, t.Any], name: str, what: str) -> t.Any:
     keys = [key for key in document if key.casefold() == name.casefold()]
     if len(keys) > 1:
         raise RegistryError(
-            f"{what} has {name} twice, as {' and '.join(quoted(key, 30) for key in keys[:5])}: readers would not agree.", "invalid_source"
+            f"{what} has {name} twice, as {' and '.join(quoted(key, 30) for key in keys[:5])}: programs would read it in different ways.",
+            "invalid_source",
         )
     return document[keys[0]] if keys else None
 
@@ -163,7 +164,7 @@ def list_saved(store: Store) -> list[Candidate]:
     what = f"{SAVED_IMAGES} in {store.path}"
     document = load_value(read_file(store, SAVED_IMAGES, MAX_MANIFEST), MAX_MANIFEST, what, "invalid_source")
     if not isinstance(document, list) or len(document) > MAX_DESCRIPTORS:
-        raise RegistryError(f"{what} is no list of images, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
+        raise RegistryError(f"{what} is not a list of images, or has more than {MAX_DESCRIPTORS}.", "invalid_source")
     entries = [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
     digests = {name: _digest_of(store, name) for name in dict.fromkeys(saved.config for saved in entries)}
     return [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
@@ -197,7 +198,7 @@ def read_diff_ids(config: bytes, count: int, what: str) -> list[Digest]:
     try:
         return [Digest.parse(text) for text in texts]
     except RegistryError as error:
-        raise RegistryError(f"{what} states a digest of a layer that is none: {error.message}", "invalid_source") from None
+        raise RegistryError(f"{what} has an invalid digest of a layer: {error.message}", "invalid_source") from None
 
 
 class SavedImage:

@@ -124,8 +124,8 @@ class DockerArchiveWriter:
             tar.add_stream(f"{diff_id.hex}.tar", stream, hasher.update)
         if hasher.hexdigest() != diff_id.hex:
             raise RegistryError(
-                f"{what} has the digest {diff_id.algorithm}:{hasher.hexdigest()} when it is decompressed, not {diff_id} as the config states: "
-                "the image is damaged, build it anew.",
+                f"{what} has the digest {diff_id.algorithm}:{hasher.hexdigest()} after decompression, not {diff_id} as in the config: "
+                "the image is damaged. Build it again.",
                 "digest_mismatch",
             )
 
@@ -197,13 +197,13 @@ def _check(content: ImageContent) -> Digest:
     """Return the digest of the image's config; ``unsupported`` where such an archive cannot hold the image."""
     root = content.root
     if root.config is None or root.config.media_type not in CONFIG_TYPES:
-        fault = f"it is no container image but {clean(root.artifact_type or root.media_type, 300)}"
+        fault = f"it is not a container image but {clean(root.artifact_type or root.media_type, 300)}"
     elif content.skipped:
-        fault = f"its layer {content.skipped[0].digest} may not be distributed, and docker load needs all layers"
+        fault = f"its layer {content.skipped[0].digest} must not be distributed, and docker load needs all layers"
     elif root.config.digest in {layer.digest for layer in root.layers}:
         fault = "its config is listed among its layers"
     elif root.config.size > MAX_CONFIG:
         fault = f"its config is larger than the limit of {MAX_CONFIG} bytes"
     else:
         return root.config.digest
-    raise RegistryError(f"{content.name.full} cannot be written as docker-archive: {fault}; use one of the OCI formats.", "unsupported")
+    raise RegistryError(f"{content.name.full} cannot be written as docker-archive: {fault}. Use one of the OCI formats.", "unsupported")

@@ -79,7 +79,7 @@ class CarriedImage:
             raise ValueError(f"the path {quoted(entry['path'], 100)} is not the name of a folder beside it")
         size, along = entry.get("size", 0), entry.get("referrers") or []
         if not isinstance(size, int) or not isinstance(along, list) or not isinstance(entry.get("dest", ""), str):
-            raise ValueError("size, dest or referrers of an image is of another kind")
+            raise ValueError("the size, dest or referrers of an image have the wrong type")
         return cls(
             entry["name"],
             entry["path"],
@@ -95,16 +95,16 @@ class CarriedImage:
 def _texts(entry: dict[str, t.Any], key: str) -> list[str]:
     value = entry.get(key) or []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{key} is no list of texts")
+        raise ValueError(f"{key} is not a list of strings")
     return value
 
 
 def _referrer(item: t.Any) -> CarriedReferrer:
     if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("name", "digest")):
-        raise ValueError("what refers to an image needs name and digest")
+        raise ValueError("a referrer needs name and digest")
     subject = item.get("subject")
     if subject is not None and not isinstance(subject, str):
-        raise ValueError("the subject of what refers to an image is no text")
+        raise ValueError("the subject of a referrer is not a string")
     identifier = str(Digest.parse(item["name"])) if ":" in item["name"] else check_tags([item["name"]])[0]
     return CarriedReferrer(identifier, Digest.parse(item["digest"]), Digest.parse(subject) if subject else None)
 
@@ -146,7 +146,7 @@ def parse_list(raw: bytes, folder: str, budget: Budget) -> list[CarriedImage]:
         if isinstance(error, RegistryError) and error.kind in ("limit", "invalid_source"):
             raise
         reason = error.message if isinstance(error, RegistryError) else str(error)
-        raise RegistryError(f"{what} is no list that an export has written: {reason}. Export again.", "invalid_source") from None
+        raise RegistryError(f"{what} was not written by an export: {reason}. Export again.", "invalid_source") from None
 
 
 def _parse_block(text: str) -> list[dict[str, t.Any]]:
@@ -167,7 +167,7 @@ def _parse_block(text: str) -> list[dict[str, t.Any]]:
         if match["dash"]:
             entries.append({})
         if not entries or match["key"] in entries[-1]:
-            raise ValueError(f"the line {quoted(line, 100)} has no place")
+            raise ValueError(f"the line {quoted(line, 100)} is in the wrong place")
         values = None
         if match["value"] in (None, "", "[]"):
             values = entries[-1].setdefault(match["key"], []) if not match["value"] else None

@@ -56,13 +56,11 @@ class ExtractTarget:
         if selected.is_single and not self._is_folder:
             return [replace(item, out=(self._place.name,)) for item in selected.items]
         if self._is_file:
-            raise RegistryError(f"{self._dest} is a file, and what is extracted needs a folder: choose another dest.", "local_io")
+            raise RegistryError(f"{self._dest} is a file, but the extracted files need a directory: choose another dest.", "local_io")
         prefix = () if self._is_there or self._place.name == "." else (self._place.name,)
         reserved = next((item.path for item in selected.items if item.out == (RECORD_NAME,)), None)
         if reserved is not None:
-            raise RegistryError(
-                f"{reserved} of the image would lie where the record of this module is: choose another strip.", "invalid_option"
-            )
+            raise RegistryError(f"{reserved} of the image would replace the record of this module: choose another strip.", "invalid_option")
         return [replace(item, out=(*prefix, *item.out)) for item in selected.items]
 
     def shown(self, item: Item) -> str:
@@ -97,8 +95,8 @@ class ExtractTarget:
         if folder is None or found is None:
             return None, after
         if stat.S_ISDIR(found.st_mode) != (item.kind == DIRECTORY):
-            way = "a folder" if item.kind != DIRECTORY else "no folder"
-            raise RegistryError(f"{self.shown(item)} is {way}, and {item.path} of the image is another: remove it first.", "local_io")
+            way = "is a directory, but {} of the image is not" if item.kind != DIRECTORY else "is not a directory, but {} of the image is"
+            raise RegistryError(f"{self.shown(item)} {way.format(item.path)}: remove it first.", "local_io")
         if item.kind == DIRECTORY:
             return after, after
         return self._present(folder, item, found, owner is not None, group is not None), after

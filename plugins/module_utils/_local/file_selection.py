@@ -97,14 +97,14 @@ class Selector:
                 stack += [((*at, name), (*real, name), child) for name, child in here.children.items()]
             elif not out:
                 raise RegistryError(
-                    f"The option strip takes away all of {quoted(_shown(at), 300)}: nothing is left to call the file.", "invalid_option"
+                    f"The option strip removes all of {quoted(_shown(at), 300)}: choose a smaller number.", "invalid_option"
                 )
             elif here.kind == LINK:
                 self._lay_link(out, at, real, here)
             elif here.kind == FILE:
                 self._add(_item(out, at, here))
             else:
-                self._skip(at, "a device, a pipe or a socket" if here.kind == OTHER else "a hard link to nothing")
+                self._skip(at, "a device, a pipe or a socket" if here.kind == OTHER else "a hard link to a file that is not in the image")
 
     def _lay_link(self, out: Parts, at: Parts, real: Parts, node: Node) -> None:
         """Lay down a link that leads to something within what is extracted; of others the file that they lead to."""
@@ -125,7 +125,7 @@ class Selector:
         if found.node is not None and found.node.kind == FILE:
             self._add(_item(out, at, found.node))
         else:
-            self._skip(at, "a link to nothing in the image" if found.node is None else "a link out of what is extracted")
+            self._skip(at, "a link to a file that is not in the image" if found.node is None else "a link to a file that is not extracted")
 
     def _out(self, real: Parts) -> Parts | None:
         """Return where a path of the image lies below the destination, None where it is not extracted."""
@@ -139,7 +139,8 @@ class Selector:
         known = self._items.setdefault(item.out, item)
         if known.path != item.path and not (known.kind == item.kind == DIRECTORY):
             raise RegistryError(
-                f"{quoted(known.path, 300)} and {quoted(item.path, 300)} of the image would both be {quoted('/'.join(item.out), 300)}: choose another strip.",
+                f"{quoted(known.path, 300)} and {quoted(item.path, 300)} of the image would both get the path "
+                f"{quoted('/'.join(item.out), 300)}: choose another strip.",
                 "invalid_option",
             )
 

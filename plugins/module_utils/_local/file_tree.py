@@ -73,7 +73,7 @@ class FileTree:
             found = folder.stat(parts[-1]) if folder is not None else None
             if folder is None or found is None or not stat.S_ISREG(found.st_mode):
                 if found is not None and stat.S_ISDIR(found.st_mode):
-                    raise RegistryError(f"{self.shown(parts)} is a folder, where a file has to be: remove it.", "local_io")
+                    raise RegistryError(f"{self.shown(parts)} is a folder, but has to be a file: remove it.", "local_io")
                 return None
             with disk_errors(self.shown(parts)):
                 file = LocalFile(folder.open_file(parts[-1]), self.shown(parts))

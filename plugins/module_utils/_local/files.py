@@ -76,13 +76,13 @@ class MissingFile(RegistryError):
     """A file that should be in the layout or archive is not."""
 
     def __init__(self, name: str, path: str) -> None:
-        super().__init__(f"{quoted(name, 300)} is missing in {path}: the image is incomplete, make it anew.", "invalid_source")
+        super().__init__(f"{quoted(name, 300)} is missing in {path}: the image is incomplete. Create it again.", "invalid_source")
 
 
 def read_file(store: Store, name: str, limit: int) -> bytes:
     """Return the whole file ``name``, which is there once and has at most ``limit`` bytes."""
     if store.repeats(name):
-        raise RegistryError(f"{quoted(name, 300)} is in {store.path} more than once: make the archive anew.", "invalid_source")
+        raise RegistryError(f"{quoted(name, 300)} is in {store.path} more than once: create the archive again.", "invalid_source")
     stream = store.open(name)
     try:
         if stream.length > limit:
@@ -251,7 +251,7 @@ def open_path(path: str) -> LocalFile | Directory:
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
-        hint = "" if os.path.isabs(path) else ": give it in full, since a relative one begins where Ansible runs the module"
+        hint = "" if os.path.isabs(path) else ": use an absolute path, since a relative one starts where Ansible runs the module"
         raise RegistryError(f"The path {path} does not exist on the host that runs the task{hint}.", "local_io") from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
@@ -269,5 +269,5 @@ def unreadable(path: str, error: Exception) -> RegistryError:
 def _adopt(descriptor: int, path: str) -> LocalFile:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise RegistryError(f"{path} is neither a file nor a directory, but a device, a pipe or the like.", "invalid_source")
+        raise RegistryError(f"{path} is neither a file nor a directory.", "invalid_source")
     return LocalFile(open(descriptor, "rb", buffering=0), path)

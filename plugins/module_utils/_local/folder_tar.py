@@ -67,7 +67,7 @@ class FolderTar:
     def _header(self, inner: str, size: int, mode: int | None = None, link: str | None = None) -> bytes:
         self._members += 1
         if self._members > MAX_MEMBERS:
-            raise RegistryError(f"{self._path} holds more than the limit of {MAX_MEMBERS} files.", "limit")
+            raise RegistryError(f"{self._path} contains more than the limit of {MAX_MEMBERS} files.", "limit")
         name = f"{self._title}{inner}"
         check_title(name.rstrip("/"), self._path, "invalid_source")
         return header(name, size, mode, link)
@@ -82,7 +82,7 @@ class FolderTar:
             yield from self._file(os.open(name, _FILE, dir_fd=folder), inner)
         else:
             raise RegistryError(
-                f"{self._path}{inner} is neither a file nor a folder nor a link, but a device, a pipe or the like: leave it out.",
+                f"{self._path}{inner} is not a file, folder or link: remove it, or leave out its folder.",
                 "invalid_source",
             )
 
@@ -90,7 +90,7 @@ class FolderTar:
         target = os.readlink(name, dir_fd=folder)
         if not link_stays([part for part in posixpath.dirname(inner).split("/") if part], target):
             raise RegistryError(
-                f"The link {self._path}{inner} leads out of the folder, to {quoted(target, 200)}: nobody could unpack it. Remove it.",
+                f"The link {self._path}{inner} leads out of the folder, to {quoted(target, 200)}, so it cannot be unpacked: remove it.",
                 "invalid_source",
             )
         return target

@@ -42,11 +42,11 @@ class Want:
         """Return entry ``number`` of the option paths; raises ``invalid_option``."""
         if not isinstance(value, str) or not value.strip() or "\0" in value:
             raise RegistryError(
-                f"Entry {number} of paths is {quoted(value, 100)}: give a path or a glob in the image as text.", "invalid_option"
+                f"Entry {number} of paths is {quoted(value, 100)}: give a path or a glob in the image as a string.", "invalid_option"
             )
         if ".." in value.split("/"):
             raise RegistryError(
-                f"Entry {number} of paths, {quoted(value, 200)}, holds '..': give the path from the root of the image on.", "invalid_option"
+                f"Entry {number} of paths, {quoted(value, 200)}, contains '..': give the absolute path in the image.", "invalid_option"
             )
         return cls(split_path(value))
 

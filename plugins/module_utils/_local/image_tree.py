@@ -79,7 +79,7 @@ class ImageTree:
     def _step(self) -> None:
         self._steps += 1
         if self._steps > _MOST_STEPS:
-            raise RegistryError("The links of the image lead round too many corners: following them all would take too long.", "limit")
+            raise RegistryError("The image has too many nested symbolic links: following them would take too long.", "limit")
 
     def add(self, number: int, layer: LayerContent) -> None:
         """Put a layer upon those below; what it takes away is that of the others, wherever in the layer that is said."""

@@ -124,7 +124,7 @@ def _read(forward: _Forward, what: str, needs: Needs, wants: Wants, keep: Keep, 
         content.note(parts, header.is_directory)
         if parts and (header.kind == b"2" or needs.keeps(parts) or _marks(parts, needs)):
             weight = _ENTRY_WEIGHT + 2 * len(header.name) + len(header.link)
-            budget.take(weight, "What has to be known of the files of the image")
+            budget.take(weight, "The list of the files in the image")
             content.weight += weight
             content.entries.append(Entry(parts, number, header))
         if header.is_regular and wants(number, parts):
@@ -139,7 +139,7 @@ def _parts(header: Header, what: str) -> Parts:
     parts = split_path(header.name) if len(header.name) <= _LONGEST else ()
     if len(header.name) > _LONGEST or len(parts) > _DEEPEST:
         raise RegistryError(
-            f"{what} has a path of {len(header.name)} characters or more than {_DEEPEST} parts, which no system takes.", "limit"
+            f"{what} has a path of {len(header.name)} characters or more than {_DEEPEST} parts, which no system supports.", "limit"
         )
     return parts
 

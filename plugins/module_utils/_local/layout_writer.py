@@ -53,7 +53,7 @@ class LayoutWriter:
     def _open(self) -> Folder | None:
         found = self._place.folder.stat(self._place.name)
         if found is not None and not stat.S_ISDIR(found.st_mode):
-            raise RegistryError(f"{self.path} is a file: a layout is a folder, choose another path.", "local_io")
+            raise RegistryError(f"{self.path} is a file, but a layout is a folder: choose another path.", "local_io")
         return self._place.folder.child(self._place.name)
 
     def _read(self) -> ExistingContent:

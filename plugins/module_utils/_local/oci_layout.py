@@ -97,12 +97,12 @@ def _entry_names(root: Descriptor) -> tuple[str, ...]:
 def check_version(store: Store) -> None:
     """Refuse what is no layout of version 1."""
     if not store.has(MARKER):
-        raise RegistryError(f"{store.path} is no OCI layout: it has no file {MARKER}.", "invalid_source")
+        raise RegistryError(f"{store.path} is not an OCI layout: the file {MARKER} is missing.", "invalid_source")
     version = load_object(read_file(store, MARKER, _MAX_MARKER), _MAX_MARKER, f"{MARKER} in {store.path}", "invalid_source").get(
         "imageLayoutVersion"
     )
     if not isinstance(version, str) or not version.startswith("1."):
-        raise RegistryError(f"{store.path} is an OCI layout of version {quoted(version, 30)}: only version 1 is known.", "unsupported")
+        raise RegistryError(f"{store.path} is an OCI layout of version {quoted(version, 30)}: only version 1 is supported.", "unsupported")
 
 
 def blob_path(digest: Digest) -> str:

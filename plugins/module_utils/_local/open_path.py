@@ -118,7 +118,7 @@ class Place:
             raise self._no_folder(name) from None
 
     def _no_folder(self, name: str) -> RegistryError:
-        return RegistryError(f"{self.path} cannot be written: the folder {self._at(name)} does not exist, create it first.", "local_io")
+        return RegistryError(f"{self.path} cannot be written: the folder {self._at(name)} does not exist. Create it first.", "local_io")
 
     def _leave(self) -> None:
         if self._names:
@@ -132,8 +132,8 @@ class Place:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if link.st_uid not in trusted_users() and others_write(self._folders[-1]):
             raise RegistryError(
-                f"{self._at(name)} is a symbolic link of another user, in a folder that others can write: it is not followed. "
-                "Name the path that it leads to, if that is what you mean.",
+                f"{self._at(name)} is a symbolic link of another user, in a folder that others can write to, so it is not followed. "
+                "If you trust the link, use the path that it leads to.",
                 "local_io",
             )
         target = os.readlink(name, dir_fd=self._folders[-1])

@@ -48,7 +48,7 @@ class PackedFolder:
         self._budget = budget
         codec = detect(file.read_at(0, MAGIC_LENGTH))
         if codec != "gzip":
-            raise RegistryError(f"{self._what} is not compressed by gzip: it cannot be unpacked.", "unsupported")
+            raise RegistryError(f"{self._what} is not compressed with gzip: it cannot be unpacked.", "unsupported")
         self._file = file
         self._content = CompressedFile(file, codec, self._what, HEAVY)
         self._table: dict[Parts, PackedEntry] = {}
@@ -61,7 +61,9 @@ class PackedFolder:
             )
             copy_stream(tar, len, check)
             if tar.digest != digest:
-                raise RegistryError(f"{self._what} unpacks to {tar.digest}, not to {digest} as stated: it is corrupt.", "digest_mismatch")
+                raise RegistryError(
+                    f"{self._what} unpacks to {tar.digest}, not to {digest} as its annotation states: it is corrupt.", "digest_mismatch"
+                )
         forward = self._content.forward()
         reader = HeaderReader(forward, self._what, MAX_MEMBERS, MAX_EXTENSIONS)
         for header in reader:
@@ -87,7 +89,7 @@ class PackedFolder:
             raise reader.damaged(f"{quoted(header.name, 200)} {fault}")
         known = self._table.get(parts)
         if known is not None and (known.size, known.link) != (None, None):
-            raise reader.damaged(f"{quoted(header.name, 200)} is in it twice")
+            raise reader.damaged(f"{quoted(header.name, 200)} is in the archive twice")
         self._table[parts] = entry
 
     def _parts(self, name: str) -> Parts:
@@ -95,14 +97,14 @@ class PackedFolder:
         parts = tuple(check_title("/" * name.startswith("/") + plain, self._what, "invalid_source").split("/"))
         if parts[: len(self._title)] != self._title:
             raise RegistryError(
-                f"{self._what} has {quoted(name, 200)}, which lies outside of that folder: it is refused.", "invalid_source"
+                f"{self._what} has {quoted(name, 200)}, which is outside of that folder: nothing was unpacked.", "invalid_source"
             )
         return parts
 
     def _check_parents(self, reader: HeaderReader) -> None:
         for parts, entry in self._table.items():
             if len(parts) == len(self._title) and (entry.size is not None or entry.link is not None):
-                raise reader.damaged("it holds no folder")
+                raise reader.damaged("it contains no folder")
             for length in range(len(self._title), len(parts)):
                 above = self._table.get(parts[:length])
                 if above is not None and (above.size is not None or above.link is not None):

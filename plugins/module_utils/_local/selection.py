@@ -33,9 +33,9 @@ class Candidate:
 def choose(candidates: t.Sequence[Candidate], wanted: str | None, path: str) -> t.Any:
     """Return the ``value`` of the one image that ``wanted`` names; none, or an empty one, is enough where there is only one."""
     if not candidates:
-        raise RegistryError(f"{path} holds no image.", "invalid_source")
+        raise RegistryError(f"{path} contains no image.", "invalid_source")
     if not wanted:
-        return _only(candidates, f"{path} holds several images, choose one by source_name")
+        return _only(candidates, f"{path} contains several images, choose one with source_name")
     for matches in (_exactly, _fully, _shortly):
         found = [candidate for candidate in candidates if matches(candidate, wanted)]
         if found:

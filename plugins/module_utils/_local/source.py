@@ -82,16 +82,16 @@ def _what_it_is(store: Store) -> str:
     from .archive import Archive
 
     if not isinstance(store, Archive):
-        needed = f"is no OCI layout: a directory needs the files {MARKER} and {INDEX}"
+        needed = f"is not an OCI layout: a directory needs the files {MARKER} and {INDEX}"
         if store.has(SAVED_IMAGES):
-            return f"{needed}. If it is an unpacked archive of docker save, name the archive, or pack it again with tar."
-        return f"{needed}, or {SAVED_IMAGES} as skopeo's dir: writes it."
+            return f"{needed}. If it is an unpacked archive of docker save, use the archive, or pack it again with tar."
+        return f"{needed}, or {SAVED_IMAGES} as skopeo writes it for dir:."
     inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
     if inner:
-        return f"holds an OCI layout in the directory {quoted(inner[0][: -len(MARKER) - 1], 100)}, not at its top: make the archive from within it."
+        return f"has its OCI layout in the directory {quoted(inner[0][: -len(MARKER) - 1], 100)}, not at its top: create the archive from within it."
     if store.has("repositories"):
-        return f"was saved by a Docker before 1.10 and has no {SAVED_IMAGES}: save it anew with a current one."
-    return f"holds no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."
+        return f"was saved by a Docker version before 1.10 and has no {SAVED_IMAGES}: save it again with a current version."
+    return f"contains no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."
 
 
 def _open_mixed(store: Store, source_name: str | None) -> Opened:

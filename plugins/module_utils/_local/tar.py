@@ -176,7 +176,7 @@ class HeaderReader:
                 self._refuse(header)
             kind, size = header[156:157], _size(header[124:136])
             if size < 0:
-                raise self.damaged("a member has a size that is none")
+                raise self.damaged("a member has an invalid size")
             if kind in _EXTENSIONS:
                 self._extend(kind, size)
             else:
@@ -246,13 +246,13 @@ class HeaderReader:
                 said[key.decode()] = value[:-1].decode()
             elif key == b"size":
                 if not _SIZE.fullmatch(value[:-1]):
-                    raise self.damaged("a member has a size that is none")
+                    raise self.damaged("a member has an invalid size")
                 said["size"] = value[:-1].decode()
         return said
 
     def _refuse(self, header: bytes) -> t.NoReturn:
         if self._forward.position <= RECORD:
-            raise self.damaged("it holds no tar archive")
+            raise self.damaged("it is not a tar archive")
         raise self.truncated() if len(header) < RECORD else self.damaged("a header has the wrong checksum")
 
     def damaged(self, fault: str) -> RegistryError:

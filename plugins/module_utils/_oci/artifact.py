@@ -36,7 +36,7 @@ def check_media_type(text: str, where: str) -> str:
     """Return a media type that is one; ``where`` names the option in the error."""
     if not _MEDIA_TYPE.fullmatch(text):
         raise RegistryError(
-            f"The {where} is {quoted(text, 200)}, which is no media type: write type/subtype, for example text/plain.", "invalid_option"
+            f"The {where} is {quoted(text, 200)}, which is not a media type: write type/subtype, for example text/plain.", "invalid_option"
         )
     return text
 
@@ -45,7 +45,7 @@ def check_title(title: str, where: str, kind: str) -> str:
     """Return a title that names a file or folder below another folder, and nothing else; ``where`` and ``kind`` word the error."""
     fault = _title_fault(title)
     if fault:
-        raise RegistryError(f"The title {quoted(title, 200)} of {where} {fault}: it must be a name below a folder.", kind)
+        raise RegistryError(f"The title {quoted(title, 200)} of {where} {fault}: it must be a relative path such as docs/report.txt.", kind)
     return title
 
 
@@ -54,9 +54,9 @@ def _title_fault(title: str) -> str:
     if not title or len(title) > _LONGEST_TITLE:
         return "is empty" if not title else f"is longer than {_LONGEST_TITLE} characters"
     if not title.isprintable():
-        return "holds characters that cannot be shown"
+        return "contains characters that cannot be printed"
     if title.startswith("/") or "\\" in title:
-        return "is a path in full" if title.startswith("/") else "holds a backslash"
+        return "is an absolute path" if title.startswith("/") else "contains a backslash"
     if any(part in ("", ".", "..") for part in parts):
         return "has an empty part, '.' or '..' in it"
     if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for part in parts):
@@ -69,14 +69,14 @@ def check_titles_differ(titles: t.Iterable[str], where: str, kind: str) -> None:
     seen: set[str] = set()
     for title in titles:
         if title in seen:
-            raise RegistryError(f"The title {quoted(title, 200)} is there twice in {where}: give each file a title of its own.", kind)
+            raise RegistryError(f"The title {quoted(title, 200)} is used twice in {where}: give each file its own title.", kind)
         seen.add(title)
     for title in seen:
         above = title.rpartition("/")[0]
         while above:
             if above in seen:
                 raise RegistryError(
-                    f"In {where}, {quoted(title, 200)} lies in {quoted(above, 200)}, which is the title of another file.", kind
+                    f"In {where}, {quoted(title, 200)} is below {quoted(above, 200)}, which is the title of another file.", kind
                 )
             above = above.rpartition("/")[0]
 

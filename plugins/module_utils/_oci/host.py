@@ -29,7 +29,7 @@ def check_host(text: str) -> str:
     """Return ``text`` (``host[:port]``) in lower case if it is a host name or address, else raise ``invalid_reference``."""
     shown = f"The registry {quoted(without_user_info(text), 300)}"
     if "://" in text:
-        raise invalid(f"{shown} is an address: give its host alone, with the port if there is one.")
+        raise invalid(f"{shown} is a URL: give only the host, with the port if there is one.")
     if "@" in text:
         raise invalid(f"{shown} has a user name or password before it: use the options username and password instead.")
     bracket = text.rfind("]") + 1 if text.startswith("[") else 0
@@ -106,7 +106,7 @@ def check_unmasked(text: str, what: str) -> None:
     """Refuse what ansible-core, or this collection, has masked a secret in."""
     if MASK in text:
         raise invalid(
-            f"{what} {quoted(without_user_info(text), 300)} holds {MASK}: a secret was masked in it, in the result that it was taken from."
+            f"{what} {quoted(without_user_info(text), 300)} contains {MASK}, which replaced a secret in the result of an earlier task."
         )
 
 
@@ -118,7 +118,7 @@ def check_characters(text: str, what: str) -> None:
         char = unsafe.group()
         found = repr(char) if char.isprintable() and char != " " else "a blank" if char.isspace() else "a control character"
         raise invalid(
-            f"{what} {quoted(without_user_info(text), 300)} holds {found}: use only ASCII letters, digits and the characters . _ - / : @."
+            f"{what} {quoted(without_user_info(text), 300)} contains {found}: use only ASCII letters, digits and the characters . _ - / : @."
         )
 
 

@@ -75,8 +75,8 @@ def check_platforms_differ(entries: t.Iterable[tuple[str, Entry]]) -> None:
         here = f"{name} ({entry['digest']})"
         if key is not None and seen.setdefault(key, here) is not here:
             raise RegistryError(
-                f"Two of the images are for the platform {Platform.from_document(entry['platform'])}: {seen[key]} and {here}. "
-                "An index has one for each: leave one out, or set its platform.",
+                f"Two images are for the platform {Platform.from_document(entry['platform'])}: {seen[key]} and {here}. "
+                "An index has one image for each platform: leave one out, or set its platform.",
                 "invalid_option",
             )
 
@@ -123,7 +123,7 @@ def make_index(entries: t.Sequence[Entry], kind: str, annotations: Annotations, 
     media_type = MEDIA_TYPES[kind] if kind != AUTO else _media_type(entries, has_annotations, base)
     if media_type == DOCKER_LIST and has_annotations:
         raise RegistryError(
-            "A list of Docker's media type has no annotations: leave them out, or set media_type to oci.",
+            "A manifest list of Docker cannot have annotations: leave them out, or set media_type to oci.",
             "invalid_option",
         )
     if base is not None and base.media_type == media_type and document["manifests"] == list(entries) and known == merged:

@@ -171,11 +171,13 @@ class Manifest:
         """
         actual = Digest.of(raw, digest.algorithm if digest else "sha256")
         if digest and actual != digest:
-            raise RegistryError(f"{what} has the digest {actual}, not {digest}: what arrived is not what was asked for.", "digest_mismatch")
+            raise RegistryError(
+                f"{what} has the digest {actual}, not {digest}: the registry sent other content than requested.", "digest_mismatch"
+            )
         carrier = media_type.partition(";")[0].strip()
         if carrier.startswith(_SCHEMA1):
             raise RegistryError(
-                f"{what} is of Docker's schema 1, which holds no digests: push the image again with a current tool.", "unsupported"
+                f"{what} is of Docker's schema 1, which is no longer supported: push the image again with a current tool.", "unsupported"
             )
         with (budget or Budget()).parsing(raw, what) as loan:
             manifest = cls._read(raw, carrier, actual, what)
@@ -245,7 +247,7 @@ class Manifest:
             )
         if self.media_type != descriptor.media_type:
             raise _invalid(
-                f"{what} is of the type {self.media_type}, but the index that lists it calls it {clean(descriptor.media_type, 100)}: it is refused."
+                f"{what} has the media type {self.media_type}, but the index that lists it states {clean(descriptor.media_type, 100)}: it is refused."
             )
 
     def has_digest(self, digest: Digest) -> bool:
@@ -273,18 +275,20 @@ def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
     check_spelling(document, _ESSENTIAL, what)
     if "fsLayers" in document or document.get("schemaVersion") == 1:
         raise RegistryError(
-            f"{what} is of Docker's schema 1, which holds no digests: push the image again with a current tool.", "unsupported"
+            f"{what} is of Docker's schema 1, which is no longer supported: push the image again with a current tool.", "unsupported"
         )
     if "manifests" in document and ("layers" in document or "config" in document):
-        raise _invalid(f"{what} can be read both as an index and as an image: it is refused.")
+        raise _invalid(f"{what} can be read both as an index and as an image, which is not allowed.")
     stated = _text(document, "mediaType", what)
     if carrier and stated and carrier != stated:
-        raise _invalid(f"{what} is called {clean(carrier, 100)} but says {clean(stated, 100)} of itself: it is refused.")
+        raise _invalid(f"{what} has the media type {clean(carrier, 100)}, but its content states {clean(stated, 100)}.")
     kind = carrier or stated or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
     if kind not in INDEX_TYPES and kind not in MANIFEST_TYPES:
-        raise RegistryError(f"{what} is of the type {clean(kind, 100)}, which is neither an image manifest nor an index.", "unsupported")
+        raise RegistryError(
+            f"{what} has the media type {clean(kind, 100)}, which is neither an image manifest nor an index.", "unsupported"
+        )
     if ("manifests" in document) != (kind in INDEX_TYPES):
-        raise _invalid(f"{what} is of the type {kind}, but its content is not.")
+        raise _invalid(f"{what} has the media type {kind}, but its content does not match.")
     return kind
 
 

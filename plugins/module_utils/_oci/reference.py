@@ -96,9 +96,9 @@ def check_repository(repository: str, host: str = "") -> str:
         if not part:
             raise invalid(f"The repository {quoted(repository, 300)} has an empty part{UNSET}: write its parts with one '/' between them.")
         if part in (".", ".."):
-            raise invalid(f"The repository {quoted(repository, 300)} holds {part!a}, which is not allowed in an image name: remove it.")
+            raise invalid(f"The repository {quoted(repository, 300)} contains {part!a}, which is not allowed in an image name: remove it.")
         if part != part.lower():
-            raise invalid(f"The repository {quoted(repository, 300)} holds upper-case letters: write the repository in lower case.")
+            raise invalid(f"The repository {quoted(repository, 300)} contains upper-case letters: write the repository in lower case.")
         if not _COMPONENT.fullmatch(part):
             raise invalid(
                 f"The part {quoted(part, 120)} of the repository {quoted(repository, 300)} is not valid: use lower-case letters and "
@@ -117,7 +117,7 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     check_characters(base, what)
     text = strip_scheme(base, what)
     if "@" in text:
-        raise invalid(f"The option {option} holds '@': use the options username and password instead.")
+        raise invalid(f"The option {option} contains '@': use the options username and password instead.")
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
     if is_api_path(host, prefix, is_pasted(base)):
@@ -151,7 +151,7 @@ def _check_not_alone(name: str, text: str, last: str, tag: str) -> None:
     """Refuse a registry alone: it would be read as an image of Docker Hub."""
     shortened = text != name  # a scheme or a last '/' was dropped
     if (shortened and has_host(last)) or (last == "localhost" and tag.isdecimal()) or (tag and name.endswith("/")):
-        why = UNSET if name.endswith("/") else ": write the repository behind it"
+        why = UNSET if name.endswith("/") else ": write the repository after it"
         raise invalid(f"The name {quoted(name, 300)} names a registry but no repository{why}.")
 
 
@@ -187,7 +187,7 @@ class Reference:
         text = strip_scheme(name, "The name")
         path, at, digest_text = text.partition("@")
         if (at and "/" in digest_text) or "@" in digest_text:
-            raise invalid("The image name holds user information before '@': use the options username and password instead.")
+            raise invalid("The image name contains user information before '@': use the options username and password instead.")
         if at and not digest_text:
             raise invalid(f"The image name ends with '@'{UNSET}: write the digest after it, sha256:..., or remove the '@'.")
         digest = _parse_digest(digest_text) if at else None

@@ -65,7 +65,7 @@ def check_platforms(image: ImageSource, platforms: t.Iterable[Platform], what: s
     stated = Platform.from_document(image_config(image, registry or what))
     for platform in platforms:
         if stated is None or not stated.satisfies(platform):
-            message = f"{what} is no image for the platform {platform}; it is for: {stated or 'none'}."
+            message = f"{what} is not an image for the platform {platform}; it is for: {stated or 'none'}."
             raise NotFound(message, registry=registry, reference=what if registry else None)
 
 

@@ -198,7 +198,8 @@ class VersionRange:
         """Return the range in ``text``, which is the value of ``option``; raises ``invalid_option``."""
         if not isinstance(text, str):
             raise RegistryError(
-                f"The option {option} is {quoted(text, 60)}, which is no text. Quote the range: YAML reads 1.10 as 1.1.", "invalid_option"
+                f"The option {option} is {quoted(text, 60)}, which is not a string. Quote the range: YAML reads 1.10 as 1.1.",
+                "invalid_option",
             )
         if not text.strip():
             raise RegistryError(f"The option {option} is empty: give a range of versions, or leave the option out.", "invalid_option")
@@ -222,10 +223,10 @@ def _parse_alternative(part: str, text: str, option: str) -> tuple[_Term, ...]:
     for word in _BETWEEN.split(_FROM_TO.sub(r">=\1 <=\2", _AFTER_SIGN.sub("", part.strip()))):
         term = _Term.parse(word)
         if term is None:
-            what = f"{quoted(word, 60)} in it compares with no semantic version" if word else "a comparison is missing in it"
+            what = f"{quoted(word, 60)} in it does not name a semantic version" if word else "it lacks a comparison"
             raise RegistryError(
-                f'The option {option} is {quoted(text, 200)}, which is no range of versions: {what}. Write a range such as ">=1.2 <2", '
-                '"~1.4", "^2", "1.x" or "1.2 - 1.4", and alternatives with "||" between them; numbers have no zeros in front.',
+                f'The option {option} is {quoted(text, 200)}, which is not a range of versions: {what}. Write a range such as ">=1.2 <2", '
+                '"~1.4", "^2", "1.x" or "1.2 - 1.4", and alternatives with "||" between them; numbers have no leading zeros.',
                 "invalid_option",
             )
         terms.append(term)

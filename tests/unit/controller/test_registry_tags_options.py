@@ -31,7 +31,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
         ({"images": ["app:1"], "include": ["x"]}, "needs repository"),
         ({"repository": "app", "semver": 1.2}, "Quote the range"),
         ({"repository": "app:1"}, "leave out its tag"),
-        ({"repository": "app", "include": ["("]}, "no regular expression"),
+        ({"repository": "app", "include": ["("]}, "not a valid regular expression"),
         ({"images": ["app:1"], "interval": 0}, "from 1 to 86400"),
         ({"images": ["app:1"], "interval": "soon"}, "interval"),
         ({"images": ["app:1"], "passwd": "s3cret-value"}, "passwd"),

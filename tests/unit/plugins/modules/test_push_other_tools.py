@@ -158,12 +158,12 @@ def test_images_that_have_nothing_to_do_with_each_other_are_no_index(registry: F
         [{"one": IMAGE, "two": images.image("linux/arm64")}, {"one": IMAGE, "": OTHER}, {"": IMAGE, "two": OTHER}]
     ):
         path = images.write_layout(tmp_path / str(number), contents)
-        assert "holds several images" in run_module("registry_push", registry.args(name="app:1", path=path)).msg
+        assert "contains several images" in run_module("registry_push", registry.args(name="app:1", path=path)).msg
     files = images.layout_files(IMAGE)
     files.update(images.layout_files(OTHER))
     files["index.json"] = images.to_json({"manifests": [IMAGE.descriptor(), OTHER.descriptor()]})  # twice the same platform
     path = images.write_files(tmp_path / "same", files)
-    assert "holds several images" in run_module("registry_push", registry.args(name="app:1", path=path)).msg
+    assert "contains several images" in run_module("registry_push", registry.args(name="app:1", path=path)).msg
 
 
 def test_an_archive_of_apko_is_pushed_whole_and_each_image_as_it_is(

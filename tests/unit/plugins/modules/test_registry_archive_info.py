@@ -92,7 +92,7 @@ def test_no_request_is_sent_and_connection_options_have_no_effect(registry: Fake
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({}, "is no OCI layout"),
+        ({}, "is not an OCI layout"),
         ({"oci-layout": b"{}", "index.json": b"{}"}, ""),
         ({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": b"[]"}, ""),
     ],

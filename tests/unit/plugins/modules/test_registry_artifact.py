@@ -156,13 +156,13 @@ def test_check_mode_predicts_and_writes_nothing(registry: FakeRegistry, run_modu
 @pytest.mark.parametrize(
     ("title", "words"),
     [
-        ("/etc/passwd", "is a path in full"),
+        ("/etc/passwd", "is an absolute path"),
         ("../x", "'..'"),
         ("a/../../x", "'..'"),
         ("a//b", "empty part"),
         ("a/", "empty part"),
         (".", "'.'"),
-        ("a\nb", "cannot be shown"),
+        ("a\nb", "cannot be printed"),
         ("a\\b", "backslash"),
         ("x" * 256, "255 bytes"),
     ],
@@ -179,10 +179,10 @@ def test_titles_that_name_another_place_are_refused(
     ("changes", "words"),
     [
         ({"files": []}, "at least one file"),
-        ({"artifact_type": "sbom"}, "'sbom', which is no media type"),
+        ({"artifact_type": "sbom"}, "'sbom', which is not a media type"),
         ({"files": [{"path": "x", "media_type": "a/b c"}]}, "media_type of entry 1 of files"),
         ({"files": [{"path": "x", "colour": "hush-hush-secret"}]}, "entry 1 of files has 'colour'"),
-        ({"files": ["a/x", "b/x"]}, "there twice"),
+        ({"files": ["a/x", "b/x"]}, "used twice"),
         ({"files": [{"path": "a", "title": "x"}, {"path": "b", "title": "x/y"}]}, "which is the title of another file"),
         ({"created": "yesterday"}, "write a time"),
         ({"created": TIME, "annotations": {"org.opencontainers.image.created": TIME}}, "leave one out"),
@@ -214,7 +214,7 @@ def test_links_out_of_a_folder_and_pipes_are_refused(registry: FakeRegistry, run
     assert "leads out of the folder" in run_module("registry_artifact", options).failure("invalid_source").msg
     (folder / "bin" / "out").unlink()
     os.mkfifo(folder / "pipe")
-    assert "a pipe or the like" in run_module("registry_artifact", options).failure("invalid_source").msg
+    assert "not a file, folder or link" in run_module("registry_artifact", options).failure("invalid_source").msg
     assert registry.writes() == []
 
 

@@ -239,5 +239,7 @@ def test_wrong_options_are_refused_before_anything_is_asked(
 
 
 def test_strip_leaves_every_file_a_path_of_its_own(extract: Extract) -> None:
-    assert "would both be 'x'" in extract(layer(file("a/x"), file("b/x")), paths=["/a", "/b"], strip=1).failure("invalid_option").msg
-    assert "takes away all" in extract(paths=["/a"], strip=2).failure("invalid_option").msg
+    assert (
+        "would both get the path 'x'" in extract(layer(file("a/x"), file("b/x")), paths=["/a", "/b"], strip=1).failure("invalid_option").msg
+    )
+    assert "removes all" in extract(paths=["/a"], strip=2).failure("invalid_option").msg

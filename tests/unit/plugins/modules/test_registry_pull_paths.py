@@ -168,7 +168,7 @@ def refused(run_module: RunModule, options: dict[str, t.Any], *words: str) -> Re
 def test_a_folder_that_does_not_exist_is_not_made(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, arguments: t.Any, kind: str
 ) -> None:
-    refused(run_module, arguments(kind, path=str(tmp_path / "no" / "app")), "does not exist", "create it first")
+    refused(run_module, arguments(kind, path=str(tmp_path / "no" / "app")), "does not exist", "Create it first")
     assert list(tmp_path.iterdir()) == []
     assert registry.log() == []
 

@@ -125,7 +125,7 @@ def test_a_single_image_goes_whole_where_it_is_for_the_platform(
 ) -> None:
     arguments = registry.args(path=write(tmp_path / "image", {"1.0": images.image("linux/arm64")}), name="app:1.0")
     failure = run_module("registry_push", {**arguments, "platforms": ["linux/amd64"]}).failure("not_found")
-    assert failure.msg.endswith("image is no image for the platform linux/amd64; it is for: linux/arm64.")
+    assert failure.msg.endswith("image is not an image for the platform linux/amd64; it is for: linux/arm64.")
     assert registry.writes() == []
     result = run_module("registry_push", {**arguments, "platforms": ["linux/arm64/v8"]}).ok()
     assert registry.tags("app") == {"1.0": result["digest"]}
@@ -265,7 +265,7 @@ def test_a_saved_image_goes_over_what_cannot_be_read(registry: FakeRegistry, run
 def test_names_in_an_archive_are_shown_harmless(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path = images.write_layout(tmp_path / "layout", {"\x1b[2J" + "x" * 9000: images.image(), "1.0": images.image(layers=["other"])})
     failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("invalid_source")
-    assert "choose one by source_name" in failure.msg
+    assert "choose one with source_name" in failure.msg
     assert "\x1b" not in failure.msg
     assert len(failure.msg) < 2000
 

@@ -128,7 +128,7 @@ def test_t51_the_children_of_an_index_are_counted_together(
     if module == "registry_pull":
         more = {"name": "app:1", "path": str(tmp_path / "layout")}
     result = run(module, registry.args(**more)).failure("limit")
-    assert "MB of memory" in result.msg
+    assert "exceeds the memory limit" in result.msg
     assert registry.writes() == []
     assert not (tmp_path / "layout").exists()
 
@@ -178,7 +178,7 @@ def test_t51_a_layout_that_is_a_docker_archive_too_is_counted_as_one(
 
 def test_t51_the_table_of_an_archive_is_charged(tmp_path: Path) -> None:
     path = images.write_bytes(tmp_path / "image.tar", tar_bytes((f"{number:06}", b"") for number in range(3000)))
-    with refused("limit", "The table of the archive", path, "1 MB of memory"):
+    with refused("limit", "The table of the archive", path, "more than 1 MB"):
         open_source(path, None, Budget(1_000_000))
-    with refused("invalid_source", "holds no image"):
+    with refused("invalid_source", "contains no image"):
         open_source(path, None, Budget(2_000_000))

@@ -23,7 +23,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.sources import ref
 def test_what_is_given_back_can_be_taken_again() -> None:
     budget = Budget(100)
     budget.take(60, "One")
-    with refused("limit", "Two is too much"):
+    with refused("limit", "Two exceeds the memory limit"):
         budget.take(41, "Two")
     budget.take(40, "Three")
     budget.give_back(60)
@@ -46,7 +46,7 @@ def test_a_manifest_is_charged_while_somebody_has_it() -> None:
     raw = images.image().raw
     budget = Budget(20_000)
     manifest: Manifest | None = Manifest.parse(raw, budget=budget)
-    with refused("limit", "The manifest is too much"):
+    with refused("limit", "The manifest exceeds the memory limit"):
         _all = [Manifest.parse(raw, budget=budget) for _number in range(100)]
     manifest = None
     for _number in range(100):

@@ -118,7 +118,7 @@ def test_zstd_is_read_frame_by_frame_within_bounds() -> None:
 def test_without_any_zstd_the_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("zstandard", "compression"):
         monkeypatch.setitem(sys.modules, name, None)
-    with refused("missing_library", "The file is compressed by zstd", "Python 3.14 or a library", "zstandard"):
+    with refused("missing_library", "The file is compressed with zstd", "Python 3.14 or a library", "zstandard"):
         decoder("zstd", zstd(TEXT))
 
 

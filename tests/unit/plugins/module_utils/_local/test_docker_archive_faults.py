@@ -30,21 +30,21 @@ def write(tmp_path: Path, contents: t.Any, config: bytes = IMAGE.config) -> str:
 
 ENTRY: dict[str, t.Any] = {"Config": "config.json", "RepoTags": ["app:1"], "Layers": ["1.tar", "2.tar"]}
 CASES: dict[str, tuple[t.Any, bytes, str]] = {
-    "no list": ({}, IMAGE.config, "no list of images"),
-    "no images": ([], IMAGE.config, "holds no image"),
+    "no list": ({}, IMAGE.config, "not a list of images"),
+    "no images": ([], IMAGE.config, "contains no image"),
     "no object": (["app"], IMAGE.config, "Entry 0 of manifest.json"),
     "no config": ([{"Layers": []}], IMAGE.config, "does not name a config"),
     "a config that is missing": ([{**ENTRY, "Config": "other.json"}], IMAGE.config, "'other.json' is missing"),
     "a config of this host": ([{**ENTRY, "Config": "/etc/passwd"}], IMAGE.config, "'/etc/passwd' is missing"),
     "layers that are no list": ([{**ENTRY, "Layers": "1.tar"}], IMAGE.config, "does not name"),
-    "a layer that is no text": ([{**ENTRY, "Layers": ["1.tar", 2]}], IMAGE.config, "something else than text"),
-    "a tag that is no text": ([{**ENTRY, "RepoTags": [1.10]}], IMAGE.config, "something else than text"),
+    "a layer that is no text": ([{**ENTRY, "Layers": ["1.tar", 2]}], IMAGE.config, "are not strings"),
+    "a tag that is no text": ([{**ENTRY, "RepoTags": [1.10]}], IMAGE.config, "are not strings"),
     "a layer too few": ([{**ENTRY, "Layers": ["1.tar"]}], IMAGE.config, "for each of the 1 layers"),
     "a config that is no JSON": ([ENTRY], b"config", "cannot be read as JSON"),
     "a config without layers": ([ENTRY], b"{}", "for each of the 2 layers"),
     "a rootfs that is none": ([ENTRY], b'{"rootfs":[]}', "for each of the 2 layers"),
     "digests that are numbers": ([ENTRY], b'{"rootfs":{"diff_ids":[1,2]}}', "for each of the 2 layers"),
-    "digests that are none": ([ENTRY], b'{"rootfs":{"diff_ids":["sha256:../..","x"]}}', "a digest of a layer that is none"),
+    "digests that are none": ([ENTRY], b'{"rootfs":{"diff_ids":["sha256:../..","x"]}}', "an invalid digest of a layer"),
 }
 
 

@@ -90,7 +90,7 @@ INDEX_CASES: dict[str, tuple[dict[str, bytes | None], str, str]] = {
     "no index": ({"index.json": None}, "invalid_source", "index.json"),
     "index is no JSON": ({"index.json": b"{"}, "invalid_source", "index.json in"),
     "index is a list": ({"index.json": b"[]"}, "invalid_source", "not a JSON object"),
-    "index is empty": ({"index.json": b'{"manifests":[]}'}, "invalid_source", "holds no image"),
+    "index is empty": ({"index.json": b'{"manifests":[]}'}, "invalid_source", "contains no image"),
     "index without manifests": ({"index.json": b"{}"}, "invalid_source", "no list of manifests"),
     "a key twice": ({"index.json": b'{"manifests":[],"manifests":[]}'}, "invalid_source", "a key twice"),
     "no descriptor": ({"index.json": b'{"manifests":["app"]}'}, "invalid_source", "Entry 0 of index.json"),
@@ -110,7 +110,7 @@ INDEX_CASES: dict[str, tuple[dict[str, bytes | None], str, str]] = {
     "another type": (
         {"index.json": images.to_json({"manifests": [IMAGE.descriptor(mediaType=images.OCI_INDEX)]})},
         "invalid_source",
-        "it is refused",
+        "but its content states",
     ),
     "no image": ({"index.json": images.to_json({"manifests": [IMAGE.descriptor(mediaType="text/plain")]})}, "invalid_source", "text/plain"),
     "missing manifest": ({f"blobs/sha256/{IMAGE.digest[7:]}": None}, "invalid_source", f"'blobs/sha256/{IMAGE.digest[7:]}' is missing"),
@@ -213,11 +213,11 @@ def test_blobs_are_read_only_if_they_are_files_of_the_layout(tmp_path: Path) -> 
         read_layer(path)
     blob.unlink()
     os.mkfifo(blob)
-    with refused("invalid_source", NAME, "a device, a pipe or the like"):
+    with refused("invalid_source", NAME, "is neither a file nor a directory"):
         read_layer(path)
     blob.unlink()
     blob.mkdir()
-    with refused("invalid_source", NAME, "a device, a pipe or the like"):
+    with refused("invalid_source", NAME, "is neither a file nor a directory"):
         read_layer(path)
     blob.rmdir()
     os.link(outside, blob)

@@ -48,7 +48,7 @@ def test_an_archive_in_zstd_is_read_and_without_library_that_is_named(tmp_path: 
     assert read(path)[1] == IMAGE.digest
     for library in ("zstandard", "compression"):
         monkeypatch.setitem(sys.modules, library, None)
-    with refused("missing_library", f"The archive {path} is compressed by zstd", "Python 3.14 or a library", "zstandard"):
+    with refused("missing_library", f"The archive {path} is compressed with zstd", "Python 3.14 or a library", "zstandard"):
         open_source(path)
 
 
@@ -130,23 +130,23 @@ def test_a_spoilt_layout_is_no_reason_to_take_less(tmp_path: Path) -> None:
     [
         ([("readme", b"text")], "neither index.json with oci-layout (an OCI archive) nor manifest.json (docker save)"),
         ([(f"image/{name}", raw) for name, raw in images.layout_files(IMAGE).items()], "in the directory 'image', not at its top"),
-        ([("repositories", b"{}"), ("1/layer.tar", b"")], "a Docker before 1.10"),
-        ([("oci-layout", Link("/etc/hostname")), ("index.json", b"{}")], "holds no image"),
+        ([("repositories", b"{}"), ("1/layer.tar", b"")], "a Docker version before 1.10"),
+        ([("oci-layout", Link("/etc/hostname")), ("index.json", b"{}")], "contains no image"),
         ([], "is empty"),
     ],
 )
 @pytest.mark.parametrize("codec", ["", "gzip"])
 def test_archives_without_an_image(tmp_path: Path, members: list[tuple[str, t.Any]], words: str, codec: str) -> None:
     path = images.write_bytes(tmp_path / "image.tar", COMPRESSIONS[codec](tar_bytes(members)))
-    with refused("invalid_source", path, words if members or not codec else "holds no image"):
+    with refused("invalid_source", path, words if members or not codec else "contains no image"):
         open_source(path)
 
 
 def test_directories_without_an_image(tmp_path: Path) -> None:
-    with refused("invalid_source", f"{tmp_path} is no OCI layout: a directory needs the files oci-layout and index.json"):
+    with refused("invalid_source", f"{tmp_path} is not an OCI layout: a directory needs the files oci-layout and index.json"):
         open_source(str(tmp_path))
     (tmp_path / "manifest.json").write_bytes(b"[]")
-    with refused("invalid_source", "is no OCI layout"):
+    with refused("invalid_source", "is not an OCI layout"):
         open_source(str(tmp_path))
 
 

@@ -156,11 +156,11 @@ def test_names_that_lead_out_are_left_out(name: str) -> None:
 # What is meant to harm
 
 HARMFUL = {
-    "negative size": (member(b"a", b"", size=b"\xff" * 12), "invalid_source", "size that is none"),
-    "size with a sign": (member(b"a", b"", size=b"-0000000001\0"), "invalid_source", "size that is none"),
+    "negative size": (member(b"a", b"", size=b"\xff" * 12), "invalid_source", "an invalid size"),
+    "size with a sign": (member(b"a", b"", size=b"-0000000001\0"), "invalid_source", "an invalid size"),
     "huge size": (member(b"a", b"", size=b"\x80" + b"\xff" * 11), "invalid_source", "truncated"),
-    "pax size of words": (member(b"p", pax_record(b"size", b"many"), b"x") + member(b"a", b""), "invalid_source", "size that is none"),
-    "pax size negative": (member(b"p", pax_record(b"size", b"-1"), b"x") + member(b"a", b""), "invalid_source", "size that is none"),
+    "pax size of words": (member(b"p", pax_record(b"size", b"many"), b"x") + member(b"a", b""), "invalid_source", "an invalid size"),
+    "pax size negative": (member(b"p", pax_record(b"size", b"-1"), b"x") + member(b"a", b""), "invalid_source", "an invalid size"),
     "checksum": (member(b"a", b"1") + member(b"a", b"1").replace(b"a", b"b", 1), "invalid_source", "wrong checksum"),
     "sparse file": (member(b"a", b"", b"S"), "invalid_source", "type b'S'"),
     "sparse file in pax": (member(b"p", pax_record(b"GNU.sparse.major", b"1"), b"x"), "invalid_source", "sparse"),

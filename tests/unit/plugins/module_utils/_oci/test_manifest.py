@@ -131,19 +131,22 @@ def test_t16_what_can_be_read_in_two_ways_is_refused(document: t.Any, media_type
 )
 def test_t16_a_key_in_another_case_is_refused(key: str) -> None:
     for document in (image_with(), index_with()):
-        assert "would not agree" in refusal(parse, {**document, key: []}, kind="invalid_response").message
+        assert "read it in different ways" in refusal(parse, {**document, key: []}, kind="invalid_response").message
 
 
 @pytest.mark.parametrize("key", ["Digest", "DIGEST", "dige\u017ft", "Size", "\u017fize", "MediaType", "Platform", "Annotations"])
 def test_t16_a_descriptors_key_in_another_case_is_refused(key: str) -> None:
     for document in (image_with(layers=[{**SIZE, key: 1}]), image_with(config={**SIZE, key: 1}), index_with(manifests=[{**SIZE, key: 1}])):
-        assert "would not agree" in refusal(parse, document, kind="invalid_response").message
+        assert "read it in different ways" in refusal(parse, document, kind="invalid_response").message
 
 
 @pytest.mark.parametrize("key", ["Architecture", "OS", "o\u017f", "Variant", "OS.Version"])
 def test_t55_a_platforms_key_in_another_case_is_refused(key: str) -> None:
     platform = {"os": "linux", "architecture": "amd64", key: "arm64"}
-    assert "would not agree" in refusal(parse, index_with(manifests=[{**SIZE, "platform": platform}]), kind="invalid_response").message
+    assert (
+        "read it in different ways"
+        in refusal(parse, index_with(manifests=[{**SIZE, "platform": platform}]), kind="invalid_response").message
+    )
 
 
 def test_t16_a_key_that_comes_twice_is_refused() -> None:
