@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import download
 from ..module_utils._tasks import artifact_pull
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_artifact_pull."""
 
     options, rules, run_task = artifact_pull.OPTIONS, artifact_pull.RULES, staticmethod(artifact_pull.run)
+    preloaded = (*RegistryAction.preloaded, download)

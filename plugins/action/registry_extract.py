@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import download
 from ..module_utils._tasks import extract
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_extract."""
 
     options, rules, run_task = extract.OPTIONS, extract.RULES, staticmethod(extract.run)
+    preloaded = (*RegistryAction.preloaded, download)

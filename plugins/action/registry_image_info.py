@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ..module_utils._oci import subset
+from ..module_utils._registry import download
 from ..module_utils._tasks import image_info
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +15,4 @@ class ActionModule(RegistryAction):
     """registry_image_info."""
 
     options, run_task = image_info.OPTIONS, staticmethod(image_info.run)
+    preloaded = (*RegistryAction.preloaded, subset, download)

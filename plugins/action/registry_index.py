@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import download
 from ..module_utils._tasks import index
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_index."""
 
     options, run_task = index.OPTIONS, staticmethod(index.run)
+    preloaded = (*RegistryAction.preloaded, download)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import listing
 from ..module_utils._tasks import repository_info
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_repository_info."""
 
     options, run_task = repository_info.OPTIONS, staticmethod(repository_info.run)
+    preloaded = (*RegistryAction.preloaded, listing)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import transfer
 from ..module_utils._tasks import sign
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_sign."""
 
     options, run_task = sign.OPTIONS, staticmethod(sign.run)
+    preloaded = (*RegistryAction.preloaded, transfer)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import listing
 from ..module_utils._tasks import tag_info
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_tag_info."""
 
     options, run_task = tag_info.OPTIONS, staticmethod(tag_info.run)
+    preloaded = (*RegistryAction.preloaded, listing)

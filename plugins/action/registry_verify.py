@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._registry import verification
 from ..module_utils._tasks import verify
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_verify."""
 
     options, run_task = verify.OPTIONS, staticmethod(verify.run)
+    preloaded = (*RegistryAction.preloaded, verification)

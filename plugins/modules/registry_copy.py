@@ -289,6 +289,10 @@ images:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import copy
 from ..module_utils._tasks.module import run_module
 

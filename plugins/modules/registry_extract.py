@@ -191,6 +191,10 @@ downloaded_bytes:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import extract
 from ..module_utils._tasks.module import run_module
 

@@ -151,6 +151,10 @@ rate_limit:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import info
 from ..module_utils._tasks.module import run_module
 

@@ -118,6 +118,10 @@ authenticated:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import login
 from ..module_utils._tasks.module import run_module
 

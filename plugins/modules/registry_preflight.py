@@ -115,6 +115,10 @@ report:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import preflight
 from ..module_utils._tasks.module import run_module
 

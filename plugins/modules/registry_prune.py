@@ -233,6 +233,10 @@ repositories:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import prune
 from ..module_utils._tasks.module import run_module
 

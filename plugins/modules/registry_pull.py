@@ -170,6 +170,10 @@ skipped_layers:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import pull
 from ..module_utils._tasks.module import run_module
 

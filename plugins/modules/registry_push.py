@@ -200,6 +200,10 @@ elapsed:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import push
 from ..module_utils._tasks.module import run_module
 

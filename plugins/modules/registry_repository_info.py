@@ -112,6 +112,10 @@ truncated:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import repository_info
 from ..module_utils._tasks.module import run_module
 

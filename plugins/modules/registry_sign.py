@@ -111,6 +111,10 @@ unchanged_digests:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import sign
 from ..module_utils._tasks.module import run_module
 

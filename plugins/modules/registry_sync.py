@@ -343,6 +343,10 @@ summary:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import sync
 from ..module_utils._tasks.module import run_module
 

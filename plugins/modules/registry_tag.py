@@ -117,6 +117,10 @@ previous:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import tag
 from ..module_utils._tasks.module import run_module
 

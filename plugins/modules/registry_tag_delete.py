@@ -130,6 +130,10 @@ failed_tags:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import tag_delete
 from ..module_utils._tasks.module import run_module
 

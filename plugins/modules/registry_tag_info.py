@@ -172,6 +172,10 @@ images:
 """
 
 
+from ..module_utils._core.payload import compile_once
+
+compile_once()
+
 from ..module_utils._tasks import tag_info
 from ..module_utils._tasks.module import run_module
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import typing as t
+from types import ModuleType
 
 from ansible import constants
 from ansible.errors import AnsibleError
@@ -19,8 +20,7 @@ from ..module_utils._core.errors import RegistryError
 from ..module_utils._core.progress import Progress
 from ..module_utils._core.scrub import Scrubber
 from ..module_utils._core.secrets import register_secret
-from ..module_utils._local import attributes
-from ..module_utils._registry import tag_deletion, transfer, two_registries
+from ..module_utils._http import keychain
 from ..module_utils._tasks.masking import masked_result
 from ..module_utils._tasks.options import ArgumentSpec, find_secrets
 from ..module_utils._tasks.signals import orderly_end, pass_on
@@ -33,11 +33,13 @@ from ._progress_lines import find_pause, progress_output
 Result = dict[str, t.Any]
 Map = t.Mapping[str, t.Any]
 
-_LOADED = (attributes, tag_deletion, transfer, two_registries)  # in Ansible itself, which imports this once; else each task would
-
 
 class RegistryAction(ActionBase):
-    """A task of this collection; each module has a class with its options and its body."""
+    """A task of this collection; each module has a class with its options and its body.
+
+    A body imports some of its modules where it uses them. Those in ``preloaded`` are imported with the class: by Ansible itself, once a play,
+    and not by each task in a process of its own.
+    """
 
     TRANSFERS_FILES = False
     _supports_async = True
@@ -45,6 +47,7 @@ class RegistryAction(ActionBase):
 
     options: t.ClassVar[ArgumentSpec]
     rules: t.ClassVar[Map] = {}
+    preloaded: t.ClassVar[tuple[ModuleType, ...]] = (keychain,)
     run_task: t.Callable[[Task], None]
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:

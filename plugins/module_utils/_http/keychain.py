@@ -17,8 +17,10 @@ from .._core.json import load_object
 from .._core.scrub import clean
 from .._oci.host import DOCKER_HUB, is_api_path, normalize_registry
 from .auth_config import auth_config_bytes
-from .credential_helper import RunHelper, ask_helper, run_helper
 from .credentials import Credentials, checked
+
+if t.TYPE_CHECKING:
+    from .credential_helper import RunHelper
 
 MAX_AUTH_FILE = 1024 * 1024
 _RUN = "/run/containers"  # of podman and skopeo, by user id, where there is no XDG_RUNTIME_DIR
@@ -71,7 +73,7 @@ class AuthFile:
             raise RegistryError(f"{self._what} has no map under {name}.", "credentials")
         return section
 
-    def find(self, host: str, repository: str, run: RunHelper) -> Credentials | None:
+    def find(self, host: str, repository: str, run: RunHelper | None) -> Credentials | None:
         """Return the credentials for a repository: the host's helper, the most specific entry, the general helper."""
         for helper in self._helpers.get(host, ()):
             credentials = self._ask(helper, host, run)
@@ -85,12 +87,14 @@ class AuthFile:
                     return credentials
         return self._ask(self._store, host, run)
 
-    def _ask(self, name: t.Any, host: str, run: RunHelper) -> Credentials | None:
+    def _ask(self, name: t.Any, host: str, run: RunHelper | None) -> Credentials | None:
         """Return what a helper has for ``host``; it is run once, and "" is none."""
         if not isinstance(name, str):
             raise RegistryError(f"{self._what} names a credential helper for {host} that is no text.", "credentials")
         if name and (name, host) not in self._asked:
-            pair = ask_helper(name, HUB_KEY if host == DOCKER_HUB else host, run)
+            from .credential_helper import ask_helper, run_helper
+
+            pair = ask_helper(name, HUB_KEY if host == DOCKER_HUB else host, run or run_helper)
             what = f"The credential helper {name} for {host}"
             self._asked[name, host] = None if pair is None else _from_pair(*pair, what)
         return self._asked.get((name, host))
@@ -174,7 +178,7 @@ class Keychain:
         auth_file: str | None,
         use_auth_file: bool,
         environ: t.Mapping[str, str],
-        run: RunHelper = run_helper,
+        run: RunHelper | None = None,
         on_secret: t.Callable[[str], None] = lambda secret: None,
         on_warning: t.Callable[[str], None] = lambda text: None,
     ) -> None:

@@ -10,7 +10,8 @@ import typing as t
 from .._core.budget import Budget, KeptDocument, weigh
 from .._core.errors import RegistryError
 from .._core.json import check_twins, load_object
-from .manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest, check_config
+from .manifest import CONFIG_TYPES, MAX_CONFIG, MAX_MANIFESTS, Descriptor, Manifest, check_config
+from .reference import Digest
 
 BLOCK = 1024 * 1024
 
@@ -44,6 +45,35 @@ class ImageSource(t.Protocol):
 
     def close(self) -> None:
         """Release what the source holds open."""
+
+
+def check_manifests(size: int) -> None:
+    """Refuse an image whose manifests are too large together."""
+    if size > MAX_MANIFESTS:
+        raise RegistryError(f"The manifests of the image are larger than the limit of {MAX_MANIFESTS} bytes together.", "limit")
+
+
+def walk(source: ImageSource, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest]]:
+    """Yield the children of ``root`` at every depth, each once, a child before the index that names it."""
+    seen: set[tuple[Digest, int, str]] = set()  # one that is listed anew, but otherwise, is held against that too
+    size = len(root.raw)
+
+    def visit(index: Manifest, depth: int) -> t.Iterator[tuple[Descriptor, Manifest]]:
+        nonlocal size
+        if depth > 8:
+            raise RegistryError("The index is nested deeper than 8 levels.", "limit")
+        for child in index.children:
+            stated = (child.digest, child.size, child.media_type)
+            if stated in seen or not child.is_manifest:
+                continue
+            seen.add(stated)
+            manifest = source.manifest(child)
+            size += len(manifest.raw)
+            check_manifests(size)
+            yield from visit(manifest, depth + 1)
+            yield child, manifest
+
+    return visit(root, 0)
 
 
 class VerifiedBlob:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 
 from .._core.budget import Once
 from .._core.errors import NotFound, RegistryError
-from .._oci.image_source import ImageSource
+from .._oci.image_source import ImageSource, walk
 from .._oci.reference import Digest
 from .client import RegistryClient
-from .download import walk
 from .referrers import list_referrers, signature_tags
 from .transfer import PushPlan
 

@@ -13,19 +13,18 @@ from .._core.fanout import fan_out
 from .._core.progress import Progress
 from .._http.challenge import merge_scopes
 from .._http.exchange import Exchange
-from .._oci.image_source import ImageSource
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, check_repository, check_tag, check_tags, is_digest
-from .._oci.subset import check_platforms, image_config
 from .api import RepositoryApi
 from .capabilities import Capabilities
-from .download import RegistryImage
-from .listing import OnUnusable, iter_repositories, iter_tags, keep_names
 from .tagging import TagMap, find_digest, find_digests, find_states, write_tags
 from .transfer_options import TransferOptions
 
 if t.TYPE_CHECKING:
+    from .._oci.image_source import ImageSource
+    from .download import RegistryImage
+    from .listing import OnUnusable
     from .transfer import PushPlan, Transferred
 
 Item = t.TypeVar("Item")
@@ -147,6 +146,8 @@ class RegistryClient:
         shown, registry = api.display(tag.removeprefix("@")), self.connection.exchange.registry
         if manifest.is_index:
             return self.get_child(manifest.child(platform, shown, registry), shown)
+        from .._oci.subset import check_platforms
+
         check_platforms(self.image_of(manifest), [platform], shown, registry)
         return manifest
 
@@ -173,6 +174,8 @@ class RegistryClient:
                 "invalid_option",
                 reference=shown,
             )
+        from .._oci.subset import image_config
+
         return image_config(self.image_of(manifest), self.registry, self.connection.exchange.budget)
 
     def check_image_exists(self, tag: str) -> None:
@@ -189,10 +192,14 @@ class RegistryClient:
 
     def image_of(self, manifest: Manifest) -> RegistryImage:
         """Return the image source of a ``manifest`` that was read from here."""
+        from .download import RegistryImage
+
         return RegistryImage(self.api, manifest, self.connection.options.retries)
 
     def iter_tags(self, last: str | None = None, limit: int | None = None, on_unusable: OnUnusable | None = None) -> t.Iterator[str]:
         """Yield the tags, in the registry's order, those after ``last`` only; errors as of ``list_tags``."""
+        from .listing import iter_tags
+
         return iter_tags(self.api, last, limit, on_unusable)
 
     def list_tags(self, limit: int | None = None, last: str | None = None, on_unusable: OnUnusable | None = None) -> list[str]:
@@ -200,6 +207,8 @@ class RegistryClient:
 
         A listed name that no tag can have (``1.0+1``) is an error, or handed to ``on_unusable``: who deletes must know of it.
         """
+        from .listing import keep_names
+
         return keep_names(self.iter_tags(last, limit, on_unusable), self.connection.exchange.budget, self.registry)
 
     def warn_of_name(self, name: str) -> None:
@@ -208,6 +217,8 @@ class RegistryClient:
 
     def iter_repositories(self, last: str | None = None, limit: int | None = None) -> t.Iterator[str]:
         """Yield the full names of the repositories under the scope."""
+        from .listing import iter_repositories
+
         return iter_repositories(self.connection.exchange, self.repository, last, limit)
 
     def list_repositories(self, limit: int | None = None, last: str | None = None) -> list[str]:

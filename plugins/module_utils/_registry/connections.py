@@ -16,7 +16,6 @@ from .._core.progress import Progress
 from .._http.auth import Authenticator
 from .._http.credentials import LOGIN_OPTIONS, Credentials, environment_host, explicit, from_environment, refuse_empty
 from .._http.exchange import Exchange
-from .._http.keychain import Keychain
 from .._http.origin import Origin, Trust
 from .._http.tls import TlsOptions
 from .._http.transport import Transport
@@ -25,6 +24,9 @@ from .._oci.reference import Reference, split_base
 from .capabilities import Capabilities
 from .client import Connection, RegistryClient
 from .transfer_options import TransferOptions
+
+if t.TYPE_CHECKING:
+    from .._http.keychain import Keychain
 
 
 def _ignore(_text: str) -> None:
@@ -105,14 +107,7 @@ class Connections:
         self._own = self._own_host({name.registry for name in names})
         self._auth_hosts = frozenset(_check_hosts(options.auth_hosts, "auth_hosts"))
         self._allowed_hosts = frozenset(_check_hosts(options.allowed_hosts, "allowed_hosts"))
-        self._keychain = Keychain(
-            options.auth_config,
-            options.auth_file,
-            options.use_auth_file,
-            self._environ,
-            on_secret=self._listeners.on_secret,
-            on_warning=self._listeners.on_warning,
-        )
+        self._keychain: Keychain | None = None  # made when a registry is connected to that the task gives no credentials for
         self._connections: dict[str, Connection] = {}
         self._lock = threading.Lock()
         for secret in self._explicit.secrets() if self._explicit else ():
@@ -176,17 +171,35 @@ class Connections:
         )
 
     def _finder(self, registry: str) -> t.Callable[[str], Credentials | None]:
+        if self._explicit is not None and registry == self._own:
+            return lambda repository: self._explicit
+        keychain = self._find_keychain()
+
         def find(repository: str) -> Credentials | None:
-            if self._explicit is not None:
-                return self._explicit if registry == self._own else self._keychain.find(registry, repository)
-            found = from_environment(self._environ, registry)
-            if found is not None:
-                for secret in found.secrets():
-                    self._listeners.on_secret(secret)
-                return found
-            return self._keychain.find(registry, repository)
+            found = from_environment(self._environ, registry) if self._explicit is None else None
+            if found is None:
+                return keychain.find(registry, repository)
+            for secret in found.secrets():
+                self._listeners.on_secret(secret)
+            return found
 
         return find
+
+    def _find_keychain(self) -> Keychain:
+        """Return where credentials are looked for that the task does not give itself."""
+        if self._keychain is None:
+            from .._http.keychain import Keychain
+
+            options, listeners = self._options, self._listeners
+            self._keychain = Keychain(
+                options.auth_config,
+                options.auth_file,
+                options.use_auth_file,
+                self._environ,
+                on_secret=listeners.on_secret,
+                on_warning=listeners.on_warning,
+            )
+        return self._keychain
 
     def close(self) -> None:
         """Close all connections."""

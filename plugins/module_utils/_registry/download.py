@@ -13,8 +13,8 @@ from .._core.errors import RegistryError
 from .._http.headers import parse_content_range, parse_part
 from .._http.retry import Allowance, Retry
 from .._http.transport import Answer
-from .._oci.image_source import BLOCK, BlobStream, VerifiedBlob
-from .._oci.manifest import MAX_MANIFESTS, Descriptor, Manifest
+from .._oci.image_source import BLOCK, BlobStream, VerifiedBlob, check_manifests
+from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .api import RepositoryApi
 
@@ -165,7 +165,7 @@ class RegistryImage:
         manifest = self.api.get_manifest(str(digest))
         with self._lock:
             self._size += len(manifest.raw)
-        _check_size(self._size)
+        check_manifests(self._size)
         return manifest
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
@@ -174,31 +174,3 @@ class RegistryImage:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_MANIFESTS:
-        raise RegistryError(f"The manifests of the image are larger than the limit of {MAX_MANIFESTS} bytes together.", "limit")
-
-
-def walk(source: t.Any, root: Manifest) -> t.Iterator[tuple[Descriptor, Manifest]]:
-    """Yield the children of ``root`` at every depth, each once, a child before the index that names it."""
-    seen: set[tuple[Digest, int, str]] = set()  # one that is listed anew, but otherwise, is held against that too
-    size = len(root.raw)
-
-    def visit(index: Manifest, depth: int) -> t.Iterator[tuple[Descriptor, Manifest]]:
-        nonlocal size
-        if depth > 8:
-            raise RegistryError("The index is nested deeper than 8 levels.", "limit")
-        for child in index.children:
-            stated = (child.digest, child.size, child.media_type)
-            if stated in seen or not child.is_manifest:
-                continue
-            seen.add(stated)
-            manifest = source.manifest(child)
-            size += len(manifest.raw)
-            _check_size(size)
-            yield from visit(manifest, depth + 1)
-            yield child, manifest
-
-    return visit(root, 0)

@@ -15,7 +15,6 @@ from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
 from .client import RegistryClient
 from .connections import Connections
-from .referrers import list_referrers
 from .results import Result, config_result, manifest_result, printable, referrer_result
 
 Configs = Once[tuple[str, Digest, int], Result]  # by repository, digest and size
@@ -101,6 +100,8 @@ def look_at(
             client = connections.client(image)
             entry.update(_details(client, image, details, platform, configs), exists=True)
             if referrers:
+                from .referrers import list_referrers
+
                 entry["referrers"] = referrer_result(list_referrers(client.api, Digest.parse(entry["digest"])))
             told = {key: value for key, value in entry.items() if key not in ("manifest", "config", "configs")}  # these are charged already
             client.connection.exchange.budget.hold_result(told, f"What is told of {image}")

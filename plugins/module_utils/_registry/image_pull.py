@@ -15,13 +15,12 @@ from .._local.docker_writer import DockerArchiveWriter
 from .._local.layout_writer import LayoutWriter
 from .._local.open_path import Found
 from .._oci.image_content import Gap, ImageContent, ImageName
-from .._oci.image_source import BlobStream, CountedBlob, ImageSource
+from .._oci.image_source import BlobStream, CountedBlob, ImageSource, walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
 from .._oci.subset import choose_platforms
 from .client import RegistryClient
-from .download import walk
 from .results import Result, blob_result, typed_result
 
 LAYOUT = "oci-layout"

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import NotFound, RegistryError
+from .._oci.image_source import walk
 from .._oci.made_image import MadeImage
 from .._oci.manifest import OCI_CONFIG, OCI_MANIFEST, Manifest
 from .._oci.reference import Digest
@@ -19,7 +20,6 @@ from .._signatures.envelopes import BUNDLE, COSIGN, SIMPLE
 from .._signatures.keys import SigningKey
 from .._signatures.policy import Policy
 from .client import RegistryClient
-from .download import walk
 from .signatures import MOST_SIGNATURES, Reading, read_signatures, signature_tag, signatures_in
 
 _EMPTY = "application/vnd.oci.empty.v1+json"

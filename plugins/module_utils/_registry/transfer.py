@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
 from .._core.progress import BlobProgress
-from .._oci.image_source import ImageSource, drain
+from .._oci.image_source import ImageSource, drain, walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, is_digest
 from .api import RepositoryApi
 from .blob_upload import SMALL, BlobUpload
 from .capabilities import Capabilities
-from .download import walk
-from .referrers import add_referrer
 from .tagging import TagMap, align, apply_policy, find_states, write_tags
 from .transfer_options import TransferOptions
 
@@ -263,6 +261,8 @@ class Execution:
         stored = self._api.put_manifest(str(manifest.digest), manifest)
         self._written.add(str(manifest.digest))
         if manifest.subject is not None and not stored.knows_subject:
+            from .referrers import add_referrer
+
             with self._capabilities.listing:
                 add_referrer(self._api, manifest)
 

@@ -9,10 +9,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._core.errors import RegistryError
+from .._oci.image_source import walk
 from .._oci.reference import Digest, Reference
 from .._signatures.policy import Policy, Verdict
 from .client import RegistryClient
-from .download import walk
 from .signatures import Reading, read_signatures
 
 _MOST_REASONS = 3

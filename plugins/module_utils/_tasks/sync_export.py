@@ -16,11 +16,11 @@ from .._local.disk import default_mode, disk_errors
 from .._local.export_list import LIST, CarriedImage, CarriedReferrer, list_bytes, read_raw, write_list
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
+from .._oci.image_source import walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.attached_images import AttachedImage, TagLists, find_attached
 from .._registry.client import RegistryClient
-from .._registry.download import walk
 from .._registry.image_copy import Copied
 from .._registry.image_pull import Destination, PullPlan, execute_pull, plan_pull
 from .._registry.results import Result, typed_result

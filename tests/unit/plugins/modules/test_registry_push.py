@@ -9,7 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._registry import download
+from ansible_collections.ocitools.registry.plugins.module_utils._oci import image_source
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import digests, image, layout
@@ -273,7 +273,7 @@ def test_names_in_an_archive_are_shown_harmless(registry: FakeRegistry, run_modu
 def test_manifests_that_are_too_large_together_are_refused(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "MAX_MANIFESTS", 1000)
+    monkeypatch.setattr(image_source, "MAX_MANIFESTS", 1000)
     path = images.write_layout(tmp_path / "layout", {"1.0": images.multi_arch()})
     failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("limit")
     assert "larger than the limit of 1000 bytes together" in failure.msg
