@@ -174,7 +174,8 @@ class Execution:
             # A manifest that was there is no proof of its blobs; they may have been deleted under it. A registry may also not find at once what it
             # has just taken: one on files reads an empty link while another client mounts the same blob, and calls that an invalid digest.
             skipped = plan.root_present or plan.present or result.existing
-            if error.status not in (400, 404) or not (skipped or error.code in _LACKS_BLOB):
+            taken = result.uploaded or result.mounted  # then it is the manifest that was refused
+            if error.status not in (400, 404) or not (skipped or (taken and error.code in _LACKS_BLOB)):
                 raise
             result = Transferred()
             whole = PushPlan(plan.root, plan.before, plan.after, False, plan.children, frozenset())
