@@ -35,3 +35,12 @@ attributes:
     details:
       - This module does not change anything.
 """
+
+    CHECK_AND_DIFF = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""

@@ -24,12 +24,8 @@ extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
   - ocitools.registry._attributes
+  - ocitools.registry._attributes.check_and_diff
   - ansible.builtin.files
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
 options:
   name:
     description:

@@ -25,11 +25,7 @@ extends_documentation_fragment:
   - ocitools.registry._two_registries
   - ocitools.registry._registry
   - ocitools.registry._attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+  - ocitools.registry._attributes.check_and_diff
 options:
   images:
     description:

@@ -20,11 +20,7 @@ description:
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+  - ocitools.registry._attributes.check_and_diff
 options:
   name:
     description:

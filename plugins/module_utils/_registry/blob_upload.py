@@ -8,36 +8,22 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._core.fanout import Cancellation
 from .._http.token_server import TokenRefused
 from .._http.transport import Answer
-from .._oci.image_source import BlobStream
 from .._oci.manifest import Descriptor
-from .api import RepositoryApi
-from .capabilities import Capabilities
 from .upload_session import UploadSession
 
 SMALL = 4 * 1024 * 1024  # a blob under this may go twice to a host that ignores mount; asking first would cost more
 
 
 class BlobUpload:
-    """The upload of one blob to one repository."""
+    """The upload of one blob to one repository, by way of ``session``."""
 
-    def __init__(
-        self,
-        api: RepositoryApi,
-        descriptor: Descriptor,
-        open_blob: t.Callable[[Descriptor], BlobStream],
-        capabilities: Capabilities,
-        cancellation: Cancellation,
-        retries: int,
-        chunk_size: int = 0,
-        on_progress: t.Callable[[int], None] = lambda position: None,
-    ) -> None:
-        self._api = api
-        self._descriptor = descriptor
-        self._capabilities = capabilities
-        self._session = UploadSession(api, descriptor, open_blob, capabilities, cancellation, retries, chunk_size, on_progress)
+    def __init__(self, session: UploadSession) -> None:
+        self._session = session
+        self._api = session.api
+        self._descriptor = session.descriptor
+        self._capabilities = session.capabilities
 
     def run(self, mount_from: t.Sequence[str], check: t.Callable[[Descriptor], None] | None = None) -> str:
         """Bring the blob there and return how: ``existing``, ``mounted`` or ``uploaded``.

@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._core.errors import NotFound, RegistryError, damaged
 from .._core.fanout import fan_out
 from .._core.progress import Progress
 from .._http.challenge import merge_scopes
-from .._http.exchange import Exchange
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, check_repository, check_tag, check_tags, is_digest
 from .api import RepositoryApi
-from .capabilities import Capabilities
 from .tagging import TagMap, find_digest, find_digests, find_states, write_tags
-from .transfer_options import TransferOptions
+from .transfer_options import Connection
 
 if t.TYPE_CHECKING:
     from .._oci.image_source import ImageSource
@@ -29,15 +27,6 @@ if t.TYPE_CHECKING:
 
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Connection:
-    """One registry as all its clients share it: requests, what was learnt of it, and how much to do at a time."""
-
-    exchange: Exchange
-    capabilities: Capabilities
-    options: TransferOptions
 
 
 class RegistryClient:

@@ -22,8 +22,8 @@ from .._http.transport import Transport
 from .._oci.host import parse_host
 from .._oci.reference import Reference, split_base
 from .capabilities import Capabilities
-from .client import Connection, RegistryClient
-from .transfer_options import TransferOptions
+from .client import RegistryClient
+from .transfer_options import Connection, TransferOptions
 
 if t.TYPE_CHECKING:
     from .._http.keychain import Keychain

@@ -74,6 +74,12 @@ def _details(client: RegistryClient, image: Reference, details: str, platform: P
     return result
 
 
+def _referrers(client: RegistryClient, digest: Digest) -> list[Result]:
+    from .referrers import list_referrers
+
+    return referrer_result(list_referrers(client.api, digest))
+
+
 def look_at(
     connections: Connections,
     images: t.Sequence[Reference],
@@ -100,9 +106,7 @@ def look_at(
             client = connections.client(image)
             entry.update(_details(client, image, details, platform, configs), exists=True)
             if referrers:
-                from .referrers import list_referrers
-
-                entry["referrers"] = referrer_result(list_referrers(client.api, Digest.parse(entry["digest"])))
+                entry["referrers"] = _referrers(client, Digest.parse(entry["digest"]))
             told = {key: value for key, value in entry.items() if key not in ("manifest", "config", "configs")}  # these are charged already
             client.connection.exchange.budget.hold_result(told, f"What is told of {image}")
         except NotFound as absence:

@@ -19,6 +19,7 @@ from .blob_upload import SMALL, BlobUpload
 from .capabilities import Capabilities
 from .tagging import TagMap, align, apply_policy, find_states, write_tags
 from .transfer_options import TransferOptions
+from .upload_session import UploadSession
 
 _LACKS_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID"})
 
@@ -225,7 +226,7 @@ class Execution:
     def _bring(self, blob: Descriptor, cancellation: Cancellation, home: str | None, trust_mounts: bool, progress: BlobProgress) -> str:
         own = self._api.repository
         mount_from = (home, own) if home and not self._capabilities.ignores_mount else self._options.mount_from or (own,)
-        upload = BlobUpload(
+        session = UploadSession(
             self._api,
             blob,
             self._source.open_blob,
@@ -239,7 +240,7 @@ class Execution:
             mount_from = tuple(repository for repository in mount_from if repository != own)
             if self._api.has_blob(blob):
                 return "existing"
-        return upload.run(mount_from, self._check if self._source.is_local and blob.size < SMALL else None)
+        return BlobUpload(session).run(mount_from, self._check if self._source.is_local and blob.size < SMALL else None)
 
     def _check(self, blob: Descriptor) -> None:
         """Read a small local blob to its end: a corrupt one is found before its first byte is sent.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How blobs are transferred: all that a client has to know of it before it writes."""
+"""What all clients of a registry share: the connection, and how blobs are transferred."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from .._core.fanout import Cancellation
 from .._core.progress import Progress
+from .._http.exchange import Exchange
+from .capabilities import Capabilities
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,12 @@ class TransferOptions:
     on_log: t.Callable[[str], None] = lambda text: None
     progress: Progress = field(default_factory=Progress)
     before_root: t.Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One registry as all its clients share it: requests, what was learnt of it, and how much to do at a time."""
+
+    exchange: Exchange
+    capabilities: Capabilities
+    options: TransferOptions

@@ -47,10 +47,10 @@ class UploadSession:
         chunk_size: int = 0,
         on_progress: t.Callable[[int], None] = lambda position: None,
     ) -> None:
-        self._api = api
-        self._descriptor = descriptor
+        self.api = api
+        self.descriptor = descriptor
         self._open_blob = open_blob
-        self._capabilities = capabilities
+        self.capabilities = capabilities
         self._cancellation = cancellation
         self._chunk_size = chunk_size
         self._on_progress = on_progress
@@ -67,7 +67,7 @@ class UploadSession:
 
     def start(self) -> Answer:
         """Open an upload session."""
-        return self.opened(self._api.start_upload())
+        return self.opened(self.api.start_upload())
 
     def opened(self, answer: Answer) -> Answer:
         """Return ``answer`` if it opened a session, else raise what it says."""
@@ -79,18 +79,18 @@ class UploadSession:
     def cancel(self, session: Answer | None, error: BaseException | None = None) -> None:
         """End a session that is not wanted, after ``error``; one that cannot be ended expires by itself."""
         if session is not None:
-            self._end(lambda: self._api.upload_target(session), error)
+            self._end(lambda: self.api.upload_target(session), error)
 
     def _end(self, find_target: t.Callable[[], Target], error: BaseException | None = None) -> None:
-        if not self._capabilities.keeps_sessions and not self._api.cancel_upload(find_target, error):
-            self._capabilities.keeps_sessions = True
+        if not self.capabilities.keeps_sessions and not self.api.cancel_upload(find_target, error):
+            self.capabilities.keeps_sessions = True
 
     def send(self, session: Answer | None) -> None:
         """Send the blob through ``session``, and through further ones where it is lost."""
         while True:
             current = session or self.start()
             session = None
-            self._target = self._api.upload_target(current)
+            self._target = self.api.upload_target(current)
             try:
                 if self._in_chunks():
                     self._send_chunks(parse_count(current.headers.get("OCI-Chunk-Min-Length")) or 0)
@@ -104,11 +104,11 @@ class UploadSession:
                 raise
 
     def _failure(self, answer: Answer) -> RegistryError:
-        return self._api.failure(answer, self._action)
+        return self.api.failure(answer, self._action)
 
     def _in_chunks(self) -> bool:
-        forced = self._capabilities.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
-        return self._descriptor.size > 0 and (forced or 0 < self._chunk_size < self._descriptor.size)
+        forced = self.capabilities.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
+        return self.descriptor.size > 0 and (forced or 0 < self._chunk_size < self.descriptor.size)
 
     def _body(self, stream: BlobStream, offset: int, length: int) -> t.Any:
         return BlobBody(stream, length, self._cancellation, self._to_send, lambda sent: self._on_progress(offset + sent)) if length else b""
@@ -117,8 +117,8 @@ class UploadSession:
         streams: list[BlobStream] = []
 
         def body() -> t.Any:
-            streams.append(self._open_blob(self._descriptor))
-            return self._body(streams[-1], 0, self._descriptor.size)
+            streams.append(self._open_blob(self.descriptor))
+            return self._body(streams[-1], 0, self.descriptor.size)
 
         try:
             self._commit(body)
@@ -129,7 +129,7 @@ class UploadSession:
     def _commit(self, body: t.Any) -> None:
         """Send the last request of an upload and settle what became of it; raises ``_Restart`` where nothing did."""
         try:
-            answer = self._api.send_upload("PUT", self._target.with_query(f"digest={self._descriptor.digest}"), body, _OCTETS)
+            answer = self.api.send_upload("PUT", self._target.with_query(f"digest={self.descriptor.digest}"), body, _OCTETS)
         except RegistryError as error:
             if not self._retry.after_error(error):
                 raise
@@ -139,7 +139,7 @@ class UploadSession:
             answer.finish()
         elif answer.status == 413 and callable(body):
             answer.finish()
-            self._capabilities.needs_chunks = True
+            self.capabilities.needs_chunks = True
             raise _Restart
         elif answer.status in _SESSION_LOST:
             answer.finish()
@@ -153,7 +153,7 @@ class UploadSession:
     def _settle(self) -> None:
         """After a lost answer: the blob may have arrived all the same; else begin anew."""
         self._breaks += 1
-        if not self._api.has_blob(self._descriptor):
+        if not self.api.has_blob(self.descriptor):
             raise _Restart
 
     def _refuse(self, answer: Answer) -> t.NoReturn:
@@ -174,18 +174,18 @@ class UploadSession:
             "server",
             status,
             None,
-            self._api.exchange.registry,
-            self._api.name,
+            self.api.exchange.registry,
+            self.api.name,
             passing=status is not None,
         )
 
     def _send_chunks(self, least: int) -> None:
         offset = 0
-        stream = self._open_blob(self._descriptor)
+        stream = self._open_blob(self.descriptor)
         try:
-            while offset < self._descriptor.size:
-                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self._capabilities.largest_chunk), least)
-                length = min(wanted, self._descriptor.size - offset)
+            while offset < self.descriptor.size:
+                wanted = max(min(self._chunk_size or DEFAULT_CHUNK, self.capabilities.largest_chunk), least)
+                length = min(wanted, self.descriptor.size - offset)
                 answer = self._send_chunk(stream, offset, length)
                 reached = self._after_chunk(answer, offset, length)
                 if reached - self._furthest >= min(length, SMALLEST_CHUNK):
@@ -193,7 +193,7 @@ class UploadSession:
                     self._furthest = reached
                 if reached != offset + length:
                     stream.close()
-                    stream = open_at(self._open_blob, self._descriptor, reached, self._to_skip)
+                    stream = open_at(self._open_blob, self.descriptor, reached, self._to_skip)
                 offset = reached
         finally:
             stream.close()
@@ -208,11 +208,11 @@ class UploadSession:
         def body() -> t.Any:
             # A second call is a repetition after a renewed token: the stream has moved on, so it is opened anew.
             if not first:
-                reopened.append(open_at(self._open_blob, self._descriptor, offset, self._to_skip))
+                reopened.append(open_at(self._open_blob, self.descriptor, offset, self._to_skip))
             return self._body(first.pop() if first else reopened[-1], offset, length)
 
         try:
-            return self._api.send_upload("PATCH", self._target, body, headers)
+            return self.api.send_upload("PATCH", self._target, body, headers)
         except RegistryError as error:
             if not self._retry.after_error(error):
                 raise
@@ -235,7 +235,7 @@ class UploadSession:
             answer.finish()
             self._follow(answer)
             self._take_restart(answer)
-            self._capabilities.largest_chunk = max(min(self._capabilities.largest_chunk, length) // 4, SMALLEST_CHUNK)
+            self.capabilities.largest_chunk = max(min(self.capabilities.largest_chunk, length) // 4, SMALLEST_CHUNK)
             reached = self._resynchronize(offset)
             if reached == offset and length <= SMALLEST_CHUNK:
                 raise _Restart  # it does not take what it asks for
@@ -254,32 +254,32 @@ class UploadSession:
         Of one that takes but a part of each chunk less is asked for, and hardly any is no progress.
         """
         end = offset + length
-        if self._capabilities.misstates_range or _reached(answer) in (None, end):
+        if self.capabilities.misstates_range or _reached(answer) in (None, end):
             return end
         reached = self._resynchronize(offset)
         if reached == end:
-            self._capabilities.misstates_range = True
+            self.capabilities.misstates_range = True
             return reached
         if reached - offset < min(length, SMALLEST_CHUNK):
             self._take_restart(answer)
-        self._capabilities.largest_chunk = min(self._capabilities.largest_chunk, max(reached - offset, SMALLEST_CHUNK))
+        self.capabilities.largest_chunk = min(self.capabilities.largest_chunk, max(reached - offset, SMALLEST_CHUNK))
         return reached
 
     def _follow(self, answer: Answer) -> None:
         if answer.headers.get("Location"):
-            self._target = self._api.upload_target(answer)
+            self._target = self.api.upload_target(answer)
 
     def _resynchronize(self, offset: int) -> int:
         """Ask how much the registry has; a first byte alone cannot be told from none (0-0), so that begins anew.
 
         One that has less than the ``offset`` it had confirmed may do so only a few times.
         """
-        answer = self._api.send_upload("GET", self._target)
+        answer = self.api.send_upload("GET", self._target)
         answer.finish()
         if answer.status in _TAKEN:
             self._follow(answer)
             reached = _reached(answer)
-            if reached is not None and 1 < reached <= self._descriptor.size:
+            if reached is not None and 1 < reached <= self.descriptor.size:
                 if reached < offset:
                     self._take_restart(answer)
                 return reached

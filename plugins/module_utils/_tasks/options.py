@@ -13,7 +13,7 @@ from .._http.auth_config import auth_config_secrets
 ArgumentSpec = dict[str, dict[str, t.Any]]
 Map = t.Mapping[str, t.Any]
 # user:password@ before a host: no option takes it, but a task that says it must not show it. What follows the @ of an image may be a digest.
-_USER_INFO = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
+_PASSWORD = re.compile(r"(?:^|//)[^/@\s:]*:([^@\s]+)@(?!sha(?:256|512):)")
 NAMED = ("name", "src", "dest", "images", "mount_from")  # options that name images, and those that name hosts
 HOSTS = ("registry", "src_registry", "dest_registry", "auth_hosts", "allowed_hosts")
 # The keys that entries of lists have whose elements are names or dictionaries; see entries.py.
@@ -99,11 +99,11 @@ def find_secrets(params: Map, options: ArgumentSpec) -> t.Iterator[str]:
         value = params.get(name) if option.get("no_log") else None
         yield from auth_config_secrets(value) if name == "auth_config" else texts([value])
     for text in texts(list(params.values())):
-        yield from _USER_INFO.findall(text)
+        yield from find_user_info(text, "")
         yield text if "PRIVATE KEY-----" in text else ""  # among public keys, say
-    for names, in_host in ((NAMED, False), (HOSTS, True)):
+    for names, what in ((NAMED, "image"), (HOSTS, "host")):
         for text in texts([params.get(name) for name in names]):
-            yield _user_info(text, in_host)
+            yield from find_user_info(text, what)
     for text in texts([params.get(name) for name in _PATHS]):
         yield text if re.search(r"[{\n]|-----BEGIN", text) else ""  # the content of a file in place of its path
     yield from texts(list(_unknown(params, options)))
@@ -127,19 +127,16 @@ def _known_keys(option: str, settings: Map) -> set[str]:
     return set(ENTRY_KEYS.get(option, ())) if "raw" in (settings.get("elements"), settings["type"]) else set()
 
 
-def find_user_info(name: str) -> t.Iterator[str]:
-    """Yield what may be a password or token in the ``name`` of an image."""
-    yield from _USER_INFO.findall(name)
-    yield _user_info(name, in_host=False)
-
-
-def _user_info(text: str, in_host: bool) -> str:
-    """Return what stands for a secret before the last "@" that no digest follows: a password, or a token alone; "" for none."""
+def find_user_info(text: str, what: str = "image") -> t.Iterator[str]:
+    """Yield what may be a password or token before the host in ``text``: the name of an ``image`` or a ``host``, or any text ("")."""
+    yield from _PASSWORD.findall(text)
+    if not what:
+        return
     before, at, host = text.rpartition("@")
     if host.startswith(("sha256:", "sha512:")):
         before, at, host = before.rpartition("@")
     user, colon, password = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "", before).partition(":")
-    return password if colon else user if at and (in_host or "/" in host) else ""
+    yield password if colon else user if at and (what == "host" or "/" in host) else ""
 
 
 def texts(value: t.Any) -> t.Iterator[str]:

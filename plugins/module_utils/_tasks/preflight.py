@@ -36,7 +36,7 @@ OPTIONS: ArgumentSpec = {
     **VERIFY,
 }
 _ENTRY = {"name": "text", "platforms": "texts"}
-_USER_INFO = re.compile(r"^.*@(?=.*/)", re.DOTALL)
+_BEFORE_HOST = re.compile(r"^.*@(?=.*/)", re.DOTALL)
 _COUNTED = {
     "missing": "images missing",
     "unknown": "could not be told",
@@ -134,7 +134,7 @@ class _Checks:
 
 def _shown(name: str) -> str:
     """Return a name without what may be a password before its host."""
-    return _USER_INFO.sub("", name)
+    return _BEFORE_HOST.sub("", name)
 
 
 def _parse_platform(text: t.Any, where: str) -> Platform:

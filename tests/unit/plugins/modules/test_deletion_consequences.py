@@ -6,30 +6,14 @@
 from __future__ import annotations
 
 import json
-import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.plugins.deletions import delete, fill, prune
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
-MakeRegistry = t.Callable[..., FakeRegistry]
 INDEX = "application/vnd.oci.image.index.v1+json"
-
-
-def fill(registry: FakeRegistry, count: int = 8) -> dict[str, str]:
-    """Add the tags 1.0, 2.0, ..., each on an image of its own; return them with their digests."""
-    for number in range(1, count + 1):
-        registry.add_image("app", f"{number}.0", 1)
-    return registry.tags("app")
-
-
-def prune(run_module: RunModule, fake: FakeRegistry, check: bool = False, **options: t.Any) -> Result:
-    args = fake.args(**{"name": "app", "keep_last": 2, "sort": "version", "method": "digest", **options})
-    return run_module("registry_prune", args, check=check)
-
-
-def delete(run_module: RunModule, fake: FakeRegistry, check: bool = False, **options: t.Any) -> Result:
-    return run_module("registry_tag_delete", fake.args(**{"name": "app", **options}), check=check, diff=True)
 
 
 # Registries that collect manifests without tags
