@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
 from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -51,6 +52,9 @@ def _tasks() -> t.Iterator[t.Any]:
             yield pytest.param(task, id=f"{path.stem}: {task['name']}")
     for task in _readme():
         yield pytest.param(task, id=f"README: {task['name']}")
+    for block in blocks("guide_faq"):
+        for task in yaml.safe_load(block.text):
+            yield pytest.param(task, id=f"FAQ: {task['name']}")
 
 
 def _sign(registry: FakeRegistry, folder: Path) -> None:
