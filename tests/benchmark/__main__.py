@@ -25,7 +25,6 @@ from .tools import Ansible, Failed, peers
 
 Numbers = dict[str, t.Any]
 
-MOST_MEMORY = 150_000_000
 NETWORKS = {"loopback": 0.0, "50 ms": 0.05}
 
 
@@ -75,8 +74,8 @@ def _run_case(lab: Lab, case: Case, options: argparse.Namespace, environment: di
             counts[name] = _total([registry.take_counts() for registry in lab.registries])
     found = {name: {**_summary(numbers, counts[name], case.parts.get(name, 1)), "ours": is_ours(name)} for name, numbers in runs.items()}
     for name, numbers in found.items():
-        if numbers["ours"] and numbers["rss"] > MOST_MEMORY:
-            raise Failed(f"{name} took {numbers['rss']} bytes of memory, more than {MOST_MEMORY}.")
+        if numbers["ours"] and numbers["rss"] > case.most_memory:
+            raise Failed(f"{name} took {numbers['rss']} bytes of memory, more than {case.most_memory}.")
     return found
 
 
@@ -119,7 +118,7 @@ def main() -> None:
         storage = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.storage)))
         ansible = Ansible(folder)
         first, second = (Registry(storage / name, cleanup) for name in ("first", "second"))
-        lab = Lab(folder, ansible, peers(), first, second, options.names)
+        lab = Lab(folder, storage, ansible, peers(), first, second, options.names)
         # What skopeo remembers of blobs is its own, and of this run alone (root's is elsewhere: it is left as it is).
         environment = {**ansible.environment, "XDG_DATA_HOME": str(folder / "data"), "HOME": str(folder / "home")}
         for name in options.cases.split(","):

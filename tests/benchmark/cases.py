@@ -26,6 +26,7 @@ class Lab:
     """What all cases use."""
 
     folder: Path
+    storage: Path
     ansible: Ansible
     peers: list[Peer]
     first: Registry
@@ -39,8 +40,12 @@ class Lab:
 
     def layout(self, image: images.Image) -> Path:
         """Return the layout of an image, made at its first use."""
-        folder = self.folder / f"image-{image.layers}-{image.size}"
-        return folder if folder.is_dir() else images.make_apart(folder, image)
+        return self.made(f"image-{image.layers}-{image.size}", *image)
+
+    def made(self, name: str, *words: object) -> Path:
+        """Return the layout ``name``, made at its first use."""
+        folder = self.folder / name
+        return folder if folder.is_dir() else images.make_apart(folder, *words)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Case:
     """One thing to do: ``prepare`` brings the registries into their first state, ``commands`` says who does it how.
 
     ``parts`` of a contender's run were measured only where the whole would take too long: its time and requests are multiplied.
-    With several ``tasks`` in a playbook the time is that of one of them, without the start of Ansible.
+    With several ``tasks`` in a playbook the time is that of one of them, without the start of Ansible. A process of ours that takes more than
+    ``most_memory`` bytes fails.
     """
 
     title: str
@@ -56,6 +62,7 @@ class Case:
     commands: t.Callable[[Lab], Commands]
     parts: t.Mapping[str, int] = field(default_factory=dict)
     tasks: int = 1
+    most_memory: int = 150_000_000
 
 
 def _empty(lab: Lab) -> None:
@@ -63,10 +70,10 @@ def _empty(lab: Lab) -> None:
         registry.forget()
 
 
-def _put(lab: Lab, registry: Registry, image: images.Image, *tags: str) -> None:
+def _put(lab: Lab, registry: Registry, layout: Path, *tags: str) -> None:
     """Push an image directly: what prepares a case is neither delayed nor counted."""
     delay, registry.delay = registry.delay, 0.0
-    plain: dict[str, t.Any] = {"plain_http": True, "path": str(lab.layout(image)), "name": f"{registry.host}/{_TAG.partition(':')[0]}"}
+    plain: dict[str, t.Any] = {"plain_http": True, "path": str(layout), "name": f"{registry.host}/{_TAG.partition(':')[0]}"}
     run(lab.ansible.process("registry_push", {**plain, "tags": list(tags)}), {})
     registry.delay = delay
     registry.keep()
@@ -90,7 +97,7 @@ def _all(lab: Lab, module: str, arguments: dict[str, t.Any], by_peers: Commands)
 
 def _source(lab: Lab) -> None:
     _empty(lab)
-    _put(lab, lab.first, images.MANY, "1.0")
+    _put(lab, lab.first, lab.layout(images.MANY), "1.0")
 
 
 def _copy(destination: t.Callable[[Lab], Registry]) -> t.Callable[[Lab], Commands]:
@@ -110,7 +117,7 @@ def _tags(lab: Lab) -> list[str]:
 def _both(lab: Lab) -> None:
     _empty(lab)
     for registry in lab.registries:
-        _put(lab, registry, images.TINY, *_tags(lab))
+        _put(lab, registry, lab.layout(images.TINY), *_tags(lab))
 
 
 def _many(lab: Lab, image_count: int) -> list[tuple[str, str]]:
@@ -192,7 +199,7 @@ def _push_again(lab: Lab) -> Commands:
 
 def _tagged(lab: Lab) -> None:
     _empty(lab)
-    _put(lab, lab.first, images.MANY, "1.0", "again")
+    _put(lab, lab.first, lab.layout(images.MANY), "1.0", "again")
 
 
 SHARDED = 64
@@ -207,7 +214,7 @@ def _different(number: int) -> images.Image:
 def _many_images(lab: Lab) -> None:
     _empty(lab)
     for number in range(SHARDED):
-        _put(lab, lab.first, _different(number), f"v{number}")
+        _put(lab, lab.first, lab.layout(_different(number)), f"v{number}")
 
 
 def _shards(lab: Lab) -> Commands:
@@ -222,11 +229,32 @@ def _loop_parts() -> dict[str, int]:
 
 
 def _huge(lab: Lab) -> Commands:
-    layout = lab.folder / "image-huge"
-    path = layout if layout.is_dir() else images.make_apart(layout, None)
+    path = lab.made("image-huge", "huge")
     return {
         "registry_push": lab.ansible.process("registry_push", {"path": str(path), "name": f"{lab.first.host}/{_TAG}", "plain_http": True})
     }
+
+
+_EXTRACT_MEMORY = 100_000_000
+_EXTRACT_AGAIN = 'rm -rf "$0" && exec "$@"'
+
+
+def _extracted(*words: str) -> t.Callable[[Lab], None]:
+    def prepare(lab: Lab) -> None:
+        _empty(lab)
+        _put(lab, lab.first, lab.made("-".join(["image", *words]), *words), _TAG.partition(":")[2])
+
+    return prepare
+
+
+def _extract(path: str) -> t.Callable[[Lab], Commands]:
+    def commands(lab: Lab) -> Commands:
+        dest = str(lab.storage / "extracted")
+        arguments = {"name": f"{lab.first.host}/{_TAG}", "paths": [path], "dest": f"{dest}/", "plain_http": True}
+        process = lab.ansible.process("registry_extract", arguments)
+        return {"registry_extract": ["sh", "-c", _EXTRACT_AGAIN, dest, *process], "registry_extract again": process}
+
+    return commands
 
 
 CASES = {
@@ -234,6 +262,16 @@ CASES = {
     "push-many": Case("push of 20 layers of 200 KiB", _empty, _push(images.MANY)),
     "push-large": Case("push of 8 layers of 64 MiB", _empty, _push(images.LARGE)),
     "push-huge": Case("push of one layer of 2 GiB, for its memory", _empty, _huge),
+    "extract-gzip": Case(
+        "a file of 2 GiB out of a gzip layer", _extracted("layer", "gzip"), _extract(images.HUGE_FILE), most_memory=_EXTRACT_MEMORY
+    ),
+    "extract-zstd": Case(
+        "a file of 2 GiB out of a zstd layer", _extracted("layer", "zstd"), _extract(images.HUGE_FILE), most_memory=_EXTRACT_MEMORY
+    ),
+    "extract-one-of-many": Case(
+        "one file of a layer of 200,000", _extracted("files"), _extract("/usr/share/d7/f777"), most_memory=_EXTRACT_MEMORY
+    ),
+    "extract-many": Case("200,000 files", _extracted("files"), _extract("/usr/share"), most_memory=_EXTRACT_MEMORY),
     "copy": Case("copy inside a registry, 20 layers", _source, _copy(lambda lab: lab.first)),
     "copy-between": Case("copy between two registries, 20 layers", _source, _copy(lambda lab: lab.second)),
     "tasks-info": Case(f"one of {TASKS} tasks: the digest of a tag", _tagged, _look, tasks=TASKS),

@@ -1,18 +1,20 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images of random bytes, the same on every run, as OCI layouts."""
+"""Images of random bytes, or of many files, the same on every run, as OCI layouts."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import io
+import itertools
 import random
 import subprocess
 import sys
 import tarfile
 import typing as t
+import zlib
 from pathlib import Path
 
 from ..servers.layout import CONFIG, LAYER, MANIFEST, Layout
@@ -20,6 +22,9 @@ from ..servers.layout import CONFIG, LAYER, MANIFEST, Layout
 NAME = "app"
 KIB, MIB = 1024, 1024 * 1024
 HUGE = 2048 * MIB
+HUGE_FILE, MANY_FILES = "srv/huge", 200_000
+_ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
+_ZSTD_BLOCK = 128 * KIB  # the largest that the format allows
 
 
 class Image(t.NamedTuple):
@@ -32,10 +37,10 @@ class Image(t.NamedTuple):
 LARGE, SMALL, MANY, TINY = Image(8, 64 * MIB), Image(5, 200 * KIB), Image(20, 200 * KIB), Image(1, KIB)
 
 
-def make_apart(folder: Path, image: Image | None) -> Path:
-    """Let a process of its own write an image, None for the huge one: the memory of this one is counted to all that it starts."""
-    words = [str(folder), *(str(number) for number in image or ())]
-    subprocess.run([sys.executable, "-m", __spec__.name, *words], check=True, cwd=Path(__file__).resolve().parents[2])
+def make_apart(folder: Path, *words: object) -> Path:
+    """Let a process of its own write the image that ``words`` name, as ``_MAKERS`` has them: the memory of this one is counted to all that it starts."""
+    command = [sys.executable, "-m", __spec__.name, str(folder), *map(str, words)]
+    subprocess.run(command, check=True, cwd=Path(__file__).resolve().parents[2])
     return folder
 
 
@@ -67,6 +72,61 @@ def make_huge(folder: Path) -> Path:
     return folder
 
 
+def make_layer(folder: Path, codec: str) -> Path:
+    """Write an image of one layer with a file of 2 GiB of random bytes, compressed by gzip or zstd, as the layout in ``folder`` and return that."""
+    block = random.Random(0).randbytes(MIB)
+    member = tarfile.TarInfo(HUGE_FILE)
+    member.size = HUGE
+    tar = itertools.chain([member.tobuf(), *(block for _number in range(HUGE // MIB))], [bytes(1024)])
+    return _write_layer(folder, _compressed(tar, codec), _ZSTD_LAYER if codec == "zstd" else LAYER)
+
+
+def make_files(folder: Path) -> Path:
+    """Write an image of one layer with 200,000 small files as the layout in ``folder`` and return that."""
+    names = (f"usr/share/d{number // 100}/f{number}" for number in range(MANY_FILES))
+    return _write_layer(folder, _compressed(itertools.chain(map(_small, names), [bytes(1024)]), "gzip"), LAYER)
+
+
+def _small(name: str) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.size = len(name)
+    return member.tobuf() + name.encode().ljust(512, b"\0")
+
+
+def _compressed(blocks: t.Iterable[bytes], codec: str) -> t.Iterator[bytes]:
+    if codec == "zstd":
+        yield from _zstd(blocks)
+        return
+    engine = zlib.compressobj(1, zlib.DEFLATED, 31)
+    for block in blocks:
+        yield engine.compress(block)
+    yield engine.flush()
+
+
+def _zstd(blocks: t.Iterable[bytes]) -> t.Iterator[bytes]:
+    """Yield a valid zstd frame with a window of 8 MiB, as zstd has at its level 19: blocks that are stored, since random bytes do not become smaller."""
+    yield b"\x28\xb5\x2f\xfd" + bytes([0, (23 - 10) << 3])
+    for block in blocks:
+        for start in range(0, len(block), _ZSTD_BLOCK):
+            part = block[start : start + _ZSTD_BLOCK]
+            yield (len(part) << 3).to_bytes(3, "little") + part
+    yield b"\1\0\0"
+
+
+def _write_layer(folder: Path, blocks: t.Iterable[bytes], media_type: str) -> Path:
+    """Write an image of one layer, which is never kept in memory."""
+    layout, digest, size = Layout(folder), hashlib.sha256(), 0
+    with (folder / "layer").open("wb") as file:
+        for block in blocks:
+            digest.update(block)
+            size += file.write(block)
+    layer = {"mediaType": media_type, "digest": f"sha256:{digest.hexdigest()}", "size": size}
+    config = layout.add_json({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}, CONFIG)
+    layout.tag(layout.add_json({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}, MANIFEST), NAME)
+    (folder / "layer").rename(layout.path(layer))
+    return folder
+
+
 def _tar(seed: int, size: int) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -76,9 +136,12 @@ def _tar(seed: int, size: int) -> bytes:
     return buffer.getvalue()
 
 
+_MAKERS: dict[str, t.Callable[..., Path]] = {"huge": make_huge, "layer": make_layer, "files": make_files}
+
+
 if __name__ == "__main__":
-    target, *numbers = sys.argv[1:]
-    if numbers:
-        make(Path(target), Image(*map(int, numbers)))
+    target, *words = sys.argv[1:]
+    if words[0] in _MAKERS:
+        _MAKERS[words[0]](Path(target), *words[1:])
     else:
-        make_huge(Path(target))
+        make(Path(target), Image(*map(int, words)))

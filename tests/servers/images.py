@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .debian import Unavailable, unpack
 from .layout import MANIFEST, Layout
-from .rootfs import write_app, write_base
+from .rootfs import write_app, write_base, write_layers
 
 _ARCHITECTURES = ("amd64", "arm64")
 _PARTS = "application/vnd.ocitools.test.parts"
@@ -54,6 +54,16 @@ def _build(folder: Path, cache: Path) -> Layout:
         options["config.label"] = f"org.opencontainers.image.version={version}"
         _run("umoci", "config", "--image", image, *(f"--{name}={value}" for name, value in options.items()))
     return Layout(path)
+
+
+def _stack(folder: Path) -> None:
+    """Let umoci make an image whose layers do to each other what layers can."""
+    path = folder / "layered"
+    _run("umoci", "init", "--layout", path)
+    _run("umoci", "new", "--image", f"{path}:app")
+    for layer in write_layers(folder):
+        _run("umoci", "raw", "add-layer", "--image", f"{path}:app", layer)
+        layer.unlink()
 
 
 def _join(layout: Layout) -> None:
@@ -111,6 +121,7 @@ def make(folder: Path, cache: Path) -> dict[str, t.Any]:
     """Make all images in ``folder`` and return the facts about them."""
     folder.mkdir(parents=True, exist_ok=True)
     layout = _build(folder, cache)
+    _stack(folder)
     _join(layout)
     _convert(layout, folder)
     _spoil(folder)

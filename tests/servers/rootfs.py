@@ -47,9 +47,7 @@ def write_base(path: Path, busybox: Path) -> None:
             _add(archive, folder, None, 0o1777 if folder == "tmp" else 0o755)
         _add(archive, "bin/busybox", busybox.read_bytes(), 0o755)
         for applet in _APPLETS:
-            link = _entry(f"bin/{applet}", 0o777)
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            archive.addfile(link)
+            _add_link(archive, f"bin/{applet}", "busybox", tarfile.SYMTYPE)
         for name, text in _FILES.items():
             _add(archive, name, text.encode(), 0o644)
 
@@ -62,6 +60,25 @@ def write_app(path: Path, version: str) -> None:
         _add(archive, "srv/start", b"#!/bin/sh\nexec httpd -f -p 8080 -h /srv\n", 0o755)
 
 
+def write_layers(folder: Path) -> list[Path]:
+    """Write the tars of an image whose layers take away and replace what is below them, and name it through links."""
+    base, top = folder / "lower.tar", folder / "upper.tar"
+    with tarfile.open(base, "w") as archive:
+        for name in ("usr", "usr/bin", "gone", "opaque", "opaque/inner", "kept"):
+            _add(archive, name, None, 0o755)
+        for name in ("usr/bin/app", "gone/x", "opaque/old", "opaque/inner/x", "kept/old", "replaced"):
+            _add(archive, name, b"lower", 0o640)
+        links = {"bin": "usr/bin", "kept/app": "../usr/bin/app", "absolute": "/usr/bin/app", "bin2": "/usr/bin"}
+        for name, target in links.items():
+            _add_link(archive, name, target, tarfile.SYMTYPE)
+        _add_link(archive, "kept/hard", "replaced", tarfile.LNKTYPE)
+    with tarfile.open(top, "w") as archive:
+        for name in (".wh.gone", "opaque/.wh..wh..opq", "opaque/new", "kept/.wh.old", "replaced", "bin/added", "bin2/deep"):
+            _add(archive, name, b"" if ".wh." in name else b"upper", 0o600)
+        _add_link(archive, "kept/late", "usr/bin/app", tarfile.LNKTYPE)
+    return [base, top]
+
+
 def write_data(path: Path, name: str, size: int) -> None:
     """Write a tar with one file of ``size`` bytes that do not become smaller when they are compressed, the same at every run."""
     with tarfile.open(path, "w") as archive:
@@ -72,6 +89,12 @@ def write_text(path: Path, name: str, text: str) -> None:
     """Write a tar with one text file."""
     with tarfile.open(path, "w") as archive:
         _add(archive, name, text.encode(), 0o644)
+
+
+def _add_link(archive: tarfile.TarFile, name: str, target: str, kind: bytes) -> None:
+    entry = _entry(name, 0o777)
+    entry.type, entry.linkname = kind, target
+    archive.addfile(entry)
 
 
 def _entry(name: str, mode: int) -> tarfile.TarInfo:

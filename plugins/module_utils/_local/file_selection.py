@@ -107,23 +107,22 @@ class Selector:
                 self._skip(at, "a device, a pipe or a socket" if here.kind == OTHER else "a hard link to a file that is not in the image")
 
     def _lay_link(self, out: Parts, at: Parts, real: Parts, node: Node) -> None:
-        """Lay down a link that leads to something within what is extracted; of others the file that they lead to."""
+        """Lay down a link that leads to something within what is extracted, be it another link; of others the file that they lead to."""
         target = node.header.link if node.header else ""
-        plain = _plain_target(real, target)
-        if plain is not None and self._tree.find(plain, follow=False).path == plain and self._out(plain) is not None:
-            wanted = os.path.relpath("/" + "/".join(t.cast(Parts, self._out(plain))), "/" + "/".join(out[:-1]))
-            same = os.path.normpath(target) == wanted
-            self._add(_item(out, at, node, target if same else wanted))
-            return
-        found = self._tree.find(real)
-        place = self._out(found.path) if len(found.trail) <= MAX_LINKS else None
-        if place is not None:
-            self._need(found.path, found.trail, below=False)
-            self._add(_item(out, at, node, os.path.relpath("/" + "/".join(place), "/" + "/".join(out[:-1]))))
-            return
+        steps = tuple(part for part in target.split("/") if part not in ("", "."))
+        base = () if target.startswith("/") else real[:-1]
+        for found in (self._tree.find((*base, *steps), follow=False), self._tree.find(real)):
+            place = self._out(found.path) if len(found.trail) <= MAX_LINKS else None
+            if place is not None:
+                self._need(found.path, found.trail, below=False)
+                wanted = os.path.relpath("/" + "/".join(place), "/" + "/".join(out[:-1]))
+                self._add(_item(out, at, node, target if _is_plain(target) and os.path.normpath(target) == wanted else wanted))
+                return
         self._need(found.path, found.trail, below=found.node is None or found.node.kind != DIRECTORY)
         if found.node is not None and found.node.kind == FILE:
             self._add(_item(out, at, found.node))
+        elif len(found.trail) > MAX_LINKS:
+            self._skip(at, "a link that leads in a circle")
         else:
             self._skip(at, "a link to a file that is not in the image" if found.node is None else "a link to a file that is not extracted")
 
@@ -148,13 +147,11 @@ class Selector:
         self._skipped[_shown(at)] = reason
 
 
-def _plain_target(real: Parts, target: str) -> Parts | None:
-    """Return where a relative link leads that goes up first and then down only; None for any other."""
+def _is_plain(target: str) -> bool:
+    """Tell whether a link is relative and goes up first and then down only."""
     parts = [part for part in target.split("/") if part not in ("", ".")]
     ups = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
-    if target.startswith("/") or ".." in parts[ups:] or ups > len(real) - 1 or not parts:
-        return None
-    return (*real[: len(real) - 1 - ups], *parts[ups:])
+    return not target.startswith("/") and ".." not in parts[ups:]
 
 
 def _shown(parts: Parts) -> str:

@@ -15,6 +15,7 @@ from .._core.scrub import quoted
 
 Parts = tuple[str, ...]
 MAX_PATHS = 1000
+_MOST_ALIASES = 100_000
 _ANY_DEPTH = "**"
 _GLOB = re.compile(r"[*?[]")
 
@@ -59,6 +60,11 @@ class Want:
         """Whether it can stand for several paths."""
         return self._plain < len(self.parts)
 
+    @property
+    def plain(self) -> Parts:
+        """The parts before the first that can stand for several names."""
+        return self.parts[: self._plain]
+
     def holds(self, path: Parts) -> bool:
         """Tell whether ``path`` is wanted, or lies below a wanted one."""
         if path[: self._plain] != self.parts[: self._plain]:
@@ -71,6 +77,10 @@ class Want:
         if path[:shorter] != self.parts[:shorter]:
             return False
         return len(path) < len(self.parts) if not self.is_glob else _match(self.parts, path, below=False)
+
+    def leads_to(self, path: Parts) -> bool:
+        """Tell whether ``path`` lies above a wanted one, is one, or lies below one."""
+        return self.holds(path) or self.leads_through(path)
 
     def __str__(self) -> str:
         return "/" + "/".join(self.parts)
@@ -152,3 +162,36 @@ class Needs:
         before = len(self._paths)
         self._paths.update(parts[:length] for length in range(1, len(parts) + 1))
         return len(self._paths) > before
+
+    def add_aliases(self, links: t.Mapping[Parts, t.Sequence[Parts]], is_real: t.Callable[[Parts], bool]) -> bool:
+        """Have known, under the names that links give it, what is needed where they lead to; return whether any is new.
+
+        ``links`` are by where they lead to; ``is_real`` tells whether a path leads through none: names that have one on the way are aliases already.
+        """
+        found: list[tuple[t.Callable[[t.Any], bool], t.Any]] = []
+        for path in (*self._trees, *self._paths):
+            add = self.add if path in self._trees else self.add_path
+            ends = [size for size in range(len(path) + 1) if path[:size] in links]
+            if ends and is_real(path[:-1]):
+                found += [(add, (*link, *path[size:])) for size in ends for link in links[path[:size]]]
+                self._limit(len(found))
+        for real, names in links.items():
+            if any(real[:size] in self._trees for size in range(len(real) + 1)):
+                found += [(self.add, link) for link in names]
+            found += [
+                self._glob_alias(glob, real, link) for glob in self._globs if glob.leads_to(real) and is_real(glob.plain) for link in names
+            ]
+            self._limit(len(found))
+        is_new = [add(path) for add, path in found]
+        return any(is_new)
+
+    def _glob_alias(self, glob: Want, real: Parts, link: Parts) -> tuple[t.Callable[[t.Any], bool], t.Any]:
+        """Return what to add so that a glob finds what a layer names through a link: a glob behind it, else all that is below it."""
+        alias = Want((*link, *glob.parts[len(real) :]))
+        is_plain = alias.is_glob and alias.plain[: len(link)] == link and _ANY_DEPTH not in glob.parts[: len(real)]
+        return (self.add_want, alias) if is_plain and not glob.holds(real) else (self.add, link)
+
+    @staticmethod
+    def _limit(count: int) -> None:
+        if count > _MOST_ALIASES:
+            raise RegistryError(f"The layers of the image name files in more than {_MOST_ALIASES} ways through links.", "limit")

@@ -46,7 +46,8 @@ class ImageTree:
     def __init__(self) -> None:
         self.root = Node(DIRECTORY)
         self.needs: set[Parts] = set()  # what hard links point to and was not kept
-        self.links: list[Parts] = []
+        self.aliases: set[tuple[Parts, Parts]] = set()  # links below which a layer names something, and where they led when it did
+        self._links: dict[Parts, None] = {}
         self._steps = 0
 
     def find(self, path: Parts, follow: bool = True) -> Found:
@@ -83,6 +84,7 @@ class ImageTree:
 
     def add(self, number: int, layer: LayerContent) -> None:
         """Put a layer upon those below; what it takes away is that of the others, wherever in the layer that is said."""
+        self._note_aliases(layer)
         for entry in layer.entries:
             name = entry.parts[-1]
             if name.startswith(WHITEOUT):
@@ -94,6 +96,12 @@ class ImageTree:
         for entry in layer.entries:
             if not entry.parts[-1].startswith(WHITEOUT):
                 self._put(entry.parts, entry.header, (number, entry.number))
+        self._note_aliases(layer)
+
+    def _note_aliases(self, layer: LayerContent) -> None:
+        for link in self._links:
+            if layer.has_anything_in(link):
+                self.aliases.add((link, self.find(link).path))
 
     def _put(self, parts: Parts, header: Header, source: Source) -> None:
         folder = self._folder(parts[:-1])
@@ -110,7 +118,7 @@ class ImageTree:
             self._put_hard_link(folder, name, split_path(header.link), header)
         elif header.kind == b"2" and len(header.link) <= _LONGEST_LINK:
             folder.children[name] = Node(LINK, header)
-            self.links.append(parts)
+            self._links[parts] = None
         else:
             folder.children[name] = Node(FILE if header.is_regular or header.kind == b"7" else OTHER, header, source)
 
@@ -161,16 +169,14 @@ def _names(here: t.Sequence[tuple[str, Node]]) -> Parts:
     return tuple(name for name, _node in here)
 
 
-def add_aliases(tree: ImageTree, layers: t.Mapping[int, LayerContent], needs: Needs, wants: t.Sequence[Parts]) -> bool:
+def add_aliases(tree: ImageTree, needs: Needs) -> bool:
     """Have entries kept that a layer names through a link to a directory, as bin/sh where bin is usr/bin; return whether that is new."""
-    is_new = False
-    for link in tree.links:
-        if not any(layer.has_anything_in(link) for layer in layers.values()):
-            continue
-        real = tree.find(link).path
-        for want in wants:
-            if real == want[: len(real)]:
-                is_new |= needs.add_want(Want((*link, *want[len(real) :])))
-            elif want == real[: len(want)]:
-                is_new |= needs.add(link)
-    return is_new
+    names = {link for link, _real in tree.aliases}
+    by_real: dict[Parts, list[Parts]] = {}
+    for link, real in sorted(tree.aliases):
+        by_real.setdefault(real, []).append(link)
+
+    def is_real(path: Parts) -> bool:
+        return tree.find(path).path == path and not any(path[:length] in names for length in range(1, len(path) + 1))
+
+    return needs.add_aliases(by_real, is_real)

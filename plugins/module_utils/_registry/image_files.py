@@ -61,7 +61,7 @@ class ImageFiles:
             layers = self._scan(needs)
             tree = _tree(layers)
             is_new = [needs.add(target) for target in tree.needs]
-            is_new.append(add_aliases(tree, layers, needs, [want.parts for want in self._wants]))
+            is_new.append(add_aliases(tree, needs))
             selector = Selector(tree, self._wants, needs, self._strip)
             selected = selector.run()
             for layer in layers.values():
