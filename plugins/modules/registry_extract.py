@@ -98,11 +98,12 @@ notes:
   - A symbolic link in an extracted directory stays a link if its target is extracted as well. Absolute links become relative. If the target is a
     file that is not extracted, the file is written in place of the link. Other links are skipped.
   - Hard links become separate files. Devices, pipes and sockets are skipped. Extended attributes, including file capabilities, are not written.
+    The modification time of a file is the time of its extraction.
   - A layer is read a second time if a link leads to a file that is not in O(paths), or if the layer is inconsistent.
   - Files are collected in the folder C(.ocitools-extract-*.tmp) in O(dest) until all are complete, so O(dest) needs space for the old and the new files. If
     a task is killed, the next one removes its folder.
-  - A layer may unpack to 3 GiB, or to 1100 times its size if that is more. The task keeps up to 100 MB in memory, which is enough for tens of
-    thousands of files. More fails with the error kind V(limit).
+  - A layer may unpack to 3 GiB, or to 1100 times its size if that is more. The memory of a task is limited as well, which is enough
+    for about 50,000 extracted files. The layers may contain many more. A task that needs more fails with the error kind V(limit); split it into several.
 seealso:
   - module: ocitools.registry.registry_pull
 """

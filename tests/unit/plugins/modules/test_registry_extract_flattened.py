@@ -103,14 +103,18 @@ def test_absolute_links_lead_to_the_same_file_of_the_image_and_never_to_one_of_t
     }
 
 
-@pytest.mark.skipif(bool(os.geteuid()), reason="only root can give files away")
-def test_owners_and_set_id_bits_are_those_of_the_image(judge: Judge) -> None:
+def test_owners_and_set_id_bits_are_those_of_the_image_for_root(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     members = [
         Member("d", kind=tarfile.DIRTYPE, mode=0o2750, uid=1000, gid=1001),
         *(file("d/su", "s", 0o4755, uid=7, gid=8), Member("d/l", kind=tarfile.SYMTYPE, link="/d/su", uid=9, gid=10), hard("d/h", "d/su")),
     ]
-    _result, found, _wanted = judge([members], "/", keep_ownership=True, keep_set_id=True)
-    states = [(found / name).lstat() for name in ("d", "d/su", "d/l", "d/h")]
+    registry.add_image("app", "1", [layer(*members)])
+    args = registry.args(name="app:1", dest=f"{tmp_path}/found/", paths=["/"], keep_ownership=True, keep_set_id=True)
+    if os.geteuid():
+        run_module("registry_extract", args).failure("invalid_option")
+        return
+    run_module("registry_extract", args).ok()
+    states = [(tmp_path / "found" / name).lstat() for name in ("d", "d/su", "d/l", "d/h")]
     assert [(state.st_uid, state.st_gid) for state in states] == [(1000, 1001), (7, 8), (9, 10), (7, 8)]
     assert [f"{state.st_mode & 0o7777:o}" for state in states] == ["2750", "4755", "777", "4755"]
 
