@@ -34,9 +34,18 @@ def test_a_registry_that_can_all_of_it_passes_and_keeps_no_tag(make_registry: Ma
     registry = guarded(make_registry)
     report = _try(registry, tmp_path)
     assert re.search(r"changed=\d+ +unreachable=0 +failed=0 +skipped=0 +rescued=0", report), report
-    assert f"{registry.host} works: connect, push, tag, index, copy, pull, sync, artifact, sign, prune." in report
+    assert f"{registry.host} works: push, tag, index, copy, pull, sync, artifact, sign, prune." in report
     names = ("app", "copied", "builds", "mirrored/team/trial/app", "imported/team/trial/app")
     assert all(registry.manifests(f"team/trial/{name}") and not registry.tags(f"team/trial/{name}") for name in names)
+
+
+def test_a_registry_that_cannot_be_used_at_all_ends_it_at_once(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = guarded(make_registry)
+    output = _try(registry, tmp_path, password="wrong")
+    assert "does not accept the credentials" in output, output
+    assert "Make a temporary folder" not in output
+    assert registry.writes() == []
+    assert "Name your registry" in run_ansible("playbook", [PLAYBOOK], tmp_path).stdout
 
 
 def test_what_a_registry_cannot_is_named_and_the_rest_is_tried(make_registry: MakeRegistry, tmp_path: Path) -> None:
