@@ -50,13 +50,13 @@ class Credentials:
 
 def _choose(values: t.Mapping[str, str], names: t.Mapping[str, str], source: str, kind: str) -> Credentials | None:
     given = {key: value for key, value in values.items() if value}
-    ways = [name for name in ("password", "identity_token", "registry_token") if given.get(name)]
+    secrets = [name for name in ("password", "identity_token", "registry_token") if given.get(name)]
     if not given:
         return None
-    if len(ways) > 1 or ("username" in given and ways not in ([], ["password"])):
+    if len(secrets) > 1 or ("username" in given and secrets not in ([], ["password"])):
         shown = ", ".join(names[key] for key in given)
         raise RegistryError(f"{source} gives several credentials at once ({shown}): give one of them only.", kind)
-    if ("username" in given) != ("password" in given) and not (ways and ways != ["password"]):
+    if ("username" in given) != ("password" in given) and not (secrets and secrets != ["password"]):
         present, absent = ("username", "password") if "username" in given else ("password", "username")
         raise RegistryError(f"{source} gives {names[present]} without {names[absent]}: both are needed.", kind)
     return checked(Credentials(**given), names, source, kind)

@@ -30,7 +30,7 @@ class _Pace:
         self._timeout = sock.gettimeout() or 0.0
         self._waited = 0.0
         self._count = 0
-        self.held = False  # while what passes may turn out to be no progress
+        self.suspended = False  # while what passes may turn out to be no progress
 
     def step(self, move: t.Callable[[], int | None]) -> int | None:
         """Return how many bytes ``move`` (a read or write of the socket) has moved."""
@@ -47,7 +47,7 @@ class _Pace:
     def add(self, count: int) -> None:
         """Count progress; a negative one was none after all."""
         self._count += count
-        if not self.held and self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
+        if not self.suspended and self._count >= self._timeout * LEAST_BYTES_PER_SECOND:
             self._waited, self._count = 0.0, 0
 
     def end(self) -> None:
@@ -86,7 +86,7 @@ class _Bounded(io.BufferedReader):
 
     def readline(self, size: int | None = -1) -> bytes:
         most = self._lines_left + 1
-        self._pace.held = True
+        self._pace.suspended = True
         line = super().readline(most if size is None or size < 0 else min(size, most))
         self._lines_left -= len(line)
         if self._lines_left < 0:
@@ -94,7 +94,7 @@ class _Bounded(io.BufferedReader):
                 f"An answer came with more than {MAX_HEAD} bytes of headers, or with more of chunk sizes than of content: it is refused.",
                 "invalid_response",
             )
-        self._pace.held = False
+        self._pace.suspended = False
         self._pace.add(-len(line))
         return line
 

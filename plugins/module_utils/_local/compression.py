@@ -66,15 +66,6 @@ class Allowance:
         )
 
 
-class _Engine(t.Protocol):
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take ``data`` in and return up to ``max_length`` bytes."""
-
-
 class _Gzip:
     """zlib with the manners of its siblings, and able to be copied where it stands."""
 

@@ -41,7 +41,7 @@ class CarriedReferrer:
 
 
 @dataclass(frozen=True)
-class CarriedImage:
+class ExportedImage:
     """One image of an export: ``path`` is the folder of its layout; ``dest`` and ``tags`` are what the list of the export said."""
 
     name: str
@@ -71,7 +71,7 @@ class CarriedImage:
         }
 
     @classmethod
-    def parse(cls, entry: t.Any) -> CarriedImage:
+    def parse(cls, entry: t.Any) -> ExportedImage:
         """Return the image that an entry of the list says; raises ``ValueError`` or ``RegistryError`` for what is none."""
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("name", "path", "digest")):
             raise ValueError("an image needs name, path and digest")
@@ -109,7 +109,7 @@ def _referrer(item: t.Any) -> CarriedReferrer:
     return CarriedReferrer(identifier, Digest.parse(item["digest"]), Digest.parse(subject) if subject else None)
 
 
-def list_bytes(images: t.Iterable[CarriedImage]) -> bytes:
+def list_bytes(images: t.Iterable[ExportedImage]) -> bytes:
     """Return the list of ``images``, one a line."""
     lines = ",\n".join(f"  {json.dumps(image.entry())}" for image in images)
     return f'{{"images": [\n{lines}\n]}}\n'.encode("ascii")
@@ -130,7 +130,7 @@ def read_raw(folder: str) -> bytes | None:
             return None
 
 
-def parse_list(raw: bytes, folder: str, budget: Budget) -> list[CarriedImage]:
+def parse_list(raw: bytes, folder: str, budget: Budget) -> list[ExportedImage]:
     """Return the images of a list; ``invalid_source`` where no export can have written it."""
     what = f"{LIST} in {folder}"
     try:
@@ -141,7 +141,7 @@ def parse_list(raw: bytes, folder: str, budget: Budget) -> list[CarriedImage]:
             entries = _parse_block(raw.decode("ascii"))
         if not isinstance(entries, list):
             raise ValueError("it has no list of images")
-        return [CarriedImage.parse(entry) for entry in entries]
+        return [ExportedImage.parse(entry) for entry in entries]
     except (ValueError, RegistryError) as error:
         if isinstance(error, RegistryError) and error.kind in ("limit", "invalid_source"):
             raise

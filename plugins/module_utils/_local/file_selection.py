@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
-from .image_paths import Needs, Parts, Want
+from .image_paths import NeededPaths, Parts, Want
 from .image_tree import DIRECTORY, FILE, LINK, MAX_LINKS, OTHER, UNKNOWN, ImageTree, Node, Source
 
 
@@ -40,11 +40,11 @@ class Selected(t.NamedTuple):
 
 
 class Selector:
-    """Chooses from a tree what ``wants`` say; what has to be known besides is added to ``needs``, and then ``is_complete`` is False."""
+    """Chooses from a tree what ``wants`` say; what has to be known besides is added to ``needed``, and then ``is_complete`` is False."""
 
-    def __init__(self, tree: ImageTree, wants: t.Sequence[Want], needs: Needs, strip: int) -> None:
+    def __init__(self, tree: ImageTree, wants: t.Sequence[Want], needed: NeededPaths, strip: int) -> None:
         self._tree = tree
-        self._needs = needs
+        self._needed = needed
         self._strip = strip
         self._roots: dict[Parts, Parts] = {}  # by their real path, what was asked for
         self._items: dict[Parts, Item] = {}
@@ -68,8 +68,8 @@ class Selector:
 
     def _need(self, path: Parts, trail: t.Sequence[Parts], below: bool) -> None:
         """Have a path known, and the links that lead to it, which a layer above may have replaced."""
-        is_new = [self._needs.add_path(link) for link in trail]
-        is_new.append(self._needs.add(path) if below else self._needs.add_path(path))
+        is_new = [self._needed.add_path(link) for link in trail]
+        is_new.append(self._needed.add(path) if below else self._needed.add_path(path))
         self.is_complete = self.is_complete and not any(is_new)
 
     def _root(self, path: Parts, is_glob: bool) -> tuple[Parts, Node, bool] | None:

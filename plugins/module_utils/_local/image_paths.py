@@ -119,7 +119,7 @@ def _skipping(places: set[int], pattern: Parts) -> set[int]:
     return places
 
 
-class Needs:
+class NeededPaths:
     """What has to be known of an image: what is wanted with all below it, and single paths, such as links on the way."""
 
     def __init__(self, wants: t.Sequence[Want]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._core.errors import RegistryError
-from .image_paths import Needs, Parts, Want, matches_part, split_path
+from .image_paths import NeededPaths, Parts, Want, matches_part, split_path
 from .layer_reader import OPAQUE, WHITEOUT, LayerContent
 from .tar import Header
 
@@ -45,7 +45,7 @@ class ImageTree:
 
     def __init__(self) -> None:
         self.root = Node(DIRECTORY)
-        self.needs: set[Parts] = set()  # what hard links point to and was not kept
+        self.needed: set[Parts] = set()  # what hard links point to and was not kept
         self.aliases: set[tuple[Parts, Parts]] = set()  # links below which a layer names something, and where they led when it did
         self._links: dict[Parts, None] = {}
         self._steps = 0
@@ -126,7 +126,7 @@ class ImageTree:
         """Let a hard link be what it points to at this moment: that may be replaced later, and the link stays."""
         found = self.find(target, follow=False)
         if found.node is None or found.node.kind == UNKNOWN:
-            self.needs.add(target)
+            self.needed.add(target)
             folder.children[name] = Node(UNKNOWN, header)
         elif found.node.kind != DIRECTORY and found.node is not folder.children.get(name):
             copy = Node(found.node.kind, found.node.header, found.node.source)
@@ -169,7 +169,7 @@ def _names(here: t.Sequence[tuple[str, Node]]) -> Parts:
     return tuple(name for name, _node in here)
 
 
-def add_aliases(tree: ImageTree, needs: Needs) -> bool:
+def add_aliases(tree: ImageTree, needed: NeededPaths) -> bool:
     """Have entries kept that a layer names through a link to a directory, as bin/sh where bin is usr/bin; return whether that is new."""
     names = {link for link, _real in tree.aliases}
     by_real: dict[Parts, list[Parts]] = {}
@@ -179,4 +179,4 @@ def add_aliases(tree: ImageTree, needs: Needs) -> bool:
     def is_real(path: Parts) -> bool:
         return tree.find(path).path == path and not any(path[:length] in names for length in range(1, len(path) + 1))
 
-    return needs.add_aliases(by_real, is_real)
+    return needed.add_aliases(by_real, is_real)

@@ -13,7 +13,7 @@ from .._core.errors import RegistryError
 from .._oci.image_source import BLOCK, BlobStream, drain
 from .._oci.manifest import Descriptor
 from .compression import HEAVY, Allowance, Decoder, detect
-from .image_paths import Needs, Parts, split_path
+from .image_paths import NeededPaths, Parts, split_path
 from .saved_layers import BegunStream
 from .tar import Header, HeaderReader, is_header
 
@@ -101,13 +101,15 @@ class _Forward:
                 return
 
 
-def read_layer(blob: BlobStream, layer: Descriptor, what: str, needs: Needs, wants: Wants, keep: Keep, budget: Budget) -> LayerContent:
+def read_layer(
+    blob: BlobStream, layer: Descriptor, what: str, needed: NeededPaths, wants: Wants, keep: Keep, budget: Budget
+) -> LayerContent:
     """Return what is known of a layer; the content of files that are wanted is handed to ``keep``.
 
     The blob verifies itself at its end, so what was kept counts only when this returns.
     """
     try:
-        content = _read(_Forward(blob, layer, what), what, needs, wants, keep, budget)
+        content = _read(_Forward(blob, layer, what), what, needed, wants, keep, budget)
     except RegistryError as error:
         if error.kind == "invalid_source":
             drain(blob)  # a layer that is not what its digest says is told as that
@@ -116,13 +118,13 @@ def read_layer(blob: BlobStream, layer: Descriptor, what: str, needs: Needs, wan
     return content
 
 
-def _read(forward: _Forward, what: str, needs: Needs, wants: Wants, keep: Keep, budget: Budget) -> LayerContent:
+def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep: Keep, budget: Budget) -> LayerContent:
     content = LayerContent()
     reader = HeaderReader(forward, what, sys.maxsize, sys.maxsize)
     for number, header in enumerate(reader):
         parts = _parts(header, what)
         content.note(parts, header.is_directory)
-        if parts and (header.kind == b"2" or needs.keeps(parts) or _marks(parts, needs)):
+        if parts and (header.kind == b"2" or needed.keeps(parts) or _marks(parts, needed)):
             weight = _ENTRY_WEIGHT + 2 * len(header.name) + len(header.link)
             budget.take(weight, "The list of the files in the image")
             content.weight += weight
@@ -144,12 +146,12 @@ def _parts(header: Header, what: str) -> Parts:
     return parts
 
 
-def _marks(parts: Parts, needs: Needs) -> bool:
+def _marks(parts: Parts, needed: NeededPaths) -> bool:
     """Tell whether an entry says that something that has to be known is not there any more."""
     name = parts[-1]
     if name == OPAQUE:
-        return needs.keeps(parts[:-1]) or len(parts) == 1
-    return name.startswith(WHITEOUT) and needs.keeps((*parts[:-1], name[len(WHITEOUT) :]))
+        return needed.keeps(parts[:-1]) or len(parts) == 1
+    return name.startswith(WHITEOUT) and needed.keeps((*parts[:-1], name[len(WHITEOUT) :]))
 
 
 def _whole(forward: _Forward, reader: HeaderReader, size: int) -> Blocks:

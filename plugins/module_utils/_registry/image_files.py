@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .._core.errors import NotFound, RegistryError
 from .._local.file_selection import Item, Selected, Selector
-from .._local.image_paths import Needs, Parts, Want
+from .._local.image_paths import NeededPaths, Parts, Want
 from .._local.image_tree import FILE, ImageTree, Source, add_aliases
 from .._local.layer_reader import Blocks, LayerContent, read_layer
 from .._local.staging import Staging
@@ -56,13 +56,13 @@ class ImageFiles:
 
     def select(self) -> Selected:
         """Return what is to be laid down; ``not_found`` where the image lacks a path."""
-        needs = Needs(self._wants)
+        needed = NeededPaths(self._wants)
         for _round in range(_MOST_ROUNDS):
-            layers = self._scan(needs)
+            layers = self._scan(needed)
             tree = _tree(layers)
-            is_new = [needs.add(target) for target in tree.needs]
-            is_new.append(add_aliases(tree, needs))
-            selector = Selector(tree, self._wants, needs, self._strip)
+            is_new = [needed.add(target) for target in tree.needed]
+            is_new.append(add_aliases(tree, needed))
+            selector = Selector(tree, self._wants, needed, self._strip)
             selected = selector.run()
             for layer in layers.values():
                 self._budget.give_back(layer.weight)
@@ -70,19 +70,19 @@ class ImageFiles:
                 continue
             if selector.missing:
                 raise NotFound(f"{self._shown} has no {', no '.join(selector.missing[:20])}.", reference=self._shown)
-            self._fetch({item.source for item in selected.items if item.kind == FILE} - self._contents.keys(), needs)
+            self._fetch({item.source for item in selected.items if item.kind == FILE} - self._contents.keys(), needed)
             return selected._replace(items=[self._complete(item) for item in selected.items])
         raise RegistryError(f"What is wanted of {self._shown} lies behind too many links.", "limit", reference=self._shown)
 
     def _complete(self, item: Item) -> Item:
         return replace(item, sha256=self._contents[item.source].sha256) if item.kind == FILE else item
 
-    def _scan(self, needs: Needs) -> dict[int, LayerContent]:
+    def _scan(self, needed: NeededPaths) -> dict[int, LayerContent]:
         """Read layers from the top down, until it is certain what each want is."""
         layers: dict[int, LayerContent] = {}
         hidden: set[Parts] = set()
         for number in range(len(self._layers) - 1, -1, -1):
-            layers[number] = self._read(number, needs, lambda _number, parts: needs.wants_content(parts) and parts not in hidden)
+            layers[number] = self._read(number, needed, lambda _number, parts: needed.wants_content(parts) and parts not in hidden)
             hidden.update(entry.parts for entry in layers[number].entries if entry.header.is_regular)
             if self._is_settled(layers):
                 break
@@ -95,13 +95,13 @@ class ImageFiles:
         found = [tree.find(want.parts).node for want in self._wants]
         return all(node is not None and node.kind == FILE for node in found)
 
-    def _fetch(self, sources: set[Source], needs: Needs) -> None:
+    def _fetch(self, sources: set[Source], needed: NeededPaths) -> None:
         """Read once more the layers that have files which turned out to be needed, such as what a hard link was before it was replaced."""
         for number in sorted({layer for layer, _member in sources}):
             wanted = frozenset(member for layer, member in sources if layer == number)
-            self._budget.give_back(self._read(number, needs, functools.partial(_is_among, wanted)).weight)
+            self._budget.give_back(self._read(number, needed, functools.partial(_is_among, wanted)).weight)
 
-    def _read(self, number: int, needs: Needs, wants: t.Callable[[int, Parts], bool]) -> LayerContent:
+    def _read(self, number: int, needed: NeededPaths, wants: t.Callable[[int, Parts], bool]) -> LayerContent:
         layer = self._layers[number]
 
         def keep(member: int, blocks: Blocks) -> None:
@@ -114,7 +114,7 @@ class ImageFiles:
                 blob,
                 layer,
                 what,
-                needs,
+                needed,
                 lambda member, parts: (number, member) not in self._contents and wants(member, parts),
                 keep,
                 self._budget,

@@ -135,9 +135,9 @@ def plan_pull(
 
 
 def _root(client: RegistryClient, image: Reference, name: ImageName, platforms: t.Sequence[Platform], destination: Destination) -> Manifest:
-    held = None if platforms else destination.find(name, image.digest)
-    if held is not None and (image.digest or client.get_digest(image.identifier) == held.digest):
-        return held
+    existing = None if platforms else destination.find(name, image.digest)
+    if existing is not None and (image.digest or client.get_digest(image.identifier) == existing.digest):
+        return existing
     return client.get_manifest(image.identifier)
 
 

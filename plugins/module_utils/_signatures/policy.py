@@ -123,8 +123,8 @@ class Policy:
             raise crypto.unproven(_no_key(self.keys, envelope))
         chain = parse_chain(envelope.chain)
         if not self.authorities:
-            needs = "what needs Fulcio or Rekor cannot be verified here" if is_fulcio(chain[0]) else "no certificate_authorities are given"
-            raise crypto.unproven(f"The signature is made with the certificate of {chain[0].shown}, and {needs}.")
+            reason = "what needs Fulcio or Rekor cannot be verified here" if is_fulcio(chain[0]) else "no certificate_authorities are given"
+            raise crypto.unproven(f"The signature is made with the certificate of {chain[0].shown}, and {reason}.")
         check_chain(chain, self.authorities)
         if not chain[0].key.has_signed(envelope.signature, envelope.text, envelope.scheme):
             raise crypto.unproven(f"The signature is not by the key in the certificate of {chain[0].shown}.")

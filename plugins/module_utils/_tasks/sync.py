@@ -15,13 +15,13 @@ from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
 from .._registry.two_registries import parse_sided
 from .options import ArgumentSpec, two_registries_spec
-from .sync_copies import Bring, Copies, Runner
 from .sync_entries import destination_of, parse_list
 from .sync_export import Export
 from .sync_extra import Extra, State
 from .sync_import import Import, archived_name, opened
 from .sync_outcome import Job, Outcome, raise_failures, summarize
 from .sync_plan import Planner, SyncPlan
+from .sync_runner import Bring, ImageCopier, Runner
 from .task import Task
 from .verify_option import VERIFY, parse_verify
 
@@ -84,8 +84,8 @@ class Sync:
         """Plan, copy, and fill the result; raises in the end where something failed."""
         task, params = self._task, self._task.params
         if params["src_dir"] is not None:
-            with opened(task) as held:
-                self._import(held)
+            with opened(task) as source:
+                self._import(source)
             return
         entries = parse_list(params)
         targets = [destination_of(params, entry, entry.source) for entry in entries] if params["dest_dir"] is None else []
@@ -96,7 +96,7 @@ class Sync:
             outcomes = self._run(plan.jobs, export.bring)
             self._tell(plan, outcomes, *export.finish(plan.jobs))
             return
-        outcomes = self._run(plan.jobs, self._copies().bring)
+        outcomes = self._run(plan.jobs, self._copier().bring)
         extra = Extra(self._deleter, params["max_deletions"], task.warn)
         failure = self._delete(extra, plan, outcomes) if params["extra"] == "delete" else None
         task.result["deleted_tags"] = extra.deleted
@@ -104,23 +104,23 @@ class Sync:
         if failure is not None:
             raise failure
 
-    def _import(self, held: Import) -> None:
+    def _import(self, source: Import) -> None:
         params = self._task.params
-        entries = parse_list(params, (lambda name: parse_sided(params, "src", name)) if held.is_export else archived_name)
+        entries = parse_list(params, (lambda name: parse_sided(params, "src", name)) if source.is_export else archived_name)
         for entry in entries:
             if entry.choice is not None and entry.choice.sort == "created":
                 raise RegistryError(
                     f"Entry {entry.number} of images has sort: created, which is not for src_dir: its tags are sorted by version.",
                     "invalid_option",
                 )
-        jobs, failed = held.jobs(entries)
+        jobs, failed = source.jobs(entries)
         self._registries = self._task.connect_two([], [job.copy.destination for job in jobs])
         plan = SyncPlan(Planner(params, self._source, self._registries.concurrency, self._lists).check(jobs), failed)
-        copies = self._copies()
-        self._tell(plan, self._run(plan.jobs, lambda job: copies.bring_local(job, held.image(job))), {}, {})
+        copier = self._copier()
+        self._tell(plan, self._run(plan.jobs, lambda job: copier.bring_local(job, source.image(job))), {}, {})
 
-    def _copies(self) -> Copies:
-        return Copies(self._registries, self._options, lambda job: self._source(job.copy.source))
+    def _copier(self) -> ImageCopier:
+        return ImageCopier(self._registries, self._options, lambda job: self._source(job.copy.source))
 
     def _run(self, jobs: t.Sequence[Job], bring: Bring) -> list[Outcome]:
         return Runner(self._registries, bring, self._task.progress).run(jobs)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from .._core.errors import RegistryError
 from .._local.disk import default_mode, disk_errors
-from .._local.export_list import LIST, CarriedImage, CarriedReferrer, list_bytes, read_raw, write_list
+from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_bytes, read_raw, write_list
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.image_source import walk
@@ -63,7 +63,7 @@ class Export:
         self._verification = verification
         self._mode = default_mode()  # now, while there is one thread
         self._locks: dict[str, threading.Lock] = {}
-        self._carried: dict[str, CarriedImage] = {}
+        self._exported: dict[str, ExportedImage] = {}
         if not task.check_mode:
             with disk_errors(self._path):
                 os.makedirs(self._path, exist_ok=True)
@@ -111,7 +111,7 @@ class Export:
         }
         referrers = tuple(CarriedReferrer(item.identifier, item.image.root.digest, item.subject) for item in along)
         platforms = tuple(str(child.platform) for child in content.root.platforms) if content.root.is_index else ()
-        self._carried[job.name] = CarriedImage(
+        self._exported[job.name] = ExportedImage(
             job.name, folder, content.root.digest, content.size, platforms, job.entry.dest, job.entry.tags, referrers
         )
         return Outcome.of(job.name, layout.path, Copied(before, after, result))
@@ -135,9 +135,9 @@ class Export:
 
     def finish(self, jobs: t.Sequence[Job]) -> tuple[State, State]:
         """Write the list, unless nothing could be carried, and return its states; an image that failed is not in it."""
-        images = list(dict.fromkeys(self._carried[job.name] for job in jobs if job.name in self._carried))
+        images = list(dict.fromkeys(self._exported[job.name] for job in jobs if job.name in self._exported))
         path = os.path.join(self._path, LIST)
-        if jobs and not self._carried:
+        if jobs and not self._exported:
             return {}, {}
         raw, written = list_bytes(images), read_raw(self._path) if self._exists else None
         if raw != written and not self._task.check_mode:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .._local.docker_archive import DockerArchive
-from .._local.export_list import LIST, CarriedImage, parse_list, read_raw
+from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
 from .._local.files import Store
 from .._local.inventory import NamedImage, list_images
 from .._local.oci_layout import MARKER, LayoutImage, find_root
@@ -33,12 +33,12 @@ from .task import Task
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredImage:
     """An image of the directory or archive: the ``name`` it has there in full, if any, all its ``names``, and what says more of it."""
 
     name: Reference | None
     names: tuple[str, ...]
-    carried: CarriedImage | None = None
+    exported: ExportedImage | None = None
     found: NamedImage | None = None
 
 
@@ -61,25 +61,25 @@ class Import:
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self.is_export = raw is not None
         try:
-            self.held = self._list_export(raw) if raw is not None else self._list_archive()
+            self.images = self._list_export(raw) if raw is not None else self._list_archive()
         except BaseException:
             self.close()
             raise
 
-    def _list_export(self, raw: bytes) -> list[Held]:
+    def _list_export(self, raw: bytes) -> list[StoredImage]:
         images = parse_list(raw, self._path, self._task.budget)
         self._task.budget.take(2000 * len(images), f"The list in {self._path}")
-        return [Held(Reference.parse(image.name), (image.name,), image) for image in images]
+        return [StoredImage(Reference.parse(image.name), (image.name,), image) for image in images]
 
-    def _list_archive(self) -> list[Held]:
-        held = []
+    def _list_archive(self) -> list[StoredImage]:
+        images = []
         if os.path.isdir(self._path) and not os.path.exists(os.path.join(self._path, MARKER)):
             message = f"{self._path} has no {LIST}, which an export writes beside the images, and is no OCI layout."
             raise RegistryError(message, "invalid_source")
         for image in list_images(self._store(self._path)):
             full = [name for name in map(archived_name, image.names) if name is not None]
-            held.append(Held(full[0] if full else None, image.names, None, image))
-        return held
+            images.append(StoredImage(full[0] if full else None, image.names, None, image))
+        return images
 
     def _store(self, path: str) -> Store:
         with self._lock:
@@ -97,7 +97,7 @@ class Import:
     def jobs(self, entries: t.Sequence[Entry]) -> tuple[list[Job], list[tuple[Entry, Outcome]]]:
         """Return what is to be done: for the images that ``entries`` name or choose, without any for all of them."""
         params = self._task.params
-        listed = entries if params["images"] is not None else [_entry_of(number, held) for number, held in enumerate(self.held, 1)]
+        listed = entries if params["images"] is not None else [_entry_of(number, stored) for number, stored in enumerate(self.images, 1)]
         jobs: list[Job] = []
         failed: list[tuple[Entry, Outcome]] = []
         for entry in listed:
@@ -108,53 +108,57 @@ class Import:
         return jobs, failed
 
     def _jobs(self, params: Map, entry: Entry) -> t.Iterator[Job]:
-        found = [self.held[entry.number - 1]] if params["images"] is None else self._find(entry)
+        found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
         if not found and not (entry.choice and params["empty"] == "ok"):
-            there = ", ".join(quoted((held.names or ("an image without a name",))[0], 100) for held in self.held[:20])
+            there = ", ".join(quoted((stored.names or ("an image without a name",))[0], 100) for stored in self.images[:20])
             raise NotFound(f"{self._path} has no image {quoted(str(entry.source or entry.given), 300)}; it has: {there or 'none'}.")
-        for held in found:
-            carried = held.carried
-            whole = replace(entry, dest=carried.dest, tags=carried.tags) if carried and entry.dest is None and not entry.tags else entry
-            name = held.name or Reference("localhost", "image")
-            if whole.dest is None and held.name is None:
+        for stored in found:
+            exported = stored.exported
+            whole = replace(entry, dest=exported.dest, tags=exported.tags) if exported and entry.dest is None and not entry.tags else entry
+            name = stored.name or Reference("localhost", "image")
+            if whole.dest is None and stored.name is None:
                 message = f"The image {quoted(entry.given, 300)} in {self._path} has no full name: name it in images, and give its dest."
                 raise RegistryError(message, "invalid_reference")
             destination = destination_of(params, whole, name)
             tags = destination_tags(name, destination, whole.tags)
-            source = replace(name, digest=carried.digest) if carried else name
+            source = replace(name, digest=exported.digest) if exported else name
             yield Job(
                 whole,
                 Copy(source, destination, tags, entry.platforms),
-                bool(carried and carried.referrers),
-                held,
-                carried.name if carried else "",
+                bool(exported and exported.referrers),
+                stored,
+                exported.name if exported else "",
             )
 
-    def _find(self, entry: Entry) -> list[Held]:
+    def _find(self, entry: Entry) -> list[StoredImage]:
         wanted = entry.source
         if entry.choice is not None and wanted is not None:
-            of = {held.name.tag: held for held in self.held if held.name and held.name.name == wanted.name and held.name.tag}
+            of = {stored.name.tag: stored for stored in self.images if stored.name and stored.name.name == wanted.name and stored.name.tag}
             chosen = choose_by_name(entry.choice, [tag for tag in of if tag], self._task.budget)[: entry.choice.newest]
             return [of[tag] for tag in chosen]
-        exact = [held for held in self.held if entry.given in held.names]
+        exact = [stored for stored in self.images if entry.given in stored.names]
         if exact or wanted is None:
             return exact[:1]
-        same = [held for held in self.held if held.name and (held.name.name, held.name.identifier) == (wanted.name, wanted.identifier)]
+        same = [
+            stored
+            for stored in self.images
+            if stored.name and (stored.name.name, stored.name.identifier) == (wanted.name, wanted.identifier)
+        ]
         return same[:1]
 
     # How they are read
 
     def image(self, job: Job) -> LocalImage:
         """Return how the image of a job is read."""
-        held = t.cast(Held, job.carried)
-        if held.carried is not None:
-            return LocalImage(lambda client: self._open(t.cast(CarriedImage, held.carried)), lambda: self._attached(held))
-        source = t.cast(NamedImage, held.found).source
+        stored = t.cast(StoredImage, job.stored)
+        if stored.exported is not None:
+            return LocalImage(lambda client: self._open(t.cast(ExportedImage, stored.exported)), lambda: self._attached(stored))
+        source = t.cast(NamedImage, stored.found).source
         if isinstance(source, LayoutImage):
             return LocalImage(lambda client: source)
         return LocalImage(lambda client: self._build(client, source, job.copy.tags))
 
-    def _open(self, image: CarriedImage) -> ImageSource:
+    def _open(self, image: ExportedImage) -> ImageSource:
         store = self._layout(image.path)
         return LayoutImage(store, find_root(store, str(image.digest)))
 
@@ -164,8 +168,8 @@ class Import:
             raise RegistryError(f"{path} is a symbolic link, not a folder that an export has written.", "invalid_source")
         return self._store(path)
 
-    def _attached(self, held: Held) -> list[AttachedImage]:
-        image = t.cast(CarriedImage, held.carried)
+    def _attached(self, stored: StoredImage) -> list[AttachedImage]:
+        image = t.cast(ExportedImage, stored.exported)
         store = self._layout(image.path)
         along = image.referrers
         return [AttachedImage(item.identifier, LayoutImage(store, find_root(store, str(item.digest))), item.subject) for item in along]
@@ -178,15 +182,15 @@ class Import:
         return saved.build("gzip", self._task.params["concurrency"], tmpdir)
 
 
-def _entry_of(number: int, held: Held) -> Entry:
-    return Entry(number, (held.names or (f"image {number}",))[0], held.name)
+def _entry_of(number: int, stored: StoredImage) -> Entry:
+    return Entry(number, (stored.names or (f"image {number}",))[0], stored.name)
 
 
 @contextlib.contextmanager
 def opened(task: Task) -> t.Iterator[Import]:
     """Open what ``src_dir`` names for the time of the block."""
-    held = Import(task)
+    source = Import(task)
     try:
-        yield held
+        yield source
     finally:
-        held.close()
+        source.close()

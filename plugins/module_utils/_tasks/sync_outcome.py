@@ -17,12 +17,12 @@ from .sync_entries import Entry
 
 @dataclass(frozen=True)
 class Job:
-    """One image of the list: the ``entry`` that names or chose it, what is copied where, and what ``carried`` says of it in a directory."""
+    """One image of the list: the ``entry`` that names or chose it, what is copied where, and how the import finds it ``stored``."""
 
     entry: Entry
     copy: Copy
     referrers: bool = False
-    carried: t.Any = None
+    stored: t.Any = None
     title: str = ""  # what it is called, where that is not its source
 
     @property

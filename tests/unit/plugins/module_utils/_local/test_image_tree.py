@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._local.file_selection import Selector
 from ansible_collections.ocitools.registry.plugins.module_utils._local.files import MemoryFile
-from ansible_collections.ocitools.registry.plugins.module_utils._local.image_paths import Needs, Want, split_path
+from ansible_collections.ocitools.registry.plugins.module_utils._local.image_paths import NeededPaths, Want, split_path
 from ansible_collections.ocitools.registry.plugins.module_utils._local.image_tree import DIRECTORY, LINK, ImageTree
 from ansible_collections.ocitools.registry.plugins.module_utils._local.layer_reader import read_layer
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import Descriptor
@@ -33,13 +33,15 @@ _LAYERS = st.lists(st.lists(_MEMBERS, max_size=6), min_size=1, max_size=4)
 
 
 def _tree(layers: t.Sequence[t.Sequence[Member]]) -> ImageTree:
-    tree, needs = ImageTree(), Needs([Want(())])
+    tree, needed = ImageTree(), NeededPaths([Want(())])
     for number, members in enumerate(layers):
         raw = layer(*members)
         stated = Descriptor("application/vnd.oci.image.layer.v1.tar", _DIGEST, len(raw))
         tree.add(
             number,
-            read_layer(MemoryFile(raw), stated, "The layer", needs, lambda _number, _parts: False, lambda _number, _blocks: None, Budget()),
+            read_layer(
+                MemoryFile(raw), stated, "The layer", needed, lambda _number, _parts: False, lambda _number, _blocks: None, Budget()
+            ),
         )
     return tree
 
@@ -80,8 +82,8 @@ def _model(layers: t.Sequence[t.Sequence[Member]]) -> dict[str, int]:
 @quick
 @given(_LAYERS)
 def test_layers_lie_upon_each_other_as_in_a_plain_model(layers: list[list[Member]]) -> None:
-    needs = Needs([Want(())])
-    selected = Selector(_tree(layers), [Want(())], needs, 0).run()
+    needed = NeededPaths([Want(())])
+    selected = Selector(_tree(layers), [Want(())], needed, 0).run()
     found = {"/".join(item.out): -1 if item.kind == DIRECTORY else item.size for item in selected.items}
     assert found == _model(layers)
 
@@ -99,7 +101,7 @@ def test_t73_no_link_that_is_laid_down_leads_out(links: list[tuple[str, str]]) -
     for want in (Want(()), Want(("a",))):
         if tree.find(want.parts).node is None:
             continue
-        for item in Selector(tree, [want], Needs([want]), 0).run().items:
+        for item in Selector(tree, [want], NeededPaths([want]), 0).run().items:
             if item.kind == LINK:
                 assert not item.link.startswith("/")
                 assert not posixpath.normpath(posixpath.join("/".join(item.out[:-1]), item.link)).startswith("..")

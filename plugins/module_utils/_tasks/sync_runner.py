@@ -56,7 +56,7 @@ class Runner:
         return outcome
 
 
-class Copies:
+class ImageCopier:
     """Copies images from registries to one."""
 
     def __init__(
