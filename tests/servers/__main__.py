@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from .debian import Unavailable
-from .distribution import NotStarted
-from .keeper import KINDS, keep
+from .keeper import KINDS, PULP, keep
+from .processes import NotStarted
 
 _PATIENCE = 600  # seconds for the start, which may download a package first
 _PARTING = 60  # seconds for the end
@@ -32,11 +32,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("folder", type=Path, help="where configuration, storage and facts go; stop removes it")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "ocitools-servers", help="keeps downloaded packages")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=[*KINDS, PULP], default=list(KINDS))
+    parser.add_argument("--pulp", type=Path, help="a virtual environment with pulp-container, for the kind pulp")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="the process whose end ends the servers; the caller by default")
     parser.add_argument("--lifetime", type=float, default=3600, help="seconds after which the servers end in any case")
     options = parser.parse_args()
     options.folder, options.cache = options.folder.absolute(), options.cache.absolute()
+    options.pulp = options.pulp and options.pulp.absolute()
     return options
 
 
@@ -45,6 +47,7 @@ def _start(options: argparse.Namespace) -> str:
     options.folder.mkdir(parents=True, mode=0o700)
     log = options.folder / "keeper.log"
     words = [str(options.folder), "--cache", str(options.cache), "--parent", str(options.parent), "--lifetime", str(options.lifetime)]
+    words += ["--pulp", str(options.pulp)] if options.pulp else []
     with log.open("wb") as output:
         keeper = subprocess.Popen(
             [sys.executable, "-m", __package__, "keep", *words, "--kinds", *options.kinds],
@@ -93,7 +96,7 @@ def main() -> None:
         if options.command == "start":
             sys.stdout.write(_start(options))
         elif options.command == "keep":
-            keep(options.folder, options.cache, options.kinds, options.parent, options.lifetime)
+            keep(options.folder, options.cache, options.kinds, options.parent, options.lifetime, options.pulp)
         else:
             _stop(options.folder)
     except (NotStarted, Unavailable) as error:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,6 +42,11 @@ def unpack_with_libraries(package: str, cache: Path) -> Path:
         return names
 
     return _unpack(package, cache, f"{package}-with-libraries", "", missing)
+
+
+def library_path(folder: Path) -> str:
+    """Return what LD_LIBRARY_PATH has to be for programs that were unpacked in ``folder``, "" where there are no libraries."""
+    return os.pathsep.join(sorted({str(library.parent) for pattern in ("*.so", "*.so.*") for library in folder.rglob(pattern)}))
 
 
 def _unpack(

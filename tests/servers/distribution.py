@@ -5,29 +5,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import http.client
 import json
 import secrets
-import signal
-import socket
 import ssl
-import subprocess
-import sys
 import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ADDRESS = "127.0.0.1"
+from .processes import ADDRESS, Child, NotStarted, free_port
+
 _PATIENCE = 30  # seconds until a registry answers, on a busy machine
 _TRIES = 5
 _MARK = "X-Ocitools-Test"
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
-
-
-class NotStarted(Exception):
-    """A server did not start."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class Distribution:
         self._folder = folder
         self._settings = settings
         self._mark = secrets.token_hex(16)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self.host = ""
 
     @property
@@ -73,26 +64,19 @@ class Distribution:
         """Start and wait until this very process answers; a port that somebody took meanwhile leads to another try."""
         (self._folder / "storage").mkdir(parents=True)
         for _attempt in range(_TRIES):
-            port = _free_port()
+            port = free_port()
             self._launch(port)
             if self._wait_for_answer(port):
                 self.host = f"{ADDRESS}:{port}"
                 return
             self.stop()
-        raise NotStarted(f"The registry in {self._folder} does not start: {self._last_lines()}")
+        raise NotStarted(f"The registry in {self._folder} does not start: {self._process.last_lines() if self._process else 'no try'}")
 
     def _launch(self, port: int) -> None:
         config = self._folder / "config.yml"
         config.write_text(json.dumps(self._settings.config(port, self._folder / "storage", self._mark)), encoding="utf-8")
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self._program), "serve", str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"PATH": "/usr/bin:/bin", "OTEL_TRACES_EXPORTER": "none"},
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )
+        environ = {"PATH": "/usr/bin:/bin", "OTEL_TRACES_EXPORTER": "none"}
+        self._process = Child([self._program, "serve", config], self._folder / "log", env=environ)
 
     def _wait_for_answer(self, port: int) -> bool:
         deadline = time.monotonic() + _PATIENCE
@@ -120,28 +104,9 @@ class Distribution:
 
     def is_alive(self) -> bool:
         """Tell whether the process runs."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_alive()
 
     def stop(self) -> None:
         """End the process."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _last_lines(self) -> str:
-        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")[-600:]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+        if self._process is not None:
+            self._process.stop()

@@ -16,10 +16,12 @@ import time
 import typing as t
 from pathlib import Path
 
-from .distribution import Distribution, NotStarted, Settings
+from .distribution import Distribution, Settings
+from .processes import NotStarted
 from .programs import find_registry
 
 KINDS = ("open", "tls", "token", "undeletable")
+PULP = "pulp"
 _TICK = 0.5  # seconds between two looks at the parent
 
 
@@ -27,20 +29,40 @@ def _password() -> str:
     return f"{secrets.token_hex(8)}:%\N{LATIN SMALL LETTER U WITH DIAERESIS}"
 
 
-class Servers:
-    """The registries of one run; ``facts`` say all that a client needs."""
+class Registry(t.Protocol):
+    """A registry of whatever family, while it runs."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    host: str
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+
+    def is_alive(self) -> bool:
+        """Tell whether it runs."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+class Servers:
+    """The registries of one run; ``facts`` say all that a client needs. ``pulp`` is a virtual environment with Pulp, for the kind of that name."""
+
+    def __init__(self, folder: Path, cache: Path, pulp: Path | None) -> None:
         self._folder = folder
         self._cache = cache
-        self._running: list[Distribution] = []
+        self._pulp_venv = pulp
+        self._running: list[Registry] = []
         self._end = contextlib.ExitStack()
         self._authority: t.Any = None
         self.facts: dict[str, t.Any] = {"keeper": os.getpid(), "folder": str(folder), "registries": {}}
 
     def start(self, kinds: t.Sequence[str]) -> None:
         """Start the registries of these kinds."""
-        ways = {"open": self._open, "tls": self._tls, "token": self._token, "undeletable": self._undeletable}
+        ways = {"open": self._open, "tls": self._tls, "token": self._token, "undeletable": self._undeletable, PULP: self._pulp}
         for kind in kinds:
             ways[kind](kind)
 
@@ -53,8 +75,9 @@ class Servers:
         return all(registry.is_alive() for registry in self._running)
 
     def _serve(self, kind: str, settings: Settings, **facts: t.Any) -> None:
-        program = find_registry(self._cache)
-        registry = Distribution(program, self._folder / kind, settings)
+        self._run(kind, Distribution(find_registry(self._cache), self._folder / kind, settings), **facts)
+
+    def _run(self, kind: str, registry: Registry, **facts: t.Any) -> None:
         self._end.callback(registry.stop)
         registry.start()
         self._running.append(registry)
@@ -111,14 +134,25 @@ class Servers:
             token_log=str(log),
         )
 
+    def _pulp(self, kind: str) -> None:
+        from .pulp import ADMIN, Parts, Pulp
 
-def keep(folder: Path, cache: Path, kinds: t.Sequence[str], parent: int, lifetime: float) -> None:
+        if self._pulp_venv is None:
+            raise NotStarted("The kind pulp needs a virtual environment with pulp-container: name it with --pulp.")
+        parts = Parts.find(self._pulp_venv, self._cache)
+        authority = self._certified()
+        pulp = Pulp(parts, self._folder / kind, parts.template(self._cache), authority.certificate, authority.key)
+        self._run(kind, pulp, ca_path=str(authority.ca_path), username=ADMIN, password=pulp.password)
+        self.facts["registries"][kind]["worker"] = pulp.worker
+
+
+def keep(folder: Path, cache: Path, kinds: t.Sequence[str], parent: int, lifetime: float, pulp: Path | None = None) -> None:
     """Keep servers until somebody asks to stop, the process ``parent`` is gone, or ``lifetime`` seconds are over."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
     deadline = time.monotonic() + lifetime
-    servers = Servers(folder, cache)
+    servers = Servers(folder, cache, pulp)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(str(os.getpid()))

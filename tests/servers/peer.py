@@ -30,9 +30,9 @@ class Peer:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         registry = facts["registries"][kind]
         self._host = registry["host"]
-        self._login = {"tls-verify": "false"}
+        self._login = {"tls-verify": "false"} if registry.get("plain_http") else {"cert-dir": facts["certificates"]}
         if "username" in registry:
-            self._login = {"cert-dir": facts["certificates"], "creds": f"{registry['username']}:{registry['password']}"}
+            self._login["creds"] = f"{registry['username']}:{registry['password']}"
 
     def put(self, repository: str, layout: Path, tags: t.Mapping[str, str]) -> None:
         """Copy images of a layout to tags."""
@@ -55,7 +55,7 @@ class Peer:
         done = subprocess.run(["skopeo", "inspect", "--raw", *self._options(), f"docker://{name}"], capture_output=True, check=False)
         if not done.returncode:
             return done.stdout
-        if b"manifest unknown" in done.stderr:
+        if b"manifest unknown" in done.stderr or b"name unknown" in done.stderr:
             return None
         raise Disagreement(f"skopeo cannot read {name}: {done.stderr.decode('utf-8', 'replace')[-400:]}")
 

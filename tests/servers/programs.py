@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from .debian import Unavailable, unpack, unpack_with_libraries
+from .debian import Unavailable, library_path, unpack, unpack_with_libraries
 
 REGISTRY = "docker-registry"
 _ARCHITECTURES = ("amd64", "arm64")
@@ -64,9 +63,9 @@ def _provide(name: str, folder: Path, cache: Path) -> None:
     files = unpack_with_libraries(name, cache)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "policy.json").write_text(json.dumps(_POLICY), encoding="utf-8")
-    libraries = sorted({str(library.parent) for pattern in ("*.so", "*.so.*") for library in files.rglob(pattern)})
+    libraries = library_path(files)
     command = shlex.join([str(files / "usr" / "bin" / name), *_OPTIONS[name](folder)])
-    path = f"LD_LIBRARY_PATH={shlex.quote(os.pathsep.join(libraries))} " if libraries else ""
+    path = f"LD_LIBRARY_PATH={shlex.quote(libraries)} " if libraries else ""
     wrapper.write_text(f'#!/bin/sh\n{path}exec {command} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
     _try(wrapper)
