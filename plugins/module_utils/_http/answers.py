@@ -116,6 +116,8 @@ def explain(status: int, code: str | None) -> tuple[str, str]:
         return "server", "the registry has a fault of its own"
     if status == 405 or code == "UNSUPPORTED":
         return "unsupported", "the registry does not allow this operation"
+    if code == "NAME_INVALID":
+        return "invalid_response", "the registry does not accept the name of this repository; some accept none below another one"
     if status in (409, 412):
         return "conflict", "the registry refuses to change what is there"
     if status >= 400:

@@ -21,7 +21,7 @@ from .tagging import TagMap, align, apply_policy, find_states, write_tags
 from .transfer_options import TransferOptions
 from .upload_session import UploadSession
 
-_LACKS_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID"})
+_LACKS_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID", "MANIFEST_INVALID"})
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ class Execution:
             self._write(plan, blobs, result)
         except RegistryError as error:
             # A manifest that was there is no proof of its blobs; they may have been deleted under it. A registry may also not find at once what it
-            # has just taken: one on files reads an empty link while another client mounts the same blob, and calls that an invalid digest.
+            # has just taken: one on files reads an empty link while another client mounts the same blob, and calls that an invalid digest. Pulp loses
+            # sight of a blob that another client's image has brought to the repository this moment, and calls the manifest invalid.
             skipped = plan.root_present or plan.present or result.existing
             taken = result.uploaded or result.mounted  # then it is the manifest that was refused
             if error.status not in (400, 404) or not (skipped or (taken and error.code in _LACKS_BLOB)):

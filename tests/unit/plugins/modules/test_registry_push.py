@@ -225,7 +225,13 @@ def test_a_blob_that_was_deleted_under_its_manifest_is_sent_again(registry: Fake
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [("MANIFEST_BLOB_UNKNOWN", "invalid_response"), ("BLOB_UNKNOWN", "not_found"), ("DIGEST_INVALID", "invalid_response")]
+    ("code", "kind"),
+    [
+        ("MANIFEST_BLOB_UNKNOWN", "invalid_response"),
+        ("BLOB_UNKNOWN", "not_found"),
+        ("DIGEST_INVALID", "invalid_response"),
+        ("MANIFEST_INVALID", "invalid_response"),
+    ],
 )
 def test_a_registry_that_does_not_find_at_once_what_it_took_is_asked_again(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, code: str, kind: str
@@ -237,6 +243,15 @@ def test_a_registry_that_does_not_find_at_once_what_it_took_is_asked_again(
     registry.on("put_manifest", times=None).answer(400, code=code)
     failure = run_module("registry_push", registry.args(path=layout(tmp_path, image("b")), name="app:2.0")).failure(kind)
     assert failure["error"]["code"] == code
+
+
+def test_a_refused_name_is_not_told_as_any_refusal(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    for endpoint in ("mount", "start_upload"):
+        registry.on(endpoint, times=None).answer(400, code="NAME_INVALID", message="Repository is read-only.")
+    failure = run_module("registry_push", registry.args(path=layout(tmp_path, image("a")), name="app/debug:1.0")).failure(
+        "invalid_response"
+    )
+    assert "does not accept the name of this repository; some accept none below another one" in failure["msg"]
 
 
 def test_a_failed_push_leaves_the_tag_where_it_was(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
