@@ -21,6 +21,9 @@ OLDEST, NEWEST = "2.16", "2.21"
 CORES = {OLDEST: "3.12", "2.18": "3.13", "2.19": "3.13", "2.20": "3.14", NEWEST: "3.14"}
 """The highest Python that each ansible-core knows as one for modules; all of them know 3.9."""
 
+PULP = "pulp"
+"""The integration target that has a stage of its own."""
+
 # Of the integration tests: the kinds of registries, see the target setup_registry, and the arguments that name targets.
 _ALL = (("open", "tls", "token"), (".*",))
 _OF_HIGHEST = (("tls",), (".*",))
@@ -243,9 +246,14 @@ def _provide_programs(out: t.TextIO) -> Path:
 
 
 def _integration(core: str, python: str, kinds: t.Sequence[str], targets: t.Sequence[str], out: t.TextIO) -> None:
+    run_targets(f"integration-{python}", core, python, [*targets, "--exclude", PULP], {"setup_registry_kinds": kinds}, out)
+
+
+def run_targets(name: str, core: str, python: str, targets: t.Sequence[str], variables: t.Mapping[str, t.Any], out: t.TextIO) -> None:
+    """Run integration targets, modules on this Python, in a copy of the checkout of this name, with variables for all of them."""
     programs = _provide_programs(out)
     controller, target = f"origin:python=venv/{find_controller()}", f"controller:python=venv/{python}"
-    test = AnsibleTest.prepare(core, f"integration-{python}", out, programs)
-    variables = test.tree / "tests" / "integration" / "integration_config.yml"
-    variables.write_text(f"setup_registry_kinds: {json.dumps(kinds)}\n", encoding="utf-8")
+    test = AnsibleTest.prepare(core, name, out, programs)
+    settings = test.tree / "tests" / "integration" / "integration_config.yml"
+    settings.write_text(json.dumps(variables), encoding="utf-8")
     test.run("integration", *targets, "--controller", controller, "--target", target)

@@ -25,17 +25,18 @@ from events import events
 from fuzzing import Fuzzing, fuzz
 from galaxy import galaxy
 from lint import lint
+from pulp import pulp
 from pythons import Failed
 
-STAGES = ("lint", "galaxy", "sanity", "units", "integration", "events", "fuzz")
+STAGES = ("lint", "galaxy", "sanity", "units", "integration", "events", "pulp", "fuzz")
 
 
 def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzing: Fuzzing) -> list[Job]:
     """Return what a stage runs, for some versions of ansible-core, with some Pythons."""
     if stage in ("lint", "galaxy"):
         return [Job(stage, {"lint": lint, "galaxy": galaxy}[stage])]
-    if stage == "events":
-        return [events()]
+    if stage in ("events", "pulp"):
+        return [{"events": events, "pulp": pulp}[stage]()]
     if stage == "fuzz":
         return [fuzz(fuzzing)]
     of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "integration": ansible_test.integration}[stage]
