@@ -18,7 +18,8 @@ description:
   - Unpacks folders that M(ocitools.registry.registry_artifact) or ORAS packed. An existing folder from M(ocitools.registry.registry_artifact) is
     compared without a download. For other archives, the module downloads the archive and compares it file by file, also in check mode. Files in the folder
     that the archive does not contain are kept.
-  - A file without a title has no name and is not pulled. RV(artifacts) lists such files under C(skipped_layers).
+  - Helm charts get the names that C(helm pull) gives them, for example V(app-1.4.2.tgz) and V(app-1.4.2.tgz.prov).
+  - Any other file without a title has no name and is not pulled. RV(artifacts) lists such files under C(skipped_layers).
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -94,6 +95,11 @@ EXAMPLES = r"""
     name: registry.example.com/team/settings:1.4.2
     dest: settings
     mode: "0640"
+
+- name: Pull a Helm chart as app-1.4.2.tgz
+  ocitools.registry.registry_artifact_pull:
+    name: registry.example.com/charts/app:1.4.2
+    dest: charts
 
 - name: Pull the newest SBOM of an image
   ocitools.registry.registry_artifact_pull:

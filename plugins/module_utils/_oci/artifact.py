@@ -16,6 +16,7 @@ from .manifest import OCI_MANIFEST, Descriptor, Manifest
 from .reference import Digest
 
 TITLE = "org.opencontainers.image.title"
+VERSION = "org.opencontainers.image.version"
 CREATED = "org.opencontainers.image.created"
 UNPACK = "io.deis.oras.content.unpack"  # what ORAS marks folders with
 CONTENT_DIGEST = "io.deis.oras.content.digest"  # of the tar archive before it was compressed
@@ -26,6 +27,12 @@ UNKNOWN_CONFIG = "application/vnd.unknown.config.v1+json"
 UNKNOWN_ARTIFACT = "application/vnd.unknown.artifact.v1"
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY = b"{}"
+HELM_CONFIG = "application/vnd.cncf.helm.config.v1+json"
+_CHART_FILES = {  # what Helm gives no title, and how its own names of them end
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip": ".tgz",
+    "application/tar+gzip": ".tgz",
+    "application/vnd.cncf.helm.chart.provenance.v1.prov": ".tgz.prov",
+}
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _LONGEST_NAME = 255  # bytes of one part, as file systems have it
@@ -100,15 +107,21 @@ class TitledLayer:
         return Digest.parse(stated) if self.is_folder and stated else self.layer.digest
 
 
-def titled_layers(manifest: Manifest, name: str, include: t.Sequence[str] = ()) -> list[TitledLayer]:
+def is_untitled_chart(manifest: Manifest) -> bool:
+    """Tell whether an artifact is a chart as Helm pushes it: its files have no titles."""
+    is_chart = manifest.config is not None and manifest.config.media_type == HELM_CONFIG
+    return is_chart and any(layer.media_type in _CHART_FILES and TITLE not in layer.annotations for layer in manifest.layers)
+
+
+def titled_layers(manifest: Manifest, name: str, include: t.Sequence[str] = (), chart: str = "") -> list[TitledLayer]:
     """Return what of the artifact ``name`` has a title, all or those in ``include``, each title one that stays below a folder.
 
-    Errors: ``invalid_response`` for a title that does not, or two files for one place, ``not_found`` for one of ``include`` that is not there.
+    Files of a chart without titles are called ``chart``, with the ending that Helm gives them. Errors: ``invalid_response`` for a title that does
+    not stay, or two files for one place, ``not_found`` for one of ``include`` that is not there.
     """
     kind = "invalid_response"
-    layers = [
-        TitledLayer(check_title(layer.annotations[TITLE], name, kind), layer) for layer in manifest.layers if TITLE in layer.annotations
-    ]
+    titles = [(layer.annotations.get(TITLE) or _chart_title(layer, chart), layer) for layer in manifest.layers]
+    layers = [TitledLayer(check_title(title, name, kind), layer) for title, layer in titles if title or TITLE in layer.annotations]
     check_titles_differ([item.title for item in layers], name, kind)
     there = {item.title for item in layers}
     missing = [title for title in include if title not in there]
@@ -116,6 +129,11 @@ def titled_layers(manifest: Manifest, name: str, include: t.Sequence[str] = ()) 
         shown = ", ".join(quoted(title, 100) for title in sorted(there)[:50]) or "none"
         raise NotFound(f"{name} has no file {quoted(missing[0], 200)}; it has: {shown}.", reference=name)
     return [item for item in layers if not include or item.title in include]
+
+
+def _chart_title(layer: Descriptor, chart: str) -> str:
+    is_file = chart and TITLE not in layer.annotations and layer.media_type in _CHART_FILES
+    return f"{chart}{_CHART_FILES[layer.media_type]}" if is_file else ""
 
 
 def link_stays(folder: t.Sequence[str], target: str) -> bool:

@@ -14,9 +14,10 @@ from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .._local.attributes import Attributes
 from .._local.file_tree import FileTree
-from .._oci.artifact import CREATED, titled_layers
+from .._oci.artifact import CREATED, TITLE, VERSION, is_untitled_chart, titled_layers
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Reference
+from .._oci.subset import image_config
 from .._registry.artifact_pull import ArtifactPlace, ArtifactPull
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_referrers
@@ -104,6 +105,17 @@ def _find(task: Task, client: RegistryClient, image: Reference) -> list[Manifest
     return [client.get_manifest(image.identifier)]
 
 
+def _chart_name(task: Task, client: RegistryClient, manifest: Manifest) -> str:
+    """Return what Helm calls the files of a chart, to which it gives no titles: its name and version, "" for anything but a chart."""
+    if not is_untitled_chart(manifest):
+        return ""
+    known: t.Mapping[str, t.Any] = {"name": manifest.annotations.get(TITLE), "version": manifest.annotations.get(VERSION)}
+    if not all(known.values()):
+        known = image_config(client.image_of(manifest), client.registry, task.budget)  # before Helm 3.9 only the config had them
+    name, version = known.get("name"), known.get("version")
+    return f"{name}-{version}" if isinstance(name, str) and isinstance(version, str) and name and version else ""
+
+
 def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree) -> list[ArtifactPull]:
     found = _find(task, client, image)
     keeps_modes = task.params["mode"] is None
@@ -117,7 +129,7 @@ def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree) 
                 "invalid_response",
                 reference=name,
             )
-        items = titled_layers(manifest, name, task.params["include"])
+        items = titled_layers(manifest, name, task.params["include"], _chart_name(task, client, manifest))
         if not items:
             task.warn(f"{name} has no file with a title: nothing of it is pulled.")
         place = ArtifactPlace(tree, (str(manifest.digest),) if each else (), keeps_modes, lambda: task.tmpdir)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
-from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
+from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from jinja2.nativetypes import NativeEnvironment
@@ -94,6 +94,7 @@ def prepared(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyP
         about = {"subject": registry.stored("team/app", added.digest).descriptor()} if subject else {}
         document = {"schemaVersion": 2, "artifactType": artifact_type, "config": empty, "layers": [layer], "annotations": notes, **about}
         registry.add_manifest(repository, document, "application/vnd.oci.image.manifest.v1+json", tag)
+    artifacts.chart(registry, {"name": "app", "version": "1.4.2"}, "charts/app", "1.4.2")
     images.write_oci_archive(tmp_path / "app.tar", {"1.4.2-rc1": images.multi_arch()})
     images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1.5": images.image(), "team/db:1.5": images.image(layers=["db"])})
     images.write_layout(tmp_path / "build" / "layout", {"1.4.2": images.image(), "1.4.1": images.image(layers=["old"])})

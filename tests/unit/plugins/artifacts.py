@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import typing as t
 
 from ansible_collections.ocitools.registry.tests.unit.registry.content import Added
@@ -53,3 +54,11 @@ def artifact(registry: FakeRegistry, tag: str, *layers: Layer, repository: str =
 def attach(registry: FakeRegistry, subject: str, *layers: Layer, created: str = "", artifact_type: str = "application/spdx+json") -> Added:
     """Attach an artifact to an image."""
     return registry.add_referrer("app", subject, artifact_type, layers=list(layers), annotations={CREATED: created} if created else {})
+
+
+def chart(registry: FakeRegistry, config: dict[str, str], repository: str = "app", tag: str = "1", **annotations: str) -> None:
+    """Add a chart as Helm pushes it: without titles, and without a media type of the manifest."""
+    types = [f"application/vnd.cncf.helm.{name}" for name in ("config.v1+json", "chart.content.v1.tar+gzip", "chart.provenance.v1.prov")]
+    blobs = [registry.add_blob(repository, *blob) for blob in zip((json.dumps(config).encode(), b"chart", b"prov"), types)]
+    notes = {f"org.opencontainers.image.{name}": text for name, text in annotations.items()}
+    registry.add_manifest(repository, {"schemaVersion": 2, "config": blobs[0], "layers": blobs[1:], "annotations": notes}, MANIFEST, tag)

@@ -85,6 +85,35 @@ def test_files_without_a_title_are_listed_and_not_pulled(registry: FakeRegistry,
     assert any("no file with a title" in text for text in result.warnings)
 
 
+@pytest.mark.parametrize(("annotations", "requests"), [({"title": "app", "version": "1.4.2"}, 3), ({}, 4)])
+def test_a_chart_that_helm_pushed_is_pulled_under_the_names_that_helm_gives_it(
+    registry: FakeRegistry, pull: Pull, dest: Path, annotations: dict[str, str], requests: int
+) -> None:
+    artifacts.chart(registry, {"name": "app", "version": "1.4.2"}, **annotations)
+    result = pull().ok()
+    assert _files(dest) == {"app-1.4.2.tgz": b"chart", "app-1.4.2.tgz.prov": b"prov"}
+    assert result["artifacts"][0]["skipped_layers"] == []
+    assert not result.warnings
+    assert len(registry.log()) == requests
+    assert not pull().ok().changed
+    pull(include=["app-1.4.2.tgz"]).ok()
+
+
+@pytest.mark.parametrize("config", [{"name": "../outside", "version": "1"}, {"name": "/etc/x", "version": "1"}])
+def test_t71_a_chart_does_not_choose_where_it_goes(registry: FakeRegistry, pull: Pull, dest: Path, config: dict[str, str]) -> None:
+    artifacts.chart(registry, config)
+    pull().failure("invalid_response")
+    artifacts.chart(registry, {}, title=config["name"], version="1")
+    pull().failure("invalid_response")
+    assert not dest.exists()
+
+
+def test_a_chart_that_states_no_name_is_not_pulled(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
+    artifacts.chart(registry, {"name": "app"})
+    assert any("no file with a title" in text for text in pull().ok().warnings)
+    assert not dest.exists()
+
+
 def test_modes_are_those_of_the_task(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
     tar = tars.tar_bytes([("d/run", b"x")])
     artifacts.artifact(registry, "1", artifacts.file(registry, "a"), artifacts.folder(registry, "d", tar))
