@@ -89,8 +89,8 @@ def _kind(address: str) -> str:
 
 def _moved(host: str) -> RegistryError:
     return RegistryError(
-        f"{host} has an address of another kind (public, private, or of this machine) than when the task first connected to it: "
-        "it is refused. Check what its name server answers.",
+        f"{host} has changed to another kind of address (public, private, or of this machine) during the task, which is not "
+        "allowed. Check its DNS records.",
         "untrusted_target",
     )
 

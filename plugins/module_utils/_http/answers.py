@@ -95,7 +95,7 @@ def describe_absence(told: Told, url: str, repository: str) -> str:
     match = _SUBJECT.search(url[:1000])
     endpoint, identifier, tags, uploads = match.groups() if match else (None, "", None, None)
     if repository and (told.code == "NAME_UNKNOWN" or tags):
-        return f"the registry has no repository {repository}" + (": some want it to be created first" if uploads else "")
+        return f"the registry has no repository {repository}" + (": some registries require that you create it first" if uploads else "")
     if told.code == "BLOB_UNKNOWN" or endpoint == "blobs":
         digest = told.digest or (identifier if endpoint == "blobs" else "")
         return f"the registry has no blob {digest} in {repository}" if digest else f"the registry lacks a blob in {repository}"
@@ -107,13 +107,13 @@ def describe_absence(told: Told, url: str, repository: str) -> str:
 def explain(status: int, code: str | None) -> tuple[str, str]:
     """Return kind and reason of an error that is no refusal of access and no absence."""
     if status == 429 or code == "TOOMANYREQUESTS":
-        return "rate_limited", "the registry limits how often it is asked"
+        return "rate_limited", "the registry limits requests"
     if status == 413:
-        return "limit", "the registry, or a proxy before it, refuses content of this size"
+        return "limit", "the registry, or a proxy in front of it, refuses content of this size"
     if status == 507:
         return "server", "the registry's disk is full"
     if status >= 500:
-        return "server", "the registry has a fault of its own"
+        return "server", "the registry has an internal error"
     if status == 405 or code == "UNSUPPORTED":
         return "unsupported", "the registry does not allow this operation"
     if code == "NAME_INVALID":
@@ -122,4 +122,4 @@ def explain(status: int, code: str | None) -> tuple[str, str]:
         return "conflict", "the registry refuses to change what is there"
     if status >= 400:
         return "invalid_response", "the registry refuses the request"
-    return "invalid_response", "the registry answered unexpectedly"
+    return "invalid_response", "the registry sent an unexpected response"

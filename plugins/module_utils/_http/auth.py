@@ -131,8 +131,8 @@ class Authenticator:
         standing = self._standing(credentials)
         if answer.status == 401 and not lacks_scope(answer.headers.get("WWW-Authenticate", "")):
             message = (
-                f"The registry {self._transport.trust.registry.authority} does not accept the credentials, and has said so in this task before: "
-                f"they are not sent again; check user name and password{credentials.oddity}."
+                f"The registry {self._transport.trust.registry.authority} refused the credentials earlier in this task, so they were not sent again: "
+                f"check user name and password{credentials.oddity}."
             )
             standing.refuse(RegistryError(message, "unauthorized", 401), False)
         elif answer.status < 400 or answer.status == 404:
@@ -156,8 +156,8 @@ class Authenticator:
             return None
         if not credentials.username:
             raise RegistryError(
-                f"The registry {self._transport.trust.registry.authority} asks for a user name and a password, "
-                "but only an identity_token is known for it, which token servers alone accept: set username and password instead.",
+                f"The registry {self._transport.trust.registry.authority} requires a user name and password, but there is only an "
+                "identity_token, which only token servers accept: set username and password instead.",
                 "unauthorized",
             )
         self._standing(credentials).spend()
@@ -170,7 +170,9 @@ class Authenticator:
         open_to_all = any(origin.scheme == "http" and not origin.is_loopback for origin in (registry, *receivers))
         if open_to_all and not self._warned:
             self._warned = True
-            self._on_warning(f"The credentials for {registry.authority} are sent over plain http, readable by everybody on the way.")
+            self._on_warning(
+                f"The credentials for {registry.authority} are sent over plain HTTP, so anybody on the network path can read them."
+            )
 
     def _token(self, challenge: Challenge, scopes: Scopes, asked: Scopes, credentials: Credentials | None, refused: str | None) -> str:
         """Return a token for ``scopes`` and what the registry ``asked`` for; not the one that it has just ``refused``."""

@@ -23,13 +23,13 @@ def auth_config_bytes(value: t.Any) -> bytes:
         return json.dumps(value, default=str).encode()
     if not isinstance(value, str):
         raise RegistryError(
-            f"The option auth_config is a {type(value).__name__}: give the content of an auth file, as text or as a dictionary.",
+            f"The option auth_config is a {type(value).__name__}: give the content of an auth file, as a dictionary or as JSON text.",
             "credentials",
         )
     if value.startswith("{'"):
         raise RegistryError(
-            "The option auth_config is a dictionary that was made text by a template around it: give the dictionary alone, "
-            "or put it through the filter to_json.",
+            "The option auth_config is a dictionary that a template converted to text: give the dictionary itself, or convert it "
+            "with the filter to_json.",
             "credentials",
         )
     return value.encode("utf-8", "surrogatepass")

@@ -42,7 +42,7 @@ class AuthDocument:
     def _section(self, name: str) -> dict[str, t.Any]:
         section = self._document.get(name) or {}
         if not isinstance(section, dict):
-            raise RegistryError(f"{self._what} has no map under {name}: repair it first.", "credentials")
+            raise RegistryError(f"{self._what} has no dictionary under {name}: repair the file first.", "credentials")
         return section
 
     def check_store(self, host: str) -> None:
@@ -51,8 +51,8 @@ class AuthDocument:
         where = f"credHelpers for {host}" if helpers.get(host) else "credsStore"
         if helpers.get(host, self._document.get("credsStore")):
             raise RegistryError(
-                f"{self._what} has a credential store (under {where}), and programs look there for {host}: log in with the program that "
-                "keeps the store, such as docker login, or name another file in auth_file.",
+                f"{self._what} has a credential store (under {where}), and programs read the credentials for {host} from there: log "
+                "in with the program of the store, such as docker login, or set auth_file to another file.",
                 "credentials",
             )
 

@@ -41,17 +41,13 @@ class GzipBody:
             if not raw and self._unpacker.eof:
                 return b""
             if not raw:
-                raise RegistryError(f"{self._host} closed the connection before the end of a compressed body.", "network", passing=True)
+                raise RegistryError(f"{self._host} closed the connection before the end of a compressed response.", "network", passing=True)
             if self._unpacker.eof or self._taken > 2 * self._given + _SLACK:
-                raise RegistryError(
-                    f"{self._host} sent a compressed body that holds more than its content: it is refused.", "invalid_response"
-                )
+                raise RegistryError(f"{self._host} sent a compressed response with data after its end.", "invalid_response")
             try:
                 block = self._unpacker.decompress(raw, amount)
             except zlib.error:
-                raise RegistryError(
-                    f"{self._host} sent a body with a Content-Encoding that it has not: it is refused.", "invalid_response"
-                ) from None
+                raise RegistryError(f"{self._host} sent a response that does not match its Content-Encoding.", "invalid_response") from None
             self._pending = self._unpacker.unconsumed_tail or self._unpacker.unused_data
             self._given += len(block)
             if block:

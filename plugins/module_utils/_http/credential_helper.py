@@ -97,7 +97,7 @@ def ask_helper(name: str, server: str, run: RunHelper = run_helper) -> tuple[str
             f"{what} is not on the PATH: install docker-credential-{name}, or remove it from the auth file.", "credentials"
         ) from None
     except subprocess.TimeoutExpired as error:
-        raise RegistryError(f"{what} did not answer within {error.timeout:g} seconds.", "credentials") from None
+        raise RegistryError(f"{what} did not respond within {error.timeout:g} seconds.", "credentials") from None
     except OSError:
         raise RegistryError(f"{what} cannot be run.", "credentials") from None
     if len(output) > MAX_OUTPUT:

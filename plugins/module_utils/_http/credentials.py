@@ -23,7 +23,7 @@ _ENVIRONMENT = {
 
 
 _BREAKS = ("\n", "\r")
-_ENDING = "ends in a line break, which the filter trim takes off"
+_ENDING = "ends with a line break, which the filter trim removes"
 LOGIN_OPTIONS = tuple(_ENVIRONMENT)
 
 
@@ -55,7 +55,7 @@ def _choose(values: t.Mapping[str, str], names: t.Mapping[str, str], source: str
         return None
     if len(secrets) > 1 or ("username" in given and secrets not in ([], ["password"])):
         shown = ", ".join(names[key] for key in given)
-        raise RegistryError(f"{source} gives several credentials at once ({shown}): give one of them only.", kind)
+        raise RegistryError(f"{source} gives several credentials ({shown}): give only one of them.", kind)
     if ("username" in given) != ("password" in given) and not (secrets and secrets != ["password"]):
         present, absent = ("username", "password") if "username" in given else ("password", "username")
         raise RegistryError(f"{source} gives {names[present]} without {names[absent]}: both are needed.", kind)
@@ -67,7 +67,9 @@ def refuse_empty(options: t.Mapping[str, t.Any], names: t.Iterable[str]) -> None
     for name in names:
         value = options.get(name)
         if isinstance(value, str) and not value.strip():
-            raise RegistryError(f"The option {name} is empty: an unset variable? Leave the option out to go without it.", "invalid_option")
+            raise RegistryError(
+                f"The option {name} is empty: an unset variable? Leave the option out if you do not need it.", "invalid_option"
+            )
 
 
 def checked(credentials: Credentials, names: t.Mapping[str, str], source: str, kind: str) -> Credentials:
@@ -77,7 +79,8 @@ def checked(credentials: Credentials, names: t.Mapping[str, str], source: str, k
         if token and not _TOKEN.fullmatch(token):
             end = f": it {_ENDING}" if token.endswith(_BREAKS) else ""
             raise RegistryError(
-                f"{source} gives a value for {names[name]} that holds a blank, a line break or another character that no token has{end}.",
+                f"{source} gives a value for {names[name]} that contains a space, a line break or another character that is not "
+                f"allowed in a token{end}.",
                 kind,
             )
     try:
@@ -106,10 +109,11 @@ def from_environment(environ: t.Mapping[str, str], host: str) -> Credentials | N
         return None
     for variable in ("OCITOOLS_REGISTRY", *_ENVIRONMENT.values()):
         if not environ.get(variable, "-").strip():
-            raise RegistryError(f"The environment variable {variable} is empty: unset it to go without it.", "credentials")
+            raise RegistryError(f"The environment variable {variable} is empty: unset it if you do not need it.", "credentials")
     if not own:
         raise RegistryError(
-            "The environment gives registry credentials without OCITOOLS_REGISTRY: set it to the host that they are for.", "credentials"
+            "The environment gives registry credentials without OCITOOLS_REGISTRY: set it to the host that the credentials are for.",
+            "credentials",
         )
     return _choose(values, _ENVIRONMENT, "The environment", "credentials")
 

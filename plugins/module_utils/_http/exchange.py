@@ -199,7 +199,8 @@ class Exchange:
             trust.check_scheme(following.origin, f"The redirect from {target.origin.authority}")
             if method not in ("GET", "HEAD") and (answer.status not in (307, 308) or following.origin != target.origin):
                 raise RegistryError(
-                    f"{target.origin.authority} redirects a {method} to {following.origin.authority}: content is not sent after it.",
+                    f"{target.origin.authority} redirects a {method} to {following.origin.authority}: content is never sent to "
+                    "another host after a redirect.",
                     "untrusted_target",
                     answer.status,
                 )
@@ -220,9 +221,7 @@ class Exchange:
 
     def warner(self, what: str) -> t.Callable[[str], None]:
         """Return what warns of a name, listed among ``what`` this registry has, that breaks the rules for names."""
-        return lambda name: self.warn(
-            f"{self.registry} lists the name {name} among {what}, which breaks the rules for names: it is left out."
-        )
+        return lambda name: self.warn(f"{self.registry} lists the name {name} among {what}, which is not a valid name: it was left out.")
 
     def failure(self, answer: Answer, action: str, reference: str | None = None, repository: str = "") -> RegistryError:
         """Return the error that ``answer``, about ``repository``, means; ``action`` begins its sentence ("Reading reg/app:1").
@@ -246,7 +245,7 @@ class Exchange:
         if not own and not absent:
             # An address that was signed for a while may have run out: the registry gives another one.
             return RegistryError(
-                f"{action} failed: {answer.target.origin.authority}, where the registry sent us{answer.way}, refused{told}.",
+                f"{action} failed: {answer.target.origin.authority}, where the registry redirected to{answer.way}, refused{told}.",
                 "server",
                 *facts,
                 passing=status in (400, 403),
@@ -262,7 +261,7 @@ class Exchange:
         if page and status < 500 and status not in (413, 429):
             return self.page_failure(answer, action, reference)
         kind, reason = explain(status, code)
-        hint = ": if it speaks TLS, leave out plain_http" if status == 400 and code is None and self.origin.scheme == "http" else ""
+        hint = ": if it uses TLS, leave out plain_http" if status == 400 and code is None and self.origin.scheme == "http" else ""
         return RegistryError(f"{action} failed: {reason}{told}{hint}.", kind, *facts)
 
     def _no_registry(self, action: str, told: str, *facts: t.Any) -> RegistryError:
@@ -272,8 +271,8 @@ class Exchange:
     def page_failure(self, answer: Answer, action: str, reference: str | None = None) -> RegistryError:
         """Return the error of a web page, of whatever status, in place of what was asked for."""
         return RegistryError(
-            f"{action} failed: {answer.target.origin.authority} answered with a web page ({answer.status}): check that it is the registry, and "
-            "what stands before it, such as a sign-in page.",
+            f"{action} failed: {answer.target.origin.authority} answered with a web page ({answer.status}): check that this is the "
+            "registry, and that no proxy or sign-in page is in front of it.",
             "invalid_response",
             answer.status,
             None,
@@ -284,11 +283,11 @@ class Exchange:
     def _refusal(self, action: str, told: str, credentials: Credentials | None, short: bool, status: int, *facts: t.Any) -> RegistryError:
         kind = "denied" if status != 401 or (credentials is not None and short) else "unauthorized"
         if credentials is None and status == 401:
-            reason = f"the registry wants credentials; set username and password, or an auth_file that knows {self.registry}{self._advice}"
+            reason = f"the registry requires credentials; set username and password, or an auth_file with an entry for {self.registry}{self._advice}"
         elif kind == "unauthorized" and credentials is not None:
             reason = f"the registry does not accept the credentials, or they lack permission{credentials.oddity}"
         elif short and status == 401:
-            reason = "the registry denies it; the credentials are valid but lack permission"
+            reason = "the registry denies access; the credentials are valid but lack permission"
         else:
-            reason = "the registry denies it; the credentials may lack permission" + (", or may not be valid" if credentials else "")
+            reason = "the registry denies access; the credentials may lack permission" + (", or may not be valid" if credentials else "")
         return RegistryError(f"{action} failed: {reason}{told}.", kind, status, *facts)

@@ -69,7 +69,7 @@ def parse_next_link(value: str | None) -> str | None:
     if _SAYS_NEXT.search(_OTHER_PARAMETER.sub("", text)) or any("?" in link and _may_be_next(relations) for link, relations in links):
         raise ValueError("it is malformed")
     if not bare and "?" in _LINK.sub("", text):
-        raise ValueError("it names an address, but not what that is")
+        raise ValueError("it has a URL without rel")
     return None
 
 

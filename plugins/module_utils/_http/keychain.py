@@ -61,7 +61,7 @@ class AuthFile:
         self._complete = complete
         document = load_object(raw, MAX_AUTH_FILE, what, "credentials") if raw.strip() else {}
         if complete and document and not SECTIONS & document.keys():
-            raise RegistryError(f"{what} has none of {', '.join(sorted(SECTIONS))}: entries of hosts stand under auths.", "credentials")
+            raise RegistryError(f"{what} has none of {', '.join(sorted(SECTIONS))}: entries for hosts belong under auths.", "credentials")
         self._auths = _by_key(self._section(document, "auths"))
         self._helpers = _by_key(self._section(document, "credHelpers"))
         self._store = document.get("credsStore") or ""
@@ -70,7 +70,7 @@ class AuthFile:
     def _section(self, document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
         section = document.get(name) or {}
         if not isinstance(section, dict):
-            raise RegistryError(f"{self._what} has no map under {name}.", "credentials")
+            raise RegistryError(f"{self._what} has no dictionary under {name}.", "credentials")
         return section
 
     def find(self, host: str, repository: str, run: RunHelper | None) -> Credentials | None:
@@ -90,7 +90,7 @@ class AuthFile:
     def _ask(self, name: t.Any, host: str, run: RunHelper | None) -> Credentials | None:
         """Return what a helper has for ``host``; it is run once, and "" is none."""
         if not isinstance(name, str):
-            raise RegistryError(f"{self._what} names a credential helper for {host} that is no text.", "credentials")
+            raise RegistryError(f"{self._what} names a credential helper for {host} that is not a string.", "credentials")
         if name and (name, host) not in self._asked:
             from .credential_helper import ask_helper, run_helper
 
@@ -102,7 +102,7 @@ class AuthFile:
     def _entry(self, entry: t.Any, host: str) -> Credentials | None:
         entry = {} if entry is None else entry  # nothing in it
         if not isinstance(entry, dict) or not all(isinstance(value, (str, int)) or value is None for value in entry.values()):
-            raise RegistryError(f"{self._what} has an entry for {host} that is no map of texts.", "credentials")
+            raise RegistryError(f"{self._what} has an entry for {host} that is not a dictionary of strings.", "credentials")
         for key, name in _ENTRY_TOKENS.items():
             if entry.get(key):
                 return checked(Credentials(**{name: str(entry[key])}), {name: key}, self._what, "credentials")
@@ -123,7 +123,7 @@ class AuthFile:
             text = ""
         username, colon, password = text.partition(":")
         if not colon:
-            raise RegistryError(f"{self._what} has an entry whose auth is no base64 of user:password.", "credentials")
+            raise RegistryError(f"{self._what} has an entry whose auth is not user:password in base64.", "credentials")
         return username, password.strip("\0")
 
 
@@ -149,7 +149,7 @@ def _read(path: Path, named: bool, what: str) -> tuple[bytes, int] | None:
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise RegistryError(f"{what} is no regular file: {hint}.", "credentials")
+            raise RegistryError(f"{what} is not a regular file: {hint}.", "credentials")
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             return stream.read(MAX_AUTH_FILE + 1), mode
     except OSError:
@@ -236,5 +236,5 @@ class Keychain:
             return None
         raw, mode = found
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._on_warning(f"{what} is open to other users: make it readable by its owner only.")
+            self._on_warning(f"{what} can be read or changed by other users: make it readable by its owner only.")
         return AuthFile(raw, what)

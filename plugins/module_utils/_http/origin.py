@@ -85,14 +85,14 @@ class Target:
         """Return the target that ``text`` (absolute) is, else raise ``untrusted_target``; ``what`` names it."""
         match = _URL.fullmatch(text)
         if match is None:
-            raise RegistryError(f"{what} is not a plain http or https URL: it is refused.", "untrusted_target")
+            raise RegistryError(f"{what} is not a plain http or https URL.", "untrusted_target")
         scheme, host, port, rest = match.groups()
         host = host.lower()
         host = host[:-1] if host.endswith(".") else host
         try:
             check_host(f"{host}:{port}" if port else host)
         except RegistryError:
-            raise RegistryError(f"{what} has no valid host and port: it is refused.", "untrusted_target") from None
+            raise RegistryError(f"{what} has no valid host and port.", "untrusted_target") from None
         origin = Origin(scheme, host, int(port) if port else _DEFAULT_PORTS[scheme])
         rest = rest if rest.startswith("/") else f"/{rest}"
         return cls(f"{origin}{rest}", origin)
@@ -104,7 +104,7 @@ class Target:
         if location.startswith("//"):
             return Target.parse(f"{self.origin.scheme}:{location}", what)
         if not location or not re.fullmatch(r"[!$-;=?-\[\]^_a-z{|}~]+", location, re.ASCII):
-            raise RegistryError(f"{what} is empty or holds characters that no URL may hold: it is refused.", "untrusted_target")
+            raise RegistryError(f"{what} is empty or contains characters that are not allowed in a URL.", "untrusted_target")
         if location.startswith("/"):
             return Target.parse(f"{self.origin}{location}", what)
         return Target.parse(urljoin(self.url, location), what)
@@ -179,7 +179,7 @@ class Trust:
     def check_scheme(self, target: Origin, what: str) -> None:
         """Refuse a target over http where the registry itself is reached over https."""
         if target.scheme == "http" and self.registry.scheme == "https":
-            raise RegistryError(f"{what} leads from https to {target}: a weaker connection is refused.", "untrusted_target")
+            raise RegistryError(f"{what} leads from https to {target}, a weaker connection, which is not allowed.", "untrusted_target")
 
     def usable_addresses(self, target: Origin, lookup: Resolver = resolve) -> list[str]:
         """Return the addresses at which ``target``, named by the registry and not by the task, may be reached.
@@ -191,8 +191,8 @@ class Trust:
         usable = [address for address in addresses if classify(address) in accepted]
         if len(usable) != len(addresses) or not usable:
             raise RegistryError(
-                f"The registry {self.registry.authority} points to {target.authority}, which has an address that is not public. "
-                f"If that is right, add {target.authority} to allowed_hosts.",
+                f"The registry {self.registry.authority} points to {target.authority}, which does not have a public address. If you trust "
+                f"this host, add {target.authority} to allowed_hosts.",
                 "untrusted_target",
             )
         return usable

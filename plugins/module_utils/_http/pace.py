@@ -91,7 +91,7 @@ class _Bounded(io.BufferedReader):
         self._lines_left -= len(line)
         if self._lines_left < 0:
             raise RegistryError(
-                f"An answer came with more than {MAX_HEAD} bytes of headers, or with more of chunk sizes than of content: it is refused.",
+                f"A response has more than {MAX_HEAD} bytes of headers, or more bytes of chunk sizes than of content.",
                 "invalid_response",
             )
         self._pace.suspended = False

@@ -38,8 +38,8 @@ def environ_proxy(origin: Origin) -> str | None:
     proxy = _parse(named) if named else None
     if named and proxy is None:
         raise RegistryError(
-            "The environment names a proxy that cannot be used: it must be http://[user:password@]host:port, special characters "
-            "of the password percent-encoded.",
+            "The proxy in the environment is invalid: it must be http://[user:password@]host:port, with special characters of the "
+            "password percent-encoded.",
             "invalid_option",
         )
     return proxy
@@ -117,29 +117,29 @@ def describe_proxy(causes: t.Sequence[BaseException], proxy: str) -> RegistryErr
     unresolved = [cause for cause in causes if isinstance(cause, socket.gaierror)]
     if unresolved:
         passing = unresolved[0].errno == socket.EAI_AGAIN
-        fault = "cannot be resolved: check how it is spelled there"
+        fault = "cannot be resolved: check its spelling there"
     elif any(isinstance(cause, ssl.SSLError) for cause in causes):
-        fault = "does not speak TLS: check the scheme of its URL there"
+        fault = "does not use TLS: check the scheme of its URL there"
     elif any(isinstance(cause, socket.timeout) for cause in causes):
         kind = "timeout"
-        fault = "gives no answer in time: check its address there"
+        fault = "does not respond in time: check its address there"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         fault = "refuses connections: check its address there, and that it is running"
     else:
         fault = "cannot be reached: check its address there"
-    return RegistryError(f"The proxy {proxy}, which the environment names, {fault}.", kind, passing=passing)
+    return RegistryError(f"The proxy {proxy} from the environment {fault}.", kind, passing=passing)
 
 
 def proxy_refusal(proxy: str, where: str, status: int, doubt: str = "") -> RegistryError:
     """Return the error that says that ``proxy`` keeps us from ``where`` with ``status``; ``doubt`` says who else may have done it."""
     if status == PROXY_WANTS_CREDENTIALS:
-        fault, passing = "wants a user name and password, or others than it was given: put them into its URL in the environment", False
+        fault, passing = "requires a user name and password, or refuses those that it got: set them in its URL in the environment", False
     elif status == 403:
-        fault, passing = f"does not allow connections to it ({status}): have it allowed, or put it into NO_PROXY", False
+        fault, passing = f"does not allow connections to it ({status}): allow it there, or add it to NO_PROXY", False
     elif status in (502, 503, 504):
-        fault, passing = f"does not reach it ({status}): check the name, or put it into NO_PROXY where it is reached without a proxy", True
+        fault, passing = f"does not reach it ({status}): check the name, or add it to NO_PROXY if no proxy is needed", True
     else:
-        fault, passing = f"did not let the request through ({status}): check the proxy that the environment names", True
+        fault, passing = f"did not let the request through ({status}): check the proxy in the environment", True
     named = f"The proxy {proxy}" if proxy else "A proxy"
     return RegistryError(f"{named}{doubt} on the way to {where} {fault}.", "network", status, passing=passing)
 

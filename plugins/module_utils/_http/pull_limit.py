@@ -51,7 +51,7 @@ class PullLimit:
                 return
             if self._left <= self.least:
                 message = (
-                    f"{self._registry} allows {self._left} more pulls, of which min_remaining leaves {self.least} to others: "
+                    f"{self._registry} allows {self._left} more pulls, and min_remaining keeps {self.least} of them unused: "
                     "run the task again when it allows more."
                 )
                 raise RegistryError(message, "rate_limited", registry=self._registry)

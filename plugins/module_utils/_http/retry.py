@@ -66,8 +66,8 @@ class Retry:
         if asked is not None and asked > LONGEST_RETRY_AFTER:
             answer.close()
             error = RegistryError(
-                f"{answer.target.origin.authority} asks to come back in {asked:.0f} seconds (status {answer.status}), longer than the "
-                f"{LONGEST_RETRY_AFTER:.0f} seconds that a task waits: run it again then.",
+                f"{answer.target.origin.authority} asks to wait {asked:.0f} seconds (status {answer.status}), but a task waits at most "
+                f"{LONGEST_RETRY_AFTER:.0f} seconds: run it again later.",
                 "rate_limited",
                 answer.status,
             )

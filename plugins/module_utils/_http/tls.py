@@ -109,7 +109,7 @@ def _load_authority(context: ssl.SSLContext, path: str, source: str) -> None:
         else:
             context.load_verify_locations(cafile=path)
     except (OSError, ValueError):  # an SSLError is an OSError
-        raise RegistryError(f"{shown} cannot be read or holds no PEM certificate.", "invalid_option") from None
+        raise RegistryError(f"{shown} cannot be read or contains no PEM certificate.", "invalid_option") from None
 
 
 def _load_client(context: ssl.SSLContext, cert: str, key: str | None) -> None:

@@ -62,7 +62,7 @@ class TokenServer:
         realm = self._check_realm(challenge, credentials)
         service = challenge.parameters.get("service", "")
         if len(service) > _MAX_PARAMETER or any(len(scope) > _MAX_PARAMETER for scope in scopes):
-            raise RegistryError("The WWW-Authenticate header of the registry is too long: it is refused.", "limit")
+            raise RegistryError("The WWW-Authenticate header of the registry is too long.", "limit")
         if credentials:
             self._check_wire(realm.origin)
         answer = self._ask(realm, service, scopes, credentials, retries)
@@ -72,7 +72,7 @@ class TokenServer:
             raise TokenRefused(message, "denied" if answer.status == 403 else "unauthorized", answer.status)
         if answer.status != 200:
             kind = "rate_limited" if answer.status == 429 else "server"
-            message = f"The token server {where} gave no token: it answered with status {answer.status}{_reason(answer, ': ') or '.'}"
+            message = f"The token server {where} gave no token: it responded with status {answer.status}{_reason(answer, ': ') or '.'}"
             raise RegistryError(message, kind, answer.status)
         raw = answer.read_all(MAX_TOKEN_BODY, f"The answer of the token server {where}")
         if is_page(answer.content_type, raw):
@@ -82,12 +82,12 @@ class TokenServer:
     def _refusal(self, where: str, credentials: Credentials | None) -> str:
         if credentials is None:
             return (
-                f"The token server {where} gives no token without credentials: set username and password, or an auth_file that knows "
+                f"The token server {where} requires credentials: set username and password, or an auth_file with an entry for "
                 f"{self._transport.trust.registry.authority}{self._advice}."
             )
         return (
-            f"The token server {where} does not accept the credentials for {self._transport.trust.registry.authority}, or does not grant what this "
-            f"task needs: check user name, password and permissions{credentials.oddity}."
+            f"The token server {where} does not accept the credentials for {self._transport.trust.registry.authority}, or does not grant the "
+            f"required access: check user name, password and permissions{credentials.oddity}."
         )
 
     def _ask(self, realm: Target, service: str, scopes: Scopes, credentials: Credentials | None, retries: int) -> Answer:
@@ -118,7 +118,9 @@ class TokenServer:
             answer.finish()
             following = target.join(answer.headers.get("Location", ""), f"The redirect from {where}")
             if following.origin != target.origin or (method != "GET" and answer.status not in (307, 308)):
-                raise RegistryError(f"The token server {where} redirects elsewhere: credentials are not sent after it.", "untrusted_target")
+                raise RegistryError(
+                    f"The token server {where} redirects to another host: credentials are never sent there.", "untrusted_target"
+                )
             target = following
         raise RegistryError(f"The token server {where} redirects more than {_MOST_HOPS} times.", "invalid_response")
 
@@ -147,7 +149,7 @@ class TokenServer:
         trust.check_scheme(realm.origin, f"The token server that {trust.registry.authority} names")
         if any(name.lower() == "scope" for name, _value in parse_qsl(urlsplit(realm.url).query, keep_blank_values=True)):
             raise RegistryError(
-                f"The registry {trust.registry.authority} names a token server with a scope in its address: that is refused.",
+                f"The registry {trust.registry.authority} names a token server with a scope in its URL, which is not allowed.",
                 "untrusted_target",
             )
         if credentials and not trust.may_authenticate(realm.origin):
@@ -162,7 +164,7 @@ class TokenServer:
         document = load_object(raw, MAX_TOKEN_BODY, f"The answer of the token server {where}")
         token = document.get("token") or document.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token, re.ASCII):
-            raise RegistryError(f"The answer of the token server {where} holds no token.", "invalid_response")
+            raise RegistryError(f"The answer of the token server {where} contains no token.", "invalid_response")
         if token not in self._known:
             self._transport.budget.take(_FORMS * len(token), f"The token that {where} gave")
             self._known.add(token)

@@ -62,7 +62,7 @@ class Answer:
             return self._read_raw(amount)
         if self.coding != "gzip":
             raise RegistryError(
-                f"{self.target.origin.authority} sent a body with a Content-Encoding that was not asked for: it is refused.",
+                f"{self.target.origin.authority} sent a response with a Content-Encoding that was not requested.",
                 "invalid_response",
             )
         if self._unpacked is None:
@@ -244,11 +244,11 @@ def describe_failure(error: BaseException, origin: Origin, proxy: str = "") -> R
     text = " ".join(str(cause) for cause in causes).lower()
     if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
         return RegistryError(
-            f"{where}{by} gave no answer in time: nothing, or too little, came within the timeout.", "timeout", passing=True
+            f"{where}{by} did not respond in time: it sent nothing, or too little, within the timeout.", "timeout", passing=True
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
-    return RegistryError(f"The connection to {where}{by} broke before the answer was complete.", "network", passing=True)
+    return RegistryError(f"The connection to {where}{by} broke before the response was complete.", "network", passing=True)
 
 
 def _describe_proxy(error: Exception, host: str, port: int) -> RegistryError:
@@ -266,7 +266,7 @@ def _describe_certificate(causes: t.Sequence[BaseException], where: str) -> Regi
         if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
             reason = clean(getattr(cause, "verify_message", "") or str(cause), 200).rstrip(".") or "it cannot be verified"
             named = "match" in reason
-            advice = "Use a name that is in it" if named else "ca_path must name the authority that issued it"
+            advice = "Use a name that the certificate contains" if named else "Set ca_path to the certificate authority that issued it"
             return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
     return None
 
@@ -275,7 +275,7 @@ def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryErro
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-                return RegistryError(f"{where} does not speak TLS: if it really serves plain http, set plain_http: true.", "tls")
+                return RegistryError(f"{where} does not use TLS: if it really uses plain HTTP, set plain_http: true.", "tls")
             return RegistryError(f"The TLS connection to {where} failed: {cause.reason or 'handshake refused'}.", "tls")
     return None
 
@@ -284,7 +284,7 @@ def _describe_lookup(causes: t.Sequence[BaseException], where: str) -> RegistryE
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return RegistryError(
-                f"The host name {where} cannot be resolved: check how it is spelled, and the name servers.",
+                f"The host name {where} cannot be resolved: check its spelling, and the DNS servers.",
                 "network",
                 passing=cause.errno == socket.EAI_AGAIN,
             )

@@ -133,7 +133,7 @@ class RepositoryApi:
         confirmed = _digest_header(answer)
         if confirmed and confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest:
             raise RegistryError(
-                f"Writing {shown} went wrong: the registry stored the digest {confirmed} instead of {manifest.digest}.",
+                f"Writing {shown} failed: the registry stored the digest {confirmed} instead of {manifest.digest}.",
                 "digest_mismatch",
                 answer.status,
                 None,
@@ -198,7 +198,7 @@ class RepositoryApi:
         self.exchange.transport.trust.check_scheme(target.origin, shown)
         if answer.abroad and target.origin == self.exchange.origin:
             raise RegistryError(
-                f"Another host, where an upload to {self.name} goes, leads it back to the registry: that is refused.",
+                f"Another host, where an upload to {self.name} goes, redirects it back to the registry, which is not allowed.",
                 "untrusted_target",
                 answer.status,
                 None,
@@ -236,7 +236,7 @@ def _digest_header(answer: Answer) -> Digest | None:
     try:
         return Digest.parse(text) if text else None
     except RegistryError as error:
-        raise RegistryError(f"The registry sent a digest header that is none: {error.message}", "invalid_response") from None
+        raise RegistryError(f"The registry sent an invalid digest header: {error.message}", "invalid_response") from None
 
 
 def _head(answer: Answer) -> Head:

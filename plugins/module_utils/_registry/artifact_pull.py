@@ -157,7 +157,7 @@ class ArtifactPull:
                 kept.flush()
                 self._opened.push(on_failure.pop_all())
         except OSError as error:
-            raise RegistryError(f"An archive cannot be kept in {tmpdir}: {error.strerror or error}.", "local_io") from None
+            raise RegistryError(f"An archive cannot be written to {tmpdir}: {error.strerror or error}.", "local_io") from None
         opened = LocalFile(t.cast(t.BinaryIO, kept), f"an archive in {tmpdir}")
         packed = PackedFolder(opened, file.item.title, self.name, self._client.connection.exchange.budget)
         stated = file.item.content_digest

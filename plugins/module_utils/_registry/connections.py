@@ -152,7 +152,7 @@ class Connections:
         trust = Trust(Origin.of_registry(registry, options.plain_http), self._auth_hosts, self._allowed_hosts)
         tls = self._tls if registry == self._own else TlsOptions(options.validate_certs, options.ca_path)
         if not options.validate_certs and not options.plain_http:
-            listeners.on_warning(f"The TLS certificate of {registry} is not verified, since validate_certs is false.")
+            listeners.on_warning(f"The TLS certificate of {registry} is not verified, because validate_certs is false.")
         transport = Transport(trust, tls, options.timeout, options.concurrency, listeners.on_secret, self.budget)
         authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning, self._advice(registry))
         finder = self._finder(registry)

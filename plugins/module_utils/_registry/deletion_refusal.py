@@ -39,9 +39,9 @@ def no_tag_deletion(failure: RegistryError, registry: str, shown: str) -> Regist
     if own:
         return _unsupported(failure, f"{own}.")
     if failure.status in (400, 404, 405) and failure.kind not in ("denied", "unauthorized"):
-        return _unsupported(failure, f"It does not delete a tag by its name: set method to auto or substitute for {shown}.")
+        return _unsupported(failure, f"It cannot delete a tag by its name: set method to auto or substitute for {shown}.")
     if failure.status == 405:
-        failure.message += " It may do so because an index names the manifest: delete the index first, or set method to auto or substitute."
+        failure.message += " An index may need the manifest: delete the index first, or set method to auto or substitute."
     return failure
 
 

@@ -87,8 +87,8 @@ def wait_until(is_gone: t.Callable[[], bool], api: RepositoryApi, shown: str) ->
     while not is_gone():
         if not retry.within(seconds):
             raise StillThere(
-                f"The registry said that it deleted {shown}, but after {seconds:.0f} seconds it is still there. It may still happen: "
-                "some registries delete later. The option timeout says how long to wait.",
+                f"The registry said that it deleted {shown}, but after {seconds:.0f} seconds it still exists. Some registries "
+                "delete later. Raise timeout to wait longer.",
                 "conflict",
                 reference=shown,
             )

@@ -124,8 +124,8 @@ class RegistryBlob:
 
     def _endless(self) -> RegistryError:
         return RegistryError(
-            f"The connection broke again and again while the blob {self._descriptor.digest} was read from {self._api.name}, and the registry "
-            "does not let it be read from the middle.",
+            f"The connection broke repeatedly while the blob {self._descriptor.digest} was read from {self._api.name}, and the "
+            "registry does not support resuming a download.",
             "network",
         )
 

@@ -202,7 +202,7 @@ def destination_tags(source: Reference, destination: Reference, tags: t.Sequence
     """Return the tags that a copy writes: the destination's, else the source's, and the further ones."""
     if destination.digest is not None:
         raise RegistryError(
-            f"The destination {destination} has a digest, which only the content decides: give a tag instead.", "invalid_reference"
+            f"The destination {destination} has a digest, but the content determines the digest: give a tag instead.", "invalid_reference"
         )
     if destination.tag:
         first = [destination.tag]

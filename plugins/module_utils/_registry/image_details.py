@@ -65,7 +65,7 @@ def _details(client: RegistryClient, image: Reference, details: str, platform: P
             "is_index": found.media_type in INDEX_TYPES,
         }
     manifest = client.get_manifest(image.identifier, platform)
-    client.connection.exchange.budget.hold_result(manifest.document, f"What is told of {image}")
+    client.connection.exchange.budget.hold_result(manifest.document, f"The result for {image}")
     result = manifest_result(manifest)
     if details == "config" and manifest.is_index:
         result["configs"] = _configs(client, manifest, str(image), configs)
@@ -108,7 +108,7 @@ def look_at(
             if referrers:
                 entry["referrers"] = _referrers(client, Digest.parse(entry["digest"]))
             told = {key: value for key, value in entry.items() if key not in ("manifest", "config", "configs")}  # these are charged already
-            client.connection.exchange.budget.hold_result(told, f"What is told of {image}")
+            client.connection.exchange.budget.hold_result(told, f"The result for {image}")
         except NotFound as absence:
             return {**entry, "exists": False}, absence
         except RegistryError as error:

@@ -72,7 +72,7 @@ class ImageFiles:
                 raise NotFound(f"{self._shown} has no {', no '.join(selector.missing[:20])}.", reference=self._shown)
             self._fetch({item.source for item in selected.items if item.kind == FILE} - self._contents.keys(), needed)
             return selected._replace(items=[self._complete(item) for item in selected.items])
-        raise RegistryError(f"What is wanted of {self._shown} lies behind too many links.", "limit", reference=self._shown)
+        raise RegistryError(f"The paths in {self._shown} lie behind too many links.", "limit", reference=self._shown)
 
     def _complete(self, item: Item) -> Item:
         return replace(item, sha256=self._contents[item.source].sha256) if item.kind == FILE else item
@@ -153,14 +153,14 @@ def _tree(layers: t.Mapping[int, LayerContent]) -> ImageTree:
 def _check(manifest: Manifest, shown: str) -> None:
     if manifest.config is None or manifest.config.media_type not in CONFIG_TYPES:
         raise RegistryError(
-            f"{shown} is an artifact and no image, so it has no file system: pull its files with registry_artifact_pull.",
+            f"{shown} is an artifact, not an image: pull its files with registry_artifact_pull.",
             "unsupported",
             reference=shown,
         )
     foreign = next((layer for layer in manifest.layers if layer.is_foreign), None)
     if foreign is not None:
         raise RegistryError(
-            f"{shown} has the layer {foreign.digest}, which registries may not distribute: its files cannot be told.",
+            f"{shown} has the layer {foreign.digest}, which must not be distributed: its files cannot be read.",
             "unsupported",
             reference=shown,
         )

@@ -74,9 +74,7 @@ def open_destination(path: str, kind: str, append: bool, private: bool, dress: D
     if kind == LAYOUT:
         return LayoutWriter(path, append, private)
     if append:
-        raise RegistryError(
-            "The option append works only with the format oci-layout: an archive is always written as a whole.", "invalid_option"
-        )
+        raise RegistryError("The option append requires the format oci-layout: an archive is always written as a whole.", "invalid_option")
     return OciArchiveWriter(path, private, dress) if kind == OCI_ARCHIVE else DockerArchiveWriter(path, private, dress)
 
 
@@ -143,12 +141,12 @@ def _root(client: RegistryClient, image: Reference, name: ImageName, platforms: 
 
 def _single(client: RegistryClient, image: Reference, platforms: t.Sequence[Platform]) -> Manifest:
     if len(set(platforms)) > 1:
-        raise RegistryError("The format docker-archive holds a single image: list one platform, not several.", "invalid_option")
+        raise RegistryError("The format docker-archive can contain only one image: list one platform, not several.", "invalid_option")
     manifest = client.get_manifest(image.identifier, platforms[0] if platforms else None)
     if manifest.is_index:
         there = ", ".join(dict.fromkeys(str(child.platform) for child in manifest.platforms)) or "none"
         raise RegistryError(
-            f"{image} is an index and the format docker-archive holds a single image: name one of its platforms; it has: {there}.",
+            f"{image} is an index and the format docker-archive can contain only one image: set platforms to one of {there}.",
             "invalid_option",
             reference=str(image),
         )

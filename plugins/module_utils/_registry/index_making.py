@@ -66,7 +66,7 @@ def read_member(client: RegistryClient, member: Member) -> ReadMember:
         chosen = choose_platforms(image, wanted, name, member.image.registry)
         entries = entries_of(chosen.root, member.annotations)
         if not entries:
-            raise RegistryError(f"{name} is an index that lists nothing: it has no image to add.", "invalid_response", reference=name)
+            raise RegistryError(f"{name} is an empty index: it has no image to add.", "invalid_response", reference=name)
         return ReadMember(name, client, image, entries)
     platform = platform_entry(member.platform) if member.platform else _stated_platform(client, image, name)
     return ReadMember(name, client, image, [entry_of(image.root, platform, member.annotations)])
@@ -197,7 +197,7 @@ class IndexTask:
         found = self._client.find_tags([tag])[tag]
         if found != known[tag]:
             raise TagMoved(
-                f"The tag {self._client.api.display(tag)} is on {found or 'nothing'}, and no longer on {known[tag] or 'nothing'}, to which the "
+                f"The tag {self._client.api.display(tag)} points to {found or 'nothing'}, and no longer to {known[tag] or 'nothing'}, to which the "
                 "images were to be added: somebody else moved it. Nothing was written to it.",
                 "conflict",
                 reference=self._client.api.display(tag),

@@ -37,7 +37,7 @@ def _pages(
         for name in page.unusable:
             if on_unusable is None or unusable > MAX_UNUSABLE:
                 raise RegistryError(
-                    f"The list of {api.name} holds the name {name}, which breaks the rules for names: what it stands for cannot be looked at.",
+                    f"The list of {api.name} contains {name}, which is not a valid name and cannot be read.",
                     "invalid_response",
                     reference=api.name,
                 )
@@ -47,7 +47,7 @@ def _pages(
         if following is None and in_parts and page.count >= _PART:
             # A full part without a word of a next one may be the last, or that of a registry that writes no Link.
             if not page.names:
-                raise _endless(api.name, "gives no name to go on from")
+                raise _endless(api.name, "gives no name to continue from")
             following = target.with_query(f"n={_PART}&last={quote(page.names[-1], safe='/')}")
             if not seen.add(following):
                 return
@@ -74,7 +74,7 @@ def _further_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[st
         return read_page(api, target, key, scopes)
     except NotFound as error:
         raise RegistryError(
-            f"The list of {api.name} is not complete, since it lacks a page that it names: {error.message}",
+            f"The list of {api.name} is not complete: a page of it is missing. {error.message}",
             "invalid_response",
             error.status,
             error.code,
@@ -169,10 +169,10 @@ def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = No
     except RegistryError as error:
         if not _lacks_catalog(exchange.registry, error):
             if error.kind in ("unauthorized", "denied"):
-                error.message = f"{error.message} Many registries show their catalog to administrators only."
+                error.message = f"{error.message} Many registries show their catalog only to administrators."
             raise
         raise RegistryError(
-            f"The registry {exchange.registry} has no catalog of its repositories: name them one by one.",
+            f"The registry {exchange.registry} has no catalog of its repositories: list them in the task.",
             "unsupported",
             error.status,
             error.code,

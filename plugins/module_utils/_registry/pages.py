@@ -69,7 +69,7 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
         document = load_object(raw, MAX_PAGE, what, values=MAX_NAMES)
     check_spelling(document, ("name", key), what)
     if not {key, "name" if key == "tags" else key} & document.keys():
-        raise RegistryError(f"{what} is no list of {key}: check that {api.exchange.registry} is a registry.", "invalid_response")
+        raise RegistryError(f"{what} is not a list of {key}: check that {api.exchange.registry} is a registry.", "invalid_response")
     names = document.get(key)
     names = [] if names is None else names
     if not isinstance(names, list):
@@ -86,7 +86,7 @@ def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
         link = parse_next_link(header)
     except ValueError as error:
         raise RegistryError(
-            f"{api.exchange.registry} says that a list of {api.name} goes on, but its Link header cannot be read, since {error}: "
+            f"{api.exchange.registry} says that the list of {api.name} has another page, but its Link header cannot be read, since {error}: "
             f"{clean(header or '', 100)}",
             "invalid_response",
             answer.status,
@@ -100,13 +100,13 @@ def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
     if target.origin != answer.target.origin:
         ours, theirs = answer.target.origin, target.origin
         other = (
-            f"over {theirs.scheme}, not {ours.scheme}: another scheme is refused. If a proxy stands before the registry, it has to send "
-            f"X-Forwarded-Proto: {ours.scheme}"
+            f"over {theirs.scheme}, not {ours.scheme}: another scheme is not allowed. If a proxy is in front of the registry, it "
+            f"must send X-Forwarded-Proto: {ours.scheme}"
             if theirs.host == ours.host and theirs.scheme != ours.scheme
-            else f"on {theirs.authority}: another host is refused"
+            else f"on {theirs.authority}: another host is not allowed"
         )
         raise RegistryError(
-            f"{ours.authority}, which gave a page of a list, names a next one {other}.",
+            f"{ours.authority}, names the next page of a list {other}.",
             "untrusted_target",
             None,
             None,
@@ -127,8 +127,6 @@ def _sort_names(names: t.Sequence[t.Any], check: t.Callable[[str], str], what: s
             usable.append(check(name if isinstance(name, str) else ""))
         except RegistryError:
             if len(unusable) == MAX_UNUSABLE:
-                raise RegistryError(
-                    f"{what} holds more than {MAX_UNUSABLE} names that break the rules for names.", "invalid_response"
-                ) from None
+                raise RegistryError(f"{what} contains more than {MAX_UNUSABLE} invalid names.", "invalid_response") from None
             unusable.append(clean(ascii(name), 150))
     return tuple(usable), tuple(unusable)

@@ -59,7 +59,7 @@ def _read_page(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Tar
 
 
 def _no_list(api: RepositoryApi, instead: str, error: RegistryError | None = None) -> NoReferrersList:
-    message = f"{api.exchange.registry} gives no list of what refers to an image: where it should be, it {instead}."
+    message = f"{api.exchange.registry} has no list of referrers: in its place, it {instead}."
     status, code = (error.status, error.code) if error else (200, None)
     return NoReferrersList(message, "invalid_response", status, code, api.exchange.registry, api.name)
 
@@ -81,7 +81,7 @@ def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
     try:
         page, following = _read_page(api, api.url(f"referrers/{digest}"))
     except NoReferrersList as error:
-        api.exchange.warn(f"{error.message} The tags that stand in for such lists are read instead.")
+        api.exchange.warn(f"{error.message} The fallback tags for referrers are read instead.")
         page = following = None
     if page is None:
         index = _read_fallback(api, digest)
@@ -125,7 +125,7 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     current = _read_fallback(api, subject.digest)
     if current is not None and not current.is_index:
         raise RegistryError(
-            f"The tag {tag} of {api.name} is no index of referrers: {manifest.digest} was stored, but not entered there.",
+            f"The tag {tag} of {api.name} is not an index of referrers: {manifest.digest} was stored, but not added to it.",
             "conflict",
             reference=api.display(tag),
         )

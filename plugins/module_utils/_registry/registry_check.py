@@ -69,8 +69,8 @@ def _check(exchange: Exchange, answer: Answer, scope: str, known: bool) -> None:
     answer.finish()
     if strange:
         raise RegistryError(
-            f"{exchange.registry} does not answer as a registry does ({answer.status} at /v2/): check its name, and that no proxy or "
-            "sign-in page is in between.",
+            f"{exchange.registry} does not look like a registry (status {answer.status} at /v2/): check its name, and that no proxy "
+            "or sign-in page is in front of it.",
             "invalid_response",
             answer.status,
             None,

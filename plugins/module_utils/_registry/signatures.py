@@ -130,7 +130,7 @@ def _reader(layer: Descriptor, formats: t.Container[str]) -> tuple[str, Reader] 
 
 
 def _refuse_cose() -> t.NoReturn:
-    raise unproven("The signature is an envelope of the form COSE, which cannot be read here: sign with --signature-format jws.")
+    raise unproven("The signature is a COSE envelope, which is not supported: sign with --signature-format jws.")
 
 
 def _read(client: RegistryClient, manifest: Manifest, layer: Descriptor, reader: tuple[str, Reader]) -> Reading:

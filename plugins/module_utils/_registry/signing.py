@@ -63,7 +63,9 @@ class Signing:
         layer = {**_descriptor(simple_signing.MEDIA_TYPE, payload), "annotations": {simple_signing.SIGNATURE: signature}}
         layers = [*(present.document["layers"] if present is not None else ()), layer]
         if len(layers) > MOST_SIGNATURES:
-            message = f"{client.registry}:{tag} has {len(layers) - 1} signatures: more than {MOST_SIGNATURES} are not read by anybody."
+            message = (
+                f"{client.registry}:{tag} has {len(layers) - 1} signatures, and no more than {MOST_SIGNATURES} are read: delete old ones."
+            )
             raise RegistryError(message, "limit", reference=f"{client.registry}:{tag}")
         config = _config([entry["digest"] for entry in layers])
         origin = client.image_of(present) if present is not None else None
@@ -90,7 +92,7 @@ def _find(client: RegistryClient, tag: str) -> Manifest | None:
     except NotFound:
         return None
     if found.is_index or not all(layer.media_type == simple_signing.MEDIA_TYPE for layer in found.layers):
-        message = f"{client.registry}:{tag} holds something else than signatures: nothing was signed. Look at it, and delete the tag."
+        message = f"{client.registry}:{tag} contains something else than signatures: nothing was signed. Check the tag, and delete it."
         raise RegistryError(message, "conflict", reference=f"{client.registry}:{tag}")
     return found
 

@@ -97,7 +97,7 @@ class TagDeletion:
             found = self._find_tag()
             if found is not None and found not in ours:
                 message = (
-                    f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else has put it on {found} meanwhile."
+                    f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else moved it to {found} in the meantime."
                 )
                 raise RegistryError(message, "conflict", reference=self.shown)
             return found is None
@@ -120,16 +120,16 @@ class TagDeletion:
             return
         taken = [] if kept else [f"the manifest {digest}"]
         taken += [f"the tag {tag}" for tag in lost]
-        message = f"When the tag {self.shown} was deleted, the registry took more along: {', '.join(taken)}."
+        message = f"When the tag {self.shown} was deleted, the registry deleted more: {', '.join(taken)}."
         try:
             if lost:
                 write_tags(self.api, self.manifest, lost, 1)
             else:
                 self.api.put_manifest(str(digest), self.manifest)
         except RegistryError as error:
-            raise TookMore(f"{message} It could not be put back: {error.message}", "unsupported", reference=self.shown) from None
-        rest = "" if self.siblings else " Other tags that were on it, if there were any, have to be set again."
-        raise TookMore(f"{message} It was put back.{rest}", "unsupported", reference=self.shown)
+            raise TookMore(f"{message} It could not be restored: {error.message}", "unsupported", reference=self.shown) from None
+        rest = "" if self.siblings else " Set other tags on it again, if there were any."
+        raise TookMore(f"{message} It was restored.{rest}", "unsupported", reference=self.shown)
 
     def _find_lost(self, tags: t.Sequence[str]) -> list[str]:
         return [tag for tag in tags if find_readable(self.api, tag) is None]
@@ -172,11 +172,11 @@ class TagDeletion:
             if current == double.digest or (current is not None and error.kind == "digest_mismatch"):
                 with self.state.writing:
                     write_tags(self.api, self.manifest, [self.tag], 1)
-                error.message += " The tag was put back as it was."
+                error.message += " The tag was restored."
                 return True
         except RegistryError:
             error.message += (
-                f" The tag may be on {double.digest} now, which is the same image with blanks behind its manifest: run the task again."
+                f" The tag may point to {double.digest} now, the same image with trailing spaces in its manifest: run the task again."
             )
         return False
 
@@ -195,8 +195,8 @@ def check_replaceable(shown: str, manifest: Manifest) -> None:
     """Raise ``unsupported`` for a manifest with a subject: a double of it would be one more referrer."""
     if manifest.subject is not None:
         raise RegistryError(
-            f"The tag {shown} cannot be deleted by substitute: its manifest refers to another one, and a copy of it would be "
-            "listed there too. Nothing was changed; method digest deletes the manifest with all its tags.",
+            f"The tag {shown} cannot be deleted with method substitute: its manifest has a subject, and a copy would become another "
+            "referrer. Nothing was changed. The method digest deletes the manifest with all its tags.",
             "unsupported",
             reference=shown,
         )
@@ -205,7 +205,7 @@ def check_replaceable(shown: str, manifest: Manifest) -> None:
 def check_unmoved(shown: str, planned: Digest, current: Digest) -> None:
     """Raise ``conflict`` where somebody moved the tag since it was looked at."""
     if current != planned:
-        message = f"The tag {shown} was moved from {planned} to {current} by somebody else meanwhile: it was left alone."
+        message = f"The tag {shown} was moved from {planned} to {current} by somebody else in the meantime: it was not deleted."
         raise RegistryError(message, "conflict", reference=shown)
 
 

@@ -52,7 +52,7 @@ def find_states(api: RepositoryApi, identifiers: t.Sequence[str], workers: int, 
                 raise
             if existing == "overwrite" or is_digest(identifier):
                 return None
-            error.message += f" With existing: {existing} it has to be known whether the tag is there."
+            error.message += f" With existing: {existing} the task must know whether the tag exists."
             raise
 
     return dict(zip(identifiers, fan_out(find, identifiers, workers)))
@@ -68,8 +68,7 @@ def apply_policy(before: TagMap, digest: Digest, existing: str, name: str) -> Ta
     taken = [tag for tag, current in before.items() if current not in (None, digest)]
     if existing == "fail" and taken:
         raise RegistryError(
-            f"The tag {taken[0]} of {name} is on {before[taken[0]]} already, not on {digest}: "
-            "nothing was changed, since existing: fail is set.",
+            f"The tag {taken[0]} of {name} already points to {before[taken[0]]}, not to {digest}: nothing was changed, since existing: fail is set.",
             "conflict",
             reference=f"{name}:{taken[0]}",
         )
@@ -93,8 +92,8 @@ def write_tags(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], wo
         done.add(tag)
         if confirmed is None or (confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest):
             raise RegistryError(
-                f"The tag {tag} of {api.name} is on {confirmed or 'nothing'} after it was put on {manifest.digest}: "
-                "somebody else may have moved it at the same moment.",
+                f"The tag {tag} of {api.name} points to {confirmed or 'nothing'} after it was moved to {manifest.digest}: somebody "
+                "else may have moved it at the same time.",
                 "conflict",
                 reference=api.display(tag),
             )

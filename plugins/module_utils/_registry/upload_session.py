@@ -170,7 +170,7 @@ class UploadSession:
 
     def _lost(self, status: int | None = None) -> RegistryError:
         return RegistryError(
-            f"{self._action} failed: the registry lost the upload session, or what was sent to it, several times.",
+            f"{self._action} failed: the registry lost the upload session, or its content, several times.",
             "server",
             status,
             None,

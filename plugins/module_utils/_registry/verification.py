@@ -87,7 +87,7 @@ class Verification:
             return f"{client.registry} has no signature of it."
         signed = any(verdict.verified for verdict in verdicts)
         more = f"Signatures are missing by: {', '.join(sorted(wanted))}. " if signed else ""
-        left = f" And {len(reasons) - _MOST_REASONS} further reasons." if len(reasons) > _MOST_REASONS else ""
+        left = f" And {len(reasons) - _MOST_REASONS} more reasons." if len(reasons) > _MOST_REASONS else ""
         return f"{more}{' '.join(reasons[:_MOST_REASONS])}{left}".strip()
 
 

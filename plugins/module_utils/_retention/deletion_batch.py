@@ -128,7 +128,7 @@ def delete_with_tags(
     for tag in tags:
         if find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest):
             raise RegistryError(
-                f"The registry deleted {client.registry}@{digest}, but the tag {tag} still leads there: delete it by method tag.",
+                f"The registry deleted {client.registry}@{digest}, but the tag {tag} still points to it: delete it with method tag.",
                 "conflict",
                 reference=f"{client.registry}:{tag}",
             )

@@ -124,7 +124,7 @@ def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: D
     if manifest is not None and (manifest.has_digest(expected) or unpadded(manifest).has_digest(expected)):
         return  # another algorithm's name of the same bytes; or a deletion by substitute was cut short
     raise RegistryError(
-        f"The tag {tag} of {client.registry} is on {state}, not on the expected {expected}: nothing was deleted.",
+        f"The tag {tag} of {client.registry} points to {state}, not to the expected {expected}: nothing was deleted.",
         "precondition",
         reference=f"{client.registry}:{tag}",
     )
@@ -205,8 +205,9 @@ class Deletion:
             return
         first = next(name for name, method in self._deletions.done.items() if method)
         raise TookMore(
-            f"When the tag {first} of {self._client.registry} was deleted, others went with it: {', '.join(lost[:20])}.{self._put_back()} "
-            "Nothing further was deleted. If nobody else deleted them at this moment, this registry takes more than it is asked to.",
+            f"When the tag {first} of {self._client.registry} was deleted, other tags disappeared with it: "
+            f"{', '.join(lost[:20])}.{self._put_back()} Nothing more was deleted. If nobody else deleted them at the same time, "
+            "this registry deletes more than requested.",
             "unsupported",
             reference=f"{self._client.registry}:{first}",
         )
@@ -218,9 +219,9 @@ class Deletion:
             try:
                 self._client.api.put_manifest(str(digest), manifest)
             except RegistryError as error:
-                told += f" The manifest {digest} went too and could not be put back: {error.message}"
+                told += f" The manifest {digest} was deleted as well and could not be restored: {error.message}"
             else:
-                told += f" The manifest {digest} went too and was put back."
+                told += f" The manifest {digest} was deleted as well and was restored."
                 del self._state.collected[digest]
         return told
 

@@ -46,7 +46,7 @@ def repair_ghost(client: RegistryClient, tag: str, state: DeletionState) -> str:
         current = find_digest(api, tag)
         if current is not None:
             raise RegistryError(
-                f"The tag {shown} was listed without a manifest, but somebody has put it on {current} meanwhile: it was left alone.",
+                f"The tag {shown} was listed without a manifest, but somebody moved it to {current} in the meantime: it was not deleted.",
                 "conflict",
                 reference=shown,
             )
@@ -54,7 +54,7 @@ def repair_ghost(client: RegistryClient, tag: str, state: DeletionState) -> str:
         refusal = ask_to_delete(api, str(stand_in.digest), shown)
     if refusal is not None and (not isinstance(refusal, NotFound) or find_readable(api, tag) is not None):
         failure = no_deletion(refusal, api.exchange.registry)
-        failure.message += " The tag is on an empty index now, which was put there so that it can be deleted: run the task again."
+        failure.message += " The tag points to an empty index now, which was pushed so that the tag can be deleted: run the task again."
         raise failure
     with gone_by("repair"):
         wait_until(lambda: find_readable(api, tag) != stand_in.digest, api, f"the tag {shown}")
@@ -66,7 +66,7 @@ def check_unlisted(client: RegistryClient, tags: t.Collection[str]) -> None:
     left = among_ghosts(client, tags, list_all(client)) if tags else []
     if left:
         raise RegistryError(
-            f"{client.registry} still lists tags without a manifest, although each was given one that was then deleted: {', '.join(left[:20])}. "
+            f"{client.registry} still lists tags without a manifest, although the repair was tried for each of them: {', '.join(left[:20])}. "
             "The registry's operator has to remove them from its storage.",
             "conflict",
             reference=f"{client.registry}:{left[0]}",

@@ -122,7 +122,7 @@ class Policy:
         keep_last, keep_within = options["keep_last"], options["keep_within"]
         if keep_last is None and keep_within is None:
             raise RegistryError(
-                "Neither keep_last nor keep_within has a value: without one of them nothing would be kept.", "invalid_option"
+                "Neither keep_last nor keep_within has a value: set one of them, or nothing would be kept.", "invalid_option"
             )
         for option in ("include", "exclude", "protect"):
             if options[option] is None:
@@ -148,7 +148,7 @@ class Policy:
     def by_name(self, tag: str) -> str:
         """Return why a tag stays by its name alone, "" where ranks and dates decide."""
         unranked = self.sort == "version" and not owner_key(tag) and version_key(tag) is None
-        return self._protected(tag) or ("no version, so it has no rank" if unranked else "")
+        return self._protected(tag) or ("not a version, so it has no rank" if unranked else "")
 
     def _protected(self, tag: str) -> str:
         kept = self.keep_semver

@@ -91,7 +91,7 @@ class Pruning:
         shown = f"{client.registry}@{digest}"
         if digest in self._watch.needed:
             tag = self._watch.needed[digest]
-            message = f"{shown} has got a new tag since the plan was made, or an index that needs it ({tag}): it was left alone."
+            message = f"{shown} has a new tag since the plan was made, or an index that needs it ({tag}): it was not deleted."
             raise RegistryError(message, "conflict", reference=shown)
         moved = [tag for tag in tags if tag in self._watch.moved and not owner_key(tag)]
         if moved:

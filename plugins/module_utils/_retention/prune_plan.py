@@ -141,12 +141,12 @@ def _describe(client: RegistryClient, tag: str) -> Descriptor | None:
 def _warnings(registry: str, ghosts: t.Sequence[str], unusable: t.Sequence[str], method: str) -> t.Iterator[str]:
     if ghosts:
         yield (
-            f"{registry} lists tags that have no manifest: {_some(ghosts)}. They were left alone; registry_tag_delete removes them, and so does "
-            "registry_prune where include matches them."
+            f"{registry} lists tags that have no manifest: {_some(ghosts)}. They were not deleted. registry_tag_delete deletes "
+            "them, and so does registry_prune if include matches them."
         )
     if unusable:
-        digests = " What they are on is not known, so method digest deletes tags only, and no manifest." if method == "digest" else ""
-        yield f"{registry} lists names that no tag can have: {_some(unusable)}. They were left alone.{digests}"
+        digests = " Their digests are not known, so method digest deletes only tags, and no manifests." if method == "digest" else ""
+        yield f"{registry} lists names that are not valid tags: {_some(unusable)}. They were not deleted.{digests}"
 
 
 def _some(names: t.Sequence[str]) -> str:
@@ -170,5 +170,5 @@ def _entries(found: t.Mapping[str, Descriptor], settlement: Settlement, dates: D
     for tag, descriptor in found.items():
         verdict = settlement.verdicts[tag]
         other = settlement.kept.tagged.get(descriptor.digest)
-        shared = f"; its digest stays under the tag {other}" if other and not verdict.keep else ""
+        shared = f"; its digest is kept under the tag {other}" if other and not verdict.keep else ""
         yield Entry(tag, descriptor, verdict.keep, verdict.reason + shared, dates.get(descriptor.digest))

@@ -113,14 +113,14 @@ class Watch:
                 client.tag_manifest(only, lost)
             unclear = [tag for tag in lost if client.find_digest(tag) is None]
         except RegistryError as error:
-            told = f"{names} could not be put back: {error.message}"
+            told = f"{names} could not be restored: {error.message}"
         else:
-            which = f" Which of them {', '.join(unclear)} was on cannot be told: set it again." if unclear else ""
-            told = f"{names} was put back.{which} Nothing further was deleted."
+            which = f" It is not known to which of them {', '.join(unclear)} pointed: set it again." if unclear else ""
+            told = f"{names} was restored.{which} Nothing more was deleted."
         self._states = {tag: digest for tag, digest in self._states.items() if tag not in lost}
         return LostTag(
-            f"While digests of {client.registry} were deleted, tags that stay lost what they were on, since somebody else moved them at that "
-            f"moment: {', '.join(tags)}. {told}",
+            f"While digests of {client.registry} were deleted, kept tags lost their digests, since somebody else moved them at the "
+            f"same time: {', '.join(tags)}. {told}",
             client.registry,
             tags[0],
         )

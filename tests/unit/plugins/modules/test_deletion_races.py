@@ -196,5 +196,5 @@ def test_t58_what_is_lost_and_cannot_be_put_back_is_said(registry: FakeRegistry,
     registry.on("delete_manifest", "sha256:").call(lambda request: registry.set_tag("app", "8.0", request.reference))
     registry.on("put_manifest").answer(403, code="DENIED", message="no pushes today")
     result = prune(run_module, registry).failure("conflict")
-    assert "could not be put back" in result.msg
+    assert "could not be restored" in result.msg
     assert "no pushes today" in result.msg

@@ -168,7 +168,7 @@ def test_each_side_has_its_own_trust_and_certificate(make_registry: MakeRegistry
     result = run_module("registry_copy", {**arguments, "dest_validate_certs": False}).ok()
     assert destination.tags("app") == {"1.0": added.digest}
     assert [warning for warning in result.warnings if "not verified" in warning] == [
-        f"The TLS certificate of {destination.host} is not verified, since validate_certs is false."
+        f"The TLS certificate of {destination.host} is not verified, because validate_certs is false."
     ]
 
 

@@ -131,7 +131,7 @@ def test_a_file_keeps_its_permissions_and_an_open_one_is_warned_of(run_module: R
     path.chmod(0o640)
     result = run_module("registry_login", _options(path)).ok()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert [text for text in result.warnings if "open to other users" in text] == result.warnings != []
+    assert [text for text in result.warnings if "by other users" in text] == result.warnings != []
 
 
 # Several at a time

@@ -82,7 +82,7 @@ def test_every_tag_has_its_reason(registry: FakeRegistry, run_module: RunModule)
         "b-old": "its age is unknown, which counts as new",
         "b1": "one of the last 1",
         "b2": f"made {made['b2']}, within 50h",
-        "b3": f"not one of the last 1 and made {made['b3']}, longer than 50h ago; its digest stays under the tag latest",
+        "b3": f"not one of the last 1 and made {made['b3']}, longer than 50h ago; its digest is kept under the tag latest",
         "b4": "protected by ^b4$",
         "latest": "not included",
     }

@@ -120,7 +120,7 @@ def test_a_user_who_may_not_see_the_catalog(make_registry: MakeRegistry, run_mod
     registry = make_registry(auth=TokenAuth({"reader": User(grants={"*": "pull"})}))
     failure = _list(run_module, registry, unsupported="ok").failure("denied")
     assert failure.msg.startswith(f"Listing the repositories of {registry.host} failed: ")
-    assert failure.msg.endswith("administrators only.")
+    assert failure.msg.endswith("only to administrators.")
 
 
 def test_a_web_page_is_no_registry_without_a_catalog(registry: FakeRegistry, run_module: RunModule) -> None:

@@ -87,7 +87,7 @@ def test_a_registry_that_says_of_everything_that_it_is_not_there(make_registry: 
     registry.on("delete_manifest", times=None).answer(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
     result = delete(run_module, registry).failure("unsupported")
     assert "Deletion is disabled" in result.msg
-    assert "put back as it was" in result.msg
+    assert "The tag was restored" in result.msg
     assert registry.tags("app") == before
 
 
@@ -119,7 +119,7 @@ def test_an_index_names_it(make_registry: MakeRegistry, run_module: RunModule) -
     registry.set_tag("app", "1.0-amd64", child)
     registry.on("delete_manifest", "/1.0-amd64$").answer(**refused)
     result = delete(run_module, registry, "app:1.0-amd64", method="tag").failure("denied")
-    assert "an index names the manifest" in result.msg
+    assert "An index may need the manifest" in result.msg
 
 
 def test_no_substitute_for_what_refers_to_another(make_registry: MakeRegistry, run_module: RunModule) -> None:
@@ -128,7 +128,7 @@ def test_no_substitute_for_what_refers_to_another(make_registry: MakeRegistry, r
     registry.set_tag("app", "sbom", registry.add_referrer("app", image.digest).digest)
     before = registry.tags("app")
     result = delete(run_module, registry, "app:sbom").failure("unsupported")
-    assert "refers to another one" in result.msg
+    assert "has a subject" in result.msg
     assert registry.tags("app") == before
 
 
@@ -210,7 +210,7 @@ def test_by_digest_a_registry_that_keeps_the_tags(make_registry: MakeRegistry, r
     registry.on("head_manifest", "/1.0$").call(put_back)
     result = delete(run_module, registry, method="digest").failure("conflict")
     assert digest in result.msg
-    assert "still leads there" in result.msg
+    assert "still points to it" in result.msg
 
 
 def test_by_digest_it_is_taken_off_the_list_of_referrers(make_registry: MakeRegistry, run_module: RunModule) -> None:

@@ -138,7 +138,7 @@ def test_the_tag_is_put_back(make_registry: MakeRegistry, run_module: RunModule,
     registry.on("delete_manifest", nth=3, times=None).answer(refusal[0], code=refusal[1])
     result = delete(run_module, registry)
     assert result.failed
-    assert "put back as it was" in result.msg
+    assert "The tag was restored" in result.msg
     assert registry.tags("app") == before
 
 
@@ -148,7 +148,7 @@ def test_a_registry_that_deletes_the_digest_and_keeps_its_tags(make_registry: Ma
     before = registry.tags("app")
     registry.on("delete_manifest", nth=3).answer(202)
     result = delete(run_module, registry).failure("conflict")
-    assert "still there" in result.msg
+    assert "still exists" in result.msg
     assert registry.tags("app") == before
 
 
@@ -263,7 +263,7 @@ def test_the_manifest_cannot_be_put_back(make_registry: MakeRegistry, run_module
     fill(registry)
     registry.on("put_manifest").answer(403, code="DENIED", message="no pushes today")
     result = delete(run_module, registry).failure("unsupported")
-    assert "could not be put back" in result.msg
+    assert "could not be restored" in result.msg
     assert "no pushes today" in result.msg
 
 

@@ -170,7 +170,7 @@ def test_a_tag_that_no_tag_can_be_does_not_hide_the_others(make_registry: MakeRe
     assert (result["tags"], len(result["images"])) == (["a"], 1)
     assert registry.log() == ["GET /v2/app/tags/list", "HEAD /v2/app/manifests/a"]
     (warning,) = result.warnings
-    assert "breaks the rules for names" in warning
+    assert "is not a valid name" in warning
     assert tag[:100].replace("\r\n", "\\r\\n").replace("\u0131", "\\u0131") in warning
     assert warning.isprintable()
 

@@ -65,7 +65,7 @@ def test_cosign_with_a_certificate_of_ones_own_authority(registry: FakeRegistry,
 UNVERIFIED = {
     "cosign3-attestation": "is an attestation of another type",
     "cosign3-ed25519": "in the form Ed25519ph, which cannot be verified here",
-    "notation-cose": "of the form COSE, which cannot be read here",
+    "notation-cose": "COSE envelope, which is not supported",
     "cosign2-certificate": "no certificate_authorities are given",
 }
 

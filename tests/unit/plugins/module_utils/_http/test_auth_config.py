@@ -118,7 +118,7 @@ def test_user_names_in_auth_config_are_not_masked(registry: FakeRegistry, run_mo
 @pytest.mark.parametrize("value", [[], 5, True, ["a"]])
 def test_auth_config_of_another_type_is_refused(registry: FakeRegistry, run_module: RunModule, value: t.Any) -> None:
     options = registry.args(credentials=False, name=["app:1"], auth_config=value)
-    assert "as text or as a dictionary" in run_module("registry_image_info", options).failure("credentials").msg
+    assert "as a dictionary or as JSON text" in run_module("registry_image_info", options).failure("credentials").msg
 
 
 def test_secrets_of_auth_config_are_all_but_names() -> None:
@@ -163,7 +163,7 @@ def test_a_line_break_at_the_end_of_a_token_is_named(registry: FakeRegistry, run
     options = registry.args(credentials=False, name=["app:1"], **{name: "c4nary.tok\n"})
     result = run_module("registry_image_info", options).failure("invalid_option")
     assert name in result.msg
-    assert "ends in a line break" in result.msg
+    assert "ends with a line break" in result.msg
     assert registry.log() == []
 
 
@@ -175,4 +175,4 @@ def test_a_line_break_at_the_end_of_a_refused_password_is_named(
     registry = make_registry(auth=login("deploy-user", PASSWORD))
     given = registry.args(name=["app:1"])
     result = run_module("registry_image_info", {**given, name: f"{given[name]}\n"}).failure("unauthorized")
-    assert f"the {'user name' if name == 'username' else name} ends in a line break" in result.msg
+    assert f"the {'user name' if name == 'username' else name} ends with a line break" in result.msg

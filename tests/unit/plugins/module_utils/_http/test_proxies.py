@@ -67,12 +67,17 @@ def test_nor_one_that_does_not_speak_tls(
         monkeypatch.setenv(variable, f"https://proxy.example:{proxy.server.port}")
     result = _ask(run_module, scheme)
     _assert_blamed(result, f"proxy.example:{proxy.server.port}")
-    assert "does not speak TLS" in result.msg
+    assert "does not use TLS" in result.msg
 
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(403, "does not allow connections"), (407, "wants a user name and password"), (502, "does not reach it"), (503, "does not reach it")],
+    [
+        (403, "does not allow connections"),
+        (407, "requires a user name and password"),
+        (502, "does not reach it"),
+        (503, "does not reach it"),
+    ],
 )
 def test_nor_is_its_refusal(run_module: RunModule, proxy: Proxy, scheme: str, status: int, advice: str) -> None:
     proxy.refusal = status
@@ -138,7 +143,7 @@ def test_a_proxy_is_not_blamed_for_what_the_registry_denies(registry: FakeRegist
 def test_a_registry_that_asks_as_a_proxy_does_is_one_without_a_name(registry: FakeRegistry, run_module: RunModule) -> None:
     registry.on("head_manifest").answer(407)
     result = run_module("registry_image_info", registry.args(name=["app:1"], details="digest")).failure("network")
-    assert result.msg.startswith(f"A proxy on the way to {registry.host} wants a user name and password")
+    assert result.msg.startswith(f"A proxy on the way to {registry.host} requires a user name and password")
 
 
 def test_a_connection_that_breaks_behind_a_proxy_names_both(make_registry: MakeRegistry, run_module: RunModule, proxy: Proxy) -> None:

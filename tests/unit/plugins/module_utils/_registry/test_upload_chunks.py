@@ -106,7 +106,7 @@ def test_t54_a_registry_that_takes_hardly_any_of_each_chunk_is_given_up(
     push = Push(make_registry(chunk_keeps=keeps), tmp_path, size=9 * MIB, chunk_size=chunk_size)
     error = push.fail()
     assert error.kind == "server"
-    assert "lost the upload session, or what was sent to it" in error.message
+    assert "lost the upload session, or its content" in error.message
     assert _sent(push) < 8
     assert push.registry.counts()["patch_upload"] <= 6
 
@@ -133,5 +133,5 @@ def test_t54_nor_is_the_source_read_for_ever(registry: FakeRegistry, tmp_path: P
     monkeypatch.setattr(upload_session, "_MOST_READS", 4)
     registry.on("patch_upload", where=is_large, times=None).reset_in_body(MIB + 1)
     push = Push(registry, tmp_path, size=24 * MIB, chunk_size=2 * MIB)
-    assert "lost the upload session, or what was sent to it" in push.fail().message
+    assert "lost the upload session, or its content" in push.fail().message
     assert registry.counts()["patch_upload"] < 18

@@ -109,7 +109,7 @@ def test_t47_a_registry_whose_name_moves_to_another_kind_of_address_is_not_follo
     if reached:
         assert result.ok()["images"][0]["labels"] == {"team": "blue"}
     else:
-        assert "reg.example has an address of another kind" in result.failure("untrusted_target").msg
+        assert "reg.example has changed to another kind of address" in result.failure("untrusted_target").msg
         assert registry.log() == ["GET /v2/app/manifests/1"]
 
 
@@ -132,7 +132,10 @@ def test_t47_nor_does_a_host_that_is_allowed_move(make_registry: MakeRegistry, n
     moved = registry.on("get_blob", where=lambda request: request.server == "storage").headers({"Connection": "close"}).close()
     moved.then(lambda request: names.update({"storage.example": METADATA}))
     options = registry.args(name=["app:1", "app:2"], details="config", allowed_hosts=[storage], concurrency=1)
-    assert "storage.example has an address of another kind" in run_module("registry_image_info", options).failure("untrusted_target").msg
+    assert (
+        "storage.example has changed to another kind of address"
+        in run_module("registry_image_info", options).failure("untrusted_target").msg
+    )
     assert len([request for request in registry.requests if request.server == "storage"]) == 1
 
 

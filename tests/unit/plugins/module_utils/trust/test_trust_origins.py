@@ -115,7 +115,7 @@ def test_t03_a_stranger_that_asks_for_credentials_gets_none(guarded: FakeRegistr
     guarded.on("get_blob").redirect(f"http://{abroad}/blob")
     result = run_module("registry_image_info", guarded.args(name=["app:1"], details="config")).failure("server")
     assert "evil.example" in result.msg
-    assert "where the registry sent us" in result.msg
+    assert "where the registry redirected to" in result.msg
     assert len(evil.requests) == 1
     assert guarded.counts()["token"] == 1
     assert_no_authorization(evil)

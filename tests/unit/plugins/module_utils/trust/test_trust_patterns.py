@@ -48,7 +48,7 @@ def test_t52_a_tag_does_not_keep_an_expression_busy(
     start = time.monotonic()
     result = run_module(module, {**registry.args(name="app", **more), option: [EVIL]}).failure("limit")
     assert time.monotonic() - start < 30
-    assert f"The option {option} holds {EVIL!a}" in result.msg
+    assert f"The option {option} contains {EVIL!a}" in result.msg
     assert ONES in result.msg
     assert registry.writes() == []
     assert len(registry.tags("app")) == 3
@@ -59,7 +59,7 @@ def test_t52_a_tag_does_not_keep_an_expression_busy(
 def test_t52_a_repository_does_not_keep_an_expression_busy(registry: FakeRegistry, run_module: RunModule, option: str) -> None:
     registry.add_image("1" * 40 + "-x", "1")
     result = run_module("registry_repository_info", {**registry.args(), option: [EVIL]}).failure("limit")
-    assert f"The option {option} holds" in result.msg
+    assert f"The option {option} contains" in result.msg
 
 
 @pytest.mark.usefixtures("hurry")

@@ -101,7 +101,7 @@ def test_t02_a_token_server_that_redirects_is_not_followed(
     guarded: FakeRegistry, evil: Evil, abroad: str, run_module: RunModule, status: int
 ) -> None:
     guarded.on("token").redirect(f"http://{abroad}/token", status)
-    assert "redirects elsewhere" in _look(run_module, guarded, auth_hosts=[abroad]).failure("untrusted_target").msg
+    assert "redirects to another host" in _look(run_module, guarded, auth_hosts=[abroad]).failure("untrusted_target").msg
     evil.assert_untouched()
 
 

@@ -184,4 +184,4 @@ def test_t23_all_attempts_of_a_task_are_bounded(guarded: FakeRegistry, run_modul
         message = run_module("registry_image_info", options).failure("timeout").msg
     assert watch.seconds < 2 * IN_TIME
     assert (guarded.counts()["token"], len(waits)) == (2, 1)
-    assert f"{tokens(guarded).url.split('/')[2]} gave no answer in time" in message
+    assert f"{tokens(guarded).url.split('/')[2]} did not respond in time" in message

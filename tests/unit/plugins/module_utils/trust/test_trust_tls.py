@@ -66,7 +66,9 @@ def test_t09_credentials_in_the_open_are_told_once(
     if auth == "token":
         tokens(registry).realm = f"http://{host}:{tokens(registry).url.split(':')[2]}"
     result = run_module("registry_image_info", options).ok()
-    expected = [f"The credentials for {host}:{registry.server.port} are sent over plain http, readable by everybody on the way."]
+    expected = [
+        f"The credentials for {host}:{registry.server.port} are sent over plain HTTP, so anybody on the network path can read them."
+    ]
     assert result.warnings == (expected if warned else [])
 
 
@@ -100,7 +102,7 @@ def test_t10_without_verification_there_is_one_warning(make_registry: MakeRegist
     registry = make_registry(tls=True, auth="basic")
     registry.add_image("app", "1")
     result = run_module("registry_image_info", registry.args(name=["app:1"], ca_path=None, validate_certs=False)).ok()
-    assert result.warnings == [f"The TLS certificate of {registry.host} is not verified, since validate_certs is false."]
+    assert result.warnings == [f"The TLS certificate of {registry.host} is not verified, because validate_certs is false."]
     assert result.stderr == ""
 
 
@@ -208,7 +210,7 @@ def test_t11_a_proxy_of_no_use_is_said_and_not_shown(
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy)
     result = run_module("registry_image_info", registry.args(name=["app:1"])).failure("invalid_option")
-    assert "proxy that cannot be used" in result.msg
+    assert "proxy in the environment is invalid" in result.msg
     assert "xy-pass" not in result.text
     assert registry.log() == []
 

@@ -120,7 +120,7 @@ def test_t31_the_other_tags_of_a_digest_stay_or_it_is_said(make_registry: MakeRe
     registry.set_tag("app", "2", added.digest)
     result = run_module("registry_tag_delete", registry.args(name="app:1"))
     if kind:
-        assert "put back" in result.failure(kind).msg
+        assert "restored" in result.failure(kind).msg
         assert added.digest in registry.manifests("app")
     else:
         result.ok()
