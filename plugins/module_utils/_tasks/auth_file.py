@@ -107,7 +107,7 @@ class AuthFilePlace:
             file.place(self._name)
         folder.sync()
         if replaced is not None and replaced.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._on_warning(f"{self.what} is open to other users: make it readable by its owner only.")
+            self._on_warning(f"{self.what} can be read or changed by other users: make it readable by its owner only.")
 
 
 def _take(descriptor: int) -> bool:

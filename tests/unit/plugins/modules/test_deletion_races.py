@@ -131,7 +131,7 @@ def test_t58_a_kept_tag_that_moves_to_a_doomed_digest_is_not_lost(
     registry.on("delete_manifest", "sha256:", nth=nth).call(hook)
     result = prune(run_module, registry).failure("conflict")
     assert "8.0" in result.msg
-    assert "put back" in result.msg
+    assert "restored" in result.msg
     assert registry.tags("app")["8.0"] == moved[0]
     assert registry.gaps() == []
     assert list(result["failed_tags"]) == moved

@@ -100,7 +100,7 @@ def test_what_is_taken_along_is_put_back(make_registry: MakeRegistry, run_module
     before = fill(registry)
     result = prune(run_module, registry, method=method).failure("unsupported")
     assert "the tag latest" in result.msg
-    assert "put back" in result.msg
+    assert "restored" in result.msg
     assert list(result["failed_tags"]) == ["b4"]
     assert registry.tags("app") == {tag: digest for tag, digest in before.items() if tag != "b4"}
     assert registry.gaps() == []

@@ -253,7 +253,7 @@ def test_the_manifest_goes_along_and_is_put_back(make_registry: MakeRegistry, ru
     raw = registry.manifest("app", digest)
     result = delete(run_module, registry).failure("unsupported")
     assert digest in result.msg
-    assert "put back" in result.msg
+    assert "restored" in result.msg
     assert registry.manifest("app", digest) == raw
     assert "1.0" not in registry.tags("app")
 
