@@ -117,7 +117,7 @@ class CopyTask:
                 self._transfer(attachment_plan, attachment.image)
         result = transfer_result(self._copy.destination, plan, transferred)
         if self._options.referrers:
-            result["referrers"] = [_attached_result(*pair) for pair in zip(attached, along)]
+            result["referrers"] = [attached_result(one, own.before != own.after) for one, own in zip(attached, along)]
         return self._copied([plan, *along], original.root.digest, result)
 
     def _read(self) -> ImageSource:
@@ -187,14 +187,15 @@ class CopyTask:
         return find_attached(self._source, digests, self._options.lists)
 
 
-def _attached_result(attachment: AttachedImage, plan: PushPlan) -> Result:
+def attached_result(attachment: AttachedImage, changed: bool) -> Result:
+    """Return what became of an image that is attached to another one."""
     root = attachment.image.root
     return {
         "name": attachment.identifier,
         "digest": str(root.digest),
         "media_type": root.media_type,
         "artifact_type": printable(root.artifact_type),
-        "changed": plan.before != plan.after,
+        "changed": changed,
     }
 
 

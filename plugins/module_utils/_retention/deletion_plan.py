@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from .._core.errors import NotFound, RegistryError
 from .._oci.digest_tags import digest_key, owner_key
-from .._oci.manifest import Descriptor, Manifest
+from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.deletion_requests import DeletionState
@@ -18,7 +18,7 @@ from .._registry.tag_deletion import TookMore, check_replaceable, unpadded
 from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
 from .dependencies import below
 from .ghosts import among_ghosts, check_unlisted, list_all, repair_ghost
-from .manifest_reader import ContentReader
+from .manifest_reader import ManifestReader, find_descriptor
 
 Result = dict[str, t.Any]
 
@@ -67,13 +67,6 @@ class DeletionPlan:
 def _read(client: RegistryClient, tag: str) -> Manifest | None:
     try:
         return client.get_manifest(tag)
-    except NotFound:
-        return None
-
-
-def _describe(client: RegistryClient, tag: str) -> Descriptor | None:
-    try:
-        return client.get_descriptor(tag)
     except NotFound:
         return None
 
@@ -133,12 +126,12 @@ def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: D
 def _tags_on(client: RegistryClient, doomed: set[Digest], found: t.Container[str]) -> dict[str, Digest]:
     """Return the other tags that would go; refuses where an index that stays names one of the digests."""
     others = [tag for tag in client.list_tags(on_unusable=client.warn_of_name) if tag not in found]
-    states = {tag: state for tag, state in zip(others, client.fan_out(lambda tag: _describe(client, tag), others)) if state}
+    states = {tag: state for tag, state in zip(others, client.fan_out(lambda tag: find_descriptor(client, tag), others)) if state}
     staying = {state.digest: tag for tag, state in states.items() if state.is_index and state.digest not in doomed}
-    contents = ContentReader(client)
-    contents.read(staying)
+    manifests = ManifestReader(client)
+    manifests.read(staying)
     for index, tag in staying.items():
-        for child in sorted(below(contents.found, index) & doomed, key=str):
+        for child in sorted(below(manifests.found, index) & doomed, key=str):
             if _is_listed(client, child, tag):
                 continue
             raise RegistryError(

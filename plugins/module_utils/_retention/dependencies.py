@@ -19,7 +19,7 @@ CREATED = "org.opencontainers.image.created"
 
 
 @dataclass(frozen=True)
-class Content:
+class ManifestLinks:
     """What a manifest names, and where its date is: in ``stated``, in the ``config``, or in those of its ``images``.
 
     ``children`` are all manifests that an index names, ``indexes`` and ``images`` (attestations are none) are among them.
@@ -33,7 +33,7 @@ class Content:
     stated: str = ""
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Content:
+    def of(cls, manifest: Manifest) -> ManifestLinks:
         """Return what ``manifest`` names."""
         children = [child for child in manifest.children if child.is_manifest]
         return cls(
@@ -51,16 +51,16 @@ class Content:
         return (1 + len(self.children)) * _NAMED_WEIGHT + len(self.stated) + (self.config.weight if self.config else 0)
 
 
-Contents = t.Mapping[Digest, Content]
-NOTHING = Content()
+Manifests = t.Mapping[Digest, ManifestLinks]
+NO_LINKS = ManifestLinks()
 
 
-def below(contents: Contents, root: Digest) -> set[Digest]:
+def below(manifests: Manifests, root: Digest) -> set[Digest]:
     """Return what the manifest ``root`` names, at every depth."""
     found: set[Digest] = set()
     pending = [root]
     while pending:
-        for child in contents.get(pending.pop(), NOTHING).children:
+        for child in manifests.get(pending.pop(), NO_LINKS).children:
             if child not in found:
                 found.add(child)
                 pending.append(child)
@@ -70,9 +70,9 @@ def below(contents: Contents, root: Digest) -> set[Digest]:
 class Reached:
     """What some tags lead to, and which tag leads there."""
 
-    def __init__(self, tags: Tags, contents: Contents) -> None:
+    def __init__(self, tags: Tags, manifests: Manifests) -> None:
         self._tags = tags
-        self._contents = contents
+        self._manifests = manifests
         self.tagged: dict[Digest, str] = {}
         self.below: dict[Digest, str] = {}
         self.keys: dict[str, str] = {}
@@ -87,7 +87,7 @@ class Reached:
             digests.append(root)
         pending = [root] if digests and root not in self.below else []
         while pending:
-            for child in self._contents.get(pending.pop(), NOTHING).children:
+            for child in self._manifests.get(pending.pop(), NO_LINKS).children:
                 if child not in self.below:
                     self.below[child] = tag
                     digests.append(child)
@@ -106,7 +106,7 @@ class Reached:
     def why(self, tag: str) -> str:
         """Return why these tags need what ``tag`` is on, "" where they do not; that it is on the same digest is no reason."""
         digest = self._tags[tag]
-        subject = self._contents.get(digest, NOTHING).subject
+        subject = self._manifests.get(digest, NO_LINKS).subject
         if owner_key(tag) in self.keys:
             return f"it belongs to the image of the tag {self.keys[owner_key(tag)]}"
         if digest in self.below:
@@ -128,20 +128,20 @@ class Settlement:
     orphans: tuple[str, ...]
 
 
-def settle(tags: Tags, verdicts: t.Mapping[str, Verdict | None], contents: Contents, gone: t.Container[str] = ()) -> Settlement:
+def settle(tags: Tags, verdicts: t.Mapping[str, Verdict | None], manifests: Manifests, gone: t.Container[str] = ()) -> Settlement:
     """Return what becomes of each tag when what a kept tag needs is kept too.
 
     Tags that belong to an image by their name (no verdict yet) follow it; those in ``gone`` have lost it and go.
     """
-    links = _Links(tags, verdicts, contents)
-    kept = _Group(tags, contents, links)
+    links = _Links(tags, verdicts, manifests)
+    kept = _Group(tags, manifests, links)
     for tag, verdict in verdicts.items():
         if verdict is not None and verdict.keep:
             kept.add(tag, verdict)
     orphans: list[str] = []
     while True:
         kept.draw(kept.reached.why)
-        doomed = _doomed(tags, contents, links, {tag: verdict for tag, verdict in verdicts.items() if tag not in kept.verdicts}, gone)
+        doomed = _doomed(tags, manifests, links, {tag: verdict for tag, verdict in verdicts.items() if tag not in kept.verdicts}, gone)
         left = [tag for tag in verdicts if tag not in kept.verdicts and tag not in doomed.verdicts]
         if not left:
             settled = {**kept.verdicts, **doomed.verdicts}
@@ -154,12 +154,12 @@ def settle(tags: Tags, verdicts: t.Mapping[str, Verdict | None], contents: Conte
 class _Links:
     """Which tags may be drawn along by what: by the digest that they are on or refer to, or by the key of their owner."""
 
-    def __init__(self, tags: Tags, candidates: t.Iterable[str], contents: Contents) -> None:
+    def __init__(self, tags: Tags, candidates: t.Iterable[str], manifests: Manifests) -> None:
         self.by_digest: dict[Digest, list[str]] = {}
         self.by_key: dict[str, list[str]] = {}
         for tag in candidates:
             digest = tags[tag]
-            subject = contents.get(digest, NOTHING).subject
+            subject = manifests.get(digest, NO_LINKS).subject
             for named in {digest, subject} if subject else {digest}:
                 self.by_digest.setdefault(named, []).append(tag)
             if owner_key(tag):
@@ -169,8 +169,8 @@ class _Links:
 class _Group:
     """Tags that share a fate, and what they draw along: whoever joins brings those up for a decision that it is linked with."""
 
-    def __init__(self, tags: Tags, contents: Contents, links: _Links, candidates: t.Container[str] | None = None) -> None:
-        self.reached = Reached(tags, contents)
+    def __init__(self, tags: Tags, manifests: Manifests, links: _Links, candidates: t.Container[str] | None = None) -> None:
+        self.reached = Reached(tags, manifests)
         self.verdicts: dict[str, Verdict] = {}
         self._links = links
         self._candidates = candidates
@@ -195,9 +195,9 @@ class _Group:
                 self.add(tag, Verdict(keep, reason))
 
 
-def _doomed(tags: Tags, contents: Contents, links: _Links, candidates: t.Mapping[str, Verdict | None], gone: t.Container[str]) -> _Group:
+def _doomed(tags: Tags, manifests: Manifests, links: _Links, candidates: t.Mapping[str, Verdict | None], gone: t.Container[str]) -> _Group:
     """Return the tags that go, among them those that belong to an image that goes."""
-    group = _Group(tags, contents, links, candidates)
+    group = _Group(tags, manifests, links, candidates)
     for tag, verdict in candidates.items():
         if verdict is not None:
             group.add(tag, verdict)

@@ -14,18 +14,26 @@ from .._oci.manifest import CONFIG_TYPES, Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.download import RegistryBlob
-from .dependencies import NOTHING, Content, Contents
+from .dependencies import NO_LINKS, ManifestLinks, Manifests
 from .policy import parse_created
 
 _DEEPEST = 8
 
 
-class ContentReader:
+def find_descriptor(client: RegistryClient, tag: str) -> Descriptor | None:
+    """Return the descriptor of what ``tag`` is on, None where it is absent."""
+    try:
+        return client.get_descriptor(tag)
+    except NotFound:
+        return None
+
+
+class ManifestReader:
     """Reads manifests of one repository; ``found`` has what they name, and what was ``known`` before."""
 
-    def __init__(self, client: RegistryClient, known: Contents | None = None) -> None:
+    def __init__(self, client: RegistryClient, known: Manifests | None = None) -> None:
         self._client = client
-        self.found: dict[Digest, Content] = dict(known or {})
+        self.found: dict[Digest, ManifestLinks] = dict(known or {})
 
     def read(self, digests: t.Iterable[Digest]) -> None:
         """Read these manifests, and of indexes those below that are indexes; a child may be absent, these must be there."""
@@ -42,16 +50,16 @@ class ContentReader:
     def _unread(self, digests: t.Iterable[Digest]) -> list[Digest]:
         return [digest for digest in dict.fromkeys(digests) if digest not in self.found]
 
-    def _read(self, digest: Digest) -> Content:
-        content = Content.of(self._client.get_manifest(str(digest)))
+    def _read(self, digest: Digest) -> ManifestLinks:
+        content = ManifestLinks.of(self._client.get_manifest(str(digest)))
         self._client.connection.exchange.budget.hold(self, content.weight, f"What {self._client.registry}@{digest} names")
         return content
 
-    def _read_child(self, digest: Digest) -> Content:
+    def _read_child(self, digest: Digest) -> ManifestLinks:
         try:
             return self._read(digest)
         except NotFound:
-            return NOTHING  # an index may name more than the repository holds
+            return NO_LINKS  # an index may name more than the repository holds
 
     def read_dates(self, digests: t.Iterable[Digest], now: datetime) -> dict[Digest, datetime | None]:
         """Return when these manifests were made, None where that is unknown; an index is as old as its newest image."""
@@ -86,7 +94,7 @@ class ContentReader:
             if config and config.media_type in CONFIG_TYPES:
                 yield config
 
-    def _walk(self, digests: t.Iterable[Digest], following: t.Callable[[Content], t.Iterable[Digest]]) -> t.Iterator[Digest]:
+    def _walk(self, digests: t.Iterable[Digest], following: t.Callable[[ManifestLinks], t.Iterable[Digest]]) -> t.Iterator[Digest]:
         """Yield these digests and what ``following`` names of each, each once."""
         pending = list(digests)
         seen = set(pending)

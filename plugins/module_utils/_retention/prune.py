@@ -37,7 +37,7 @@ class Pruning:
         self._sizes = {str(descriptor.digest): descriptor.size for descriptor in tagged.values()}
         self._staying = _by_digest({entry.tag: tagged[entry.tag].digest for entry in plan.entries if entry.keep})
         self._going = _by_digest(self._doomed)
-        self._watch = Watch(client, {tag: descriptor.digest for tag, descriptor in tagged.items()}, self._doomed, plan.contents)
+        self._watch = Watch(client, {tag: descriptor.digest for tag, descriptor in tagged.items()}, self._doomed, plan.manifests)
         self._deletions = DeletionBatch(client)
 
     def run(self) -> None:

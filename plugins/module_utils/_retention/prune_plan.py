@@ -9,15 +9,15 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from .._core.errors import NotFound, RegistryError
+from .._core.errors import RegistryError
 from .._oci.digest_tags import owner_digest
 from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_by_api
-from .dependencies import Contents, Reached, Settlement, settle
+from .dependencies import Manifests, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
-from .manifest_reader import ContentReader
+from .manifest_reader import ManifestReader, find_descriptor
 from .policy import Dates, Judge
 
 Result = dict[str, t.Any]
@@ -53,7 +53,7 @@ class PrunePlan:
 
     entries: tuple[Entry, ...]
     kept: Reached
-    contents: Contents
+    manifests: Manifests
     by_digest: bool
     warnings: tuple[str, ...]
 
@@ -105,14 +105,14 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str) -> 
     names = sorted(client.list_tags(on_unusable=unusable.append))
 
     def look(tag: str) -> Descriptor | None:
-        return _describe(client, tag)
+        return find_descriptor(client, tag)
 
     states = dict(zip(names, client.fan_out(client.progress.each("tags read", len(names), look), names)))
     found = {tag: descriptor for tag, descriptor in states.items() if descriptor}
     absent = [tag for tag in names if tag not in found]
     ghosts = among_ghosts(client, absent, list_all(client)) if absent else []
     tags = {tag: descriptor.digest for tag, descriptor in found.items()}
-    reader = ContentReader(client)
+    reader = ManifestReader(client)
     dates = reader.read_dates(policy.dates_needed(tags), now)
     verdicts = policy.judge(tags, dates, now)
     if any(verdict is None or not verdict.keep for verdict in verdicts.values()):
@@ -129,13 +129,6 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str) -> 
     plan = PrunePlan(tuple(sorted(entries, key=lambda entry: entry.tag)), settlement.kept, reader.found, by_digest, warnings)
     _check_referrers(client, plan)
     return plan
-
-
-def _describe(client: RegistryClient, tag: str) -> Descriptor | None:
-    try:
-        return client.get_descriptor(tag)
-    except NotFound:
-        return None
 
 
 def _warnings(registry: str, ghosts: t.Sequence[str], unusable: t.Sequence[str], method: str) -> t.Iterator[str]:

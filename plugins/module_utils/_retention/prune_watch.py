@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
-from .._core.errors import NotFound, RegistryError
-from .._oci.manifest import Descriptor, Manifest
+from .._core.errors import RegistryError
+from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.tag_deletion import TookMore
-from .dependencies import Contents, below
+from .dependencies import Manifests, below
 from .ghosts import list_all
-from .manifest_reader import ContentReader
+from .manifest_reader import ManifestReader, find_descriptor
 
 _LARGEST_BATCH = 50
 _FEW_TAGS = 200  # their list is read after each deletion
@@ -35,11 +35,11 @@ class Watch:
     ``tags`` are those of the plan, ``doomed`` among them go. ``needed`` has, after a look, what the others lead to, with one of them.
     """
 
-    def __init__(self, client: RegistryClient, tags: t.Mapping[str, Digest], doomed: t.Mapping[str, Digest], contents: Contents) -> None:
+    def __init__(self, client: RegistryClient, tags: t.Mapping[str, Digest], doomed: t.Mapping[str, Digest], manifests: Manifests) -> None:
         self._client = client
         self._doomed = doomed
         self._states = {tag: digest for tag, digest in tags.items() if tag not in doomed}
-        self._reader = ContentReader(client, contents)
+        self._reader = ManifestReader(client, manifests)
         self._deleted: dict[Digest, Manifest] = {}
         self.needed: dict[Digest, str] = {}
         self.moved: dict[str, Digest] = {}
@@ -78,7 +78,11 @@ class Watch:
         Errors: ``LostTag`` where one has lost its manifest by a deletion since the last look.
         """
         names = sorted(list_all(self._client))
-        found = {tag: state for tag, state in zip(names, self._client.fan_out(self._describe, names)) if state is not None}
+        found = {
+            tag: state
+            for tag, state in zip(names, self._client.fan_out(lambda tag: find_descriptor(self._client, tag), names))
+            if state is not None
+        }
         self.moved = {tag: found[tag].digest for tag, planned in self._doomed.items() if tag in found and found[tag].digest != planned}
         staying = {tag: state for tag, state in found.items() if tag not in self._doomed}
         self._reader.read(state.digest for state in staying.values() if state.is_index and state.digest not in self._deleted)
@@ -92,12 +96,6 @@ class Watch:
         deleted, self._deleted = self._deleted, {}
         if lost or broken:
             raise self._put_back(lost, broken, deleted)
-
-    def _describe(self, tag: str) -> Descriptor | None:
-        try:
-            return self._client.get_descriptor(tag)
-        except NotFound:
-            return None
 
     def _put_back(self, lost: t.Sequence[str], broken: t.Sequence[Digest], deleted: t.Mapping[Digest, Manifest]) -> LostTag:
         """Put back what tags have lost, as far as it can be told; return the error that says so."""

@@ -30,10 +30,11 @@ from .._oci.manifest import MAX_CONFIG, Descriptor
 from .._oci.reference import Digest, Reference, check_tags
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_referrers
-from .._registry.results import Result, transfer_result
+from .._registry.results import Result
 from .._registry.transfer import PushPlan
 from .entries import parse_annotations, parse_entries
 from .options import ArgumentSpec
+from .push_plan import carry_out
 from .task import Task
 
 OPTIONS: ArgumentSpec = {
@@ -152,13 +153,7 @@ def _push(
     task: Task, image: Reference, tags: tuple[str, ...], source: ArtifactSource, client: RegistryClient, subject: Descriptor | None
 ) -> None:
     plan = _plan(client, source, tags, subject)
-    if task.changes(plan.before, plan.after, image.name):
-        written: set[str] = set()
-        task.done = lambda: written
-        transferred = client.execute_push(plan, source, written)
-    else:
-        transferred = client.predict_push(plan)
-    task.result.update(transfer_result(image, plan, transferred))
+    carry_out(task, image, plan, lambda written: client.execute_push(plan, source, written), lambda: client.predict_push(plan))
 
 
 def run(task: Task) -> None:

@@ -16,9 +16,10 @@ from .._oci.platform import Platform
 from .._oci.reference import Reference, is_digest
 from .._oci.subset import choose_platforms
 from .._registry.client import RegistryClient
-from .._registry.results import total_size, transfer_result
+from .._registry.results import total_size
 from .._registry.tagging import TagMap, hides
 from .._registry.transfer import PushPlan, Transferred
+from .push_plan import carry_out
 from .task import Task
 
 if t.TYPE_CHECKING:
@@ -44,7 +45,7 @@ def push(
             plan = client.plan_push(source, identifiers, params["existing"], known)
             # The layers of a docker save archive were checked when its manifest was made; and what is missing here may be mounted.
             is_checked = isinstance(opened, LayoutImage) and not mount_from
-            _carry_out(task, client, image, plan, source, is_checked)
+            _push(task, client, image, plan, source, is_checked)
         finally:
             source.close()
     finally:
@@ -66,17 +67,16 @@ def _check_digest(image: Reference, root: Manifest, path: str) -> None:
         )
 
 
-def _carry_out(task: Task, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource, is_checked: bool) -> None:
-    if task.changes(plan.before, plan.after, image.name):
+def _push(task: Task, client: RegistryClient, image: Reference, plan: PushPlan, source: ImageSource, is_checked: bool) -> None:
+    def execute(written: set[str]) -> Transferred:
         if is_checked:
             _check_source(client, plan, source)
-        written: set[str] = set()
-        task.done = lambda: written
-        transferred = client.execute_push(plan, source, written)
-    else:
-        transferred = client.predict_push(plan, (lambda blob: drain(source.open_blob(blob))) if is_checked else lambda blob: None)
-    _log(task, transferred)
-    task.result.update(transfer_result(image, plan, transferred))
+        return client.execute_push(plan, source, written)
+
+    def predict() -> Transferred:
+        return client.predict_push(plan, (lambda blob: drain(source.open_blob(blob))) if is_checked else lambda blob: None)
+
+    _log(task, carry_out(task, image, plan, execute, predict))
 
 
 def _check_source(client: RegistryClient, plan: PushPlan, source: ImageSource) -> None:

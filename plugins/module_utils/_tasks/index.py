@@ -15,10 +15,11 @@ from .._oci.image_index import AUTO, MEDIA_TYPES
 from .._oci.platform import Platform
 from .._oci.reference import Reference, check_tags
 from .._registry.index_making import IndexOptions, IndexTask, Member, ReadMember, TagMoved, read_member
-from .._registry.results import platforms_result, transfer_result
+from .._registry.results import platforms_result
 from .._registry.two_registries import TwoRegistries, parse_sided
 from .entries import parse_annotations, parse_entries
 from .options import ArgumentSpec, two_registries_spec
+from .push_plan import carry_out
 from .task import Task
 from .verify_option import VERIFY, parse_verify
 
@@ -74,13 +75,8 @@ def _read(registries: TwoRegistries, image: Reference, members: list[Member], ve
 
 def _carry_out(task: Task, image: Reference, index: IndexTask) -> None:
     plan, source = index.plan()
-    if task.changes(plan.before, plan.after, image.name):
-        written: set[str] = set()
-        task.done = lambda: written
-        transferred = index.execute(plan, source, written)
-    else:
-        transferred = index.predict(plan)
-    task.result.update(transfer_result(image, plan, transferred), platforms=platforms_result(plan.root))
+    carry_out(task, image, plan, lambda written: index.execute(plan, source, written), lambda: index.predict(plan))
+    task.result["platforms"] = platforms_result(plan.root)
 
 
 def run(task: Task) -> None:

@@ -21,7 +21,7 @@ from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.attached_images import AttachedImage, TagLists, find_attached
 from .._registry.client import RegistryClient
-from .._registry.image_copy import Copied
+from .._registry.image_copy import Copied, attached_result
 from .._registry.image_pull import Destination, PullPlan, execute_pull, plan_pull
 from .._registry.results import Result, typed_result
 from .sync_outcome import Job, Outcome
@@ -97,7 +97,7 @@ class Export:
             first, last, _moved = self._fill(extra, layout, client, folder)
             before.update(first)
             after.update(last)
-            told.append(_attached_result(attachment, first != last))
+            told.append(attached_result(attachment, first != last))
         sizes = {"uploaded_bytes": moved, "mounted_bytes": 0, "existing_bytes": sum(blob.size for blob in content.blobs) - moved}
         result: Result = {
             "digest": str(content.root.digest),
@@ -152,14 +152,3 @@ def _plan_attached(repository: str, attachment: AttachedImage, layout: Destinati
     name = ImageName(f"{repository}{separator}{attachment.identifier}", attachment.identifier if is_tag else None)
     content = ImageContent(name, root, (*(manifest for _child, manifest in walk(attachment.image, root)), root))
     return PullPlan(content, layout.gap(content, 1), attachment.image, root.digest)
-
-
-def _attached_result(attachment: AttachedImage, changed: bool) -> Result:
-    root = attachment.image.root
-    return {
-        "name": attachment.identifier,
-        "digest": str(root.digest),
-        "media_type": root.media_type,
-        "artifact_type": root.artifact_type,
-        "changed": changed,
-    }

@@ -14,7 +14,7 @@ from .._oci.digest_tags import owner_key
 from .._oci.reference import Digest
 from .._oci.versions import sort_by_version, weigh_keys
 from .._registry.client import RegistryClient
-from .._retention.manifest_reader import ContentReader
+from .._retention.manifest_reader import ManifestReader
 from .sync_entries import Choice
 
 
@@ -40,7 +40,7 @@ def _newest(client: RegistryClient, tags: t.Sequence[str]) -> list[str]:
     states = dict(zip(tags, client.fan_out(lambda tag: _find(client, tag), tags)))
     there = {tag: digest for tag, digest in states.items() if digest is not None}
     now = datetime.now(timezone.utc)
-    dates = ContentReader(client).read_dates(dict.fromkeys(there.values()), now)
+    dates = ManifestReader(client).read_dates(dict.fromkeys(there.values()), now)
     latest = datetime.max.replace(tzinfo=timezone.utc)
     return sorted(there, key=lambda tag: dates[there[tag]] or latest, reverse=True)
 

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.digest_tags import digest_key, owner_digest, owner_key
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
-from ansible_collections.ocitools.registry.plugins.module_utils._retention.dependencies import Content, settle
+from ansible_collections.ocitools.registry.plugins.module_utils._retention.dependencies import ManifestLinks, settle
 from ansible_collections.ocitools.registry.plugins.module_utils._retention.policy import Policy, parse_created
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -201,11 +201,11 @@ def test_keys_are_those_of_the_digests() -> None:
     assert owner_digest(f"sha512-{long.hex}.sig") is None
 
 
-def settled(tags: dict[str, Digest], contents: dict[Digest, Content], gone: t.Container[str] = (), **options: t.Any) -> set[str]:
+def settled(tags: dict[str, Digest], manifests: dict[Digest, ManifestLinks], gone: t.Container[str] = (), **options: t.Any) -> set[str]:
     """Return the tags that stay when those called ``old...`` are not worth keeping."""
     made = policy(keep_within="1d", protect=["^(?!old|sha)"], **options)
     verdicts = made.judge(tags, dict.fromkeys(tags.values(), days(9)), NOW)
-    return {tag for tag, verdict in settle(tags, verdicts, contents, gone).verdicts.items() if verdict.keep}
+    return {tag for tag, verdict in settle(tags, verdicts, manifests, gone).verdicts.items() if verdict.keep}
 
 
 def signature(name: str, suffix: str = ".sig") -> str:
@@ -223,8 +223,8 @@ def test_signatures_of_signatures_and_of_children() -> None:
     chain.append(signature(chain[0]))
     tags = {tag: digest(tag) for tag in ("new", "old", *chain)}
     for index in ("new", "old"):
-        contents = {digest(index): Content(children=(digest("child"),))}
-        assert settled(tags, contents) == ({"new", *chain} if index == "new" else {"new"})
+        manifests = {digest(index): ManifestLinks(children=(digest("child"),))}
+        assert settled(tags, manifests) == ({"new", *chain} if index == "new" else {"new"})
 
 
 def test_signatures_that_were_not_chosen_stay() -> None:
@@ -233,38 +233,38 @@ def test_signatures_that_were_not_chosen_stay() -> None:
 
 
 def test_children_of_kept_indexes_stay() -> None:
-    contents = {
-        digest("new"): Content(children=(digest("inner"),), indexes=(digest("inner"),)),
-        digest("inner"): Content(children=(digest("old-arm"),)),
-        digest("old"): Content(children=(digest("old-amd"),)),
+    manifests = {
+        digest("new"): ManifestLinks(children=(digest("inner"),), indexes=(digest("inner"),)),
+        digest("inner"): ManifestLinks(children=(digest("old-arm"),)),
+        digest("old"): ManifestLinks(children=(digest("old-amd"),)),
     }
     tags = {tag: digest(tag) for tag in ("new", "old", "old-arm", "old-amd")}
-    assert settled(tags, contents) == {"new", "old-arm"}
+    assert settled(tags, manifests) == {"new", "old-arm"}
 
 
 def test_what_refers_to_a_kept_image_stays_and_so_does_what_that_needs() -> None:
-    contents = {
-        digest("old-sbom"): Content(subject=digest("new"), children=(digest("old-part"),)),
-        digest("old-of-old"): Content(subject=digest("old")),
-        digest("old-of-sbom"): Content(subject=digest("old-sbom")),
+    manifests = {
+        digest("old-sbom"): ManifestLinks(subject=digest("new"), children=(digest("old-part"),)),
+        digest("old-of-old"): ManifestLinks(subject=digest("old")),
+        digest("old-of-sbom"): ManifestLinks(subject=digest("old-sbom")),
     }
     tags = {tag: digest(tag) for tag in ("new", "old", "old-sbom", "old-part", "old-of-old", "old-of-sbom")}
-    assert settled(tags, contents) == {"new", "old-sbom", "old-part", "old-of-sbom"}
+    assert settled(tags, manifests) == {"new", "old-sbom", "old-part", "old-of-sbom"}
 
 
 def test_what_an_orphan_needs_stays() -> None:
     fallback = signature("nowhere", "")
-    contents = {digest(fallback): Content(children=(digest("old"),))}
+    manifests = {digest(fallback): ManifestLinks(children=(digest("old"),))}
     tags = {tag: digest(tag) for tag in ("new", "old", fallback, signature("old"))}
-    assert settled(tags, contents) == set(tags)
+    assert settled(tags, manifests) == set(tags)
 
 
 def test_a_digest_shared_with_a_kept_tag() -> None:
     assert settled({"new": digest("same"), "old": digest("same")}, {}) == {"new"}
 
 
-class Counted(dict[Digest, Content]):
-    """Contents that count how often they are looked at."""
+class Counted(dict[Digest, ManifestLinks]):
+    """Manifests that count how often they are looked at."""
 
     asked = 0
 
@@ -281,15 +281,17 @@ def test_a_long_chain_is_not_walked_through_again_and_again(beginning: str, sign
     for _link in range(length):
         names.append(signature(names[-1]) if signed else f"old-{len(names)}")
     tags = {tag: digest(tag) for tag in reversed(names)}
-    contents = Counted() if signed else Counted({digest(tag): Content(subject=digest(below)) for below, tag in zip(names, names[1:])})
-    assert len(settled(tags, contents)) == (length + 1 if beginning == "new" else 0)
-    assert contents.asked < 12 * length
+    manifests = (
+        Counted() if signed else Counted({digest(tag): ManifestLinks(subject=digest(below)) for below, tag in zip(names, names[1:])})
+    )
+    assert len(settled(tags, manifests)) == (length + 1 if beginning == "new" else 0)
+    assert manifests.asked < 12 * length
 
 
 def test_children_that_many_tags_share_are_walked_through_once() -> None:
     children = tuple(digest(f"child-{number}") for number in range(500))
-    contents = Counted({digest(f"old-{number}"): Content(children=children) for number in range(500)})
-    contents[digest("new")] = Content(children=tuple(contents))
+    manifests = Counted({digest(f"old-{number}"): ManifestLinks(children=children) for number in range(500)})
+    manifests[digest("new")] = ManifestLinks(children=tuple(manifests))
     tags = {"new": digest("new"), **{f"old-{number}": digest(f"old-{number}") for number in range(500)}}
-    assert settled(tags, contents) == set(tags)
-    assert contents.asked < 12 * 1000
+    assert settled(tags, manifests) == set(tags)
+    assert manifests.asked < 12 * 1000
