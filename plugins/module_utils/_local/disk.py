@@ -40,6 +40,11 @@ def disk_error(path: str, error: OSError) -> RegistryError:
     return RegistryError(f"Writing {path} failed: {error.strerror or error}{f'; {advice}' if advice else ''}.", "local_io")
 
 
+def special_file(path: str) -> RegistryError:
+    """Return the error (``local_io``) for a device, pipe or socket at ``path``: programs use it, so no file takes its place."""
+    return RegistryError(f"{path} is a device, a pipe or a socket, and is not replaced: remove it, or choose another path.", "local_io")
+
+
 @contextlib.contextmanager
 def disk_errors(path: str) -> t.Iterator[None]:
     """Turn an ``OSError`` inside the block into a ``local_io`` error about ``path``."""

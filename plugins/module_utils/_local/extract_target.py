@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from .._core.errors import RegistryError
 from .attributes import Attributes
-from .disk import Folder, disk_errors
+from .disk import Folder, disk_errors, special_file
 from .extraction_record import RECORD_NAME
 from .file_selection import Item, Selected
 from .image_tree import DIRECTORY, FILE, LINK
@@ -25,6 +25,7 @@ LABEL = "extract"
 _BLOCK = 1024 * 1024
 _MANY = 64  # files after which the system is told once to write all to the disk
 _OWNER = 0o700
+_LAST_ID = 0xFFFFFFFE  # of users and groups
 
 State = t.Optional[str]
 Change = tuple[Item, State, State]  # what is, and what shall be
@@ -81,6 +82,13 @@ class ExtractTarget:
     def wanted(self, item: Item) -> tuple[int, int | None, int | None]:
         """Return mode, owner and group of an item, None for what is left open."""
         owner, group = (item.uid, item.gid) if self._keeps_ownership else (None, None)
+        for number in (owner, group):
+            if number is not None and not 0 <= number <= _LAST_ID:
+                raise RegistryError(
+                    f"{item.path} of the image belongs to the user {item.uid} and the group {item.gid}, which no system supports: "
+                    "leave out keep_ownership.",
+                    "invalid_source",
+                )
         if item.kind == LINK:
             return 0o777, owner, group
         return self._attributes.of_new(item.mode & self._kept_bits, owner, group, item.kind == DIRECTORY)
@@ -107,7 +115,7 @@ class ExtractTarget:
             with disk_errors(self.shown(item)):
                 return f"link to {os.readlink(item.out[-1], dir_fd=folder.descriptor)}{owned}"
         if not stat.S_ISREG(found.st_mode):
-            return "neither file nor link"
+            raise special_file(self.shown(item))
         told = f"{found.st_size} bytes"
         if item.kind == FILE and found.st_size == item.size:
             told += f", sha256:{self._hash(folder, item)}"

@@ -104,7 +104,7 @@ class Selector:
             elif here.kind == FILE:
                 self._add(_item(out, at, here))
             else:
-                self._skip(at, "a device, a pipe or a socket" if here.kind == OTHER else "a hard link to a file that is not in the image")
+                self._skip(at, _reason(here))
 
     def _lay_link(self, out: Parts, at: Parts, real: Parts, node: Node) -> None:
         """Lay down a link that leads to something within what is extracted, be it another link; of others the file that they lead to."""
@@ -145,6 +145,13 @@ class Selector:
 
     def _skip(self, at: Parts, reason: str) -> None:
         self._skipped[_shown(at)] = reason
+
+
+def _reason(node: Node) -> str:
+    """Return why what is at a node is not extracted."""
+    if node.kind != OTHER:
+        return "a hard link to a file that is not in the image"
+    return "a link with an invalid target" if node.header and node.header.is_link else "a device, a pipe or a socket"
 
 
 def _is_plain(target: str) -> bool:

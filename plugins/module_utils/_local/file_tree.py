@@ -13,7 +13,7 @@ import typing as t
 from .._core.errors import RegistryError
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.reference import Digest
-from .disk import Folder, NewFile, default_mode, disk_errors
+from .disk import Folder, NewFile, default_mode, disk_errors, special_file
 from .files import FileRange, LocalFile
 from .open_path import Found, Place, find, put_file
 
@@ -68,12 +68,14 @@ class FileTree:
     # What is there
 
     def open(self, parts: Parts) -> FileRange | None:
-        """Open a regular file; None where there is none, or a link. A folder there is an error: nothing could be put in its place."""
+        """Open a regular file; None where there is none, or a link. A folder or device there is an error: nothing is put in its place."""
         with self.folder(parts[:-1]) as folder:
             found = folder.stat(parts[-1]) if folder is not None else None
             if folder is None or found is None or not stat.S_ISREG(found.st_mode):
                 if found is not None and stat.S_ISDIR(found.st_mode):
                     raise RegistryError(f"{self.shown(parts)} is a folder, but has to be a file: remove it.", "local_io")
+                if found is not None and not stat.S_ISLNK(found.st_mode):
+                    raise special_file(self.shown(parts))
                 return None
             with disk_errors(self.shown(parts)):
                 file = LocalFile(folder.open_file(parts[-1]), self.shown(parts))

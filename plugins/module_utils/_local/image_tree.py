@@ -116,11 +116,11 @@ class ImageTree:
                 folder.children[name] = Node(DIRECTORY, header)
         elif header.kind == b"1":
             self._put_hard_link(folder, name, split_path(header.link), header)
-        elif header.kind == b"2" and len(header.link) <= _LONGEST_LINK:
+        elif header.kind == b"2" and 0 < len(header.link) <= _LONGEST_LINK:
             folder.children[name] = Node(LINK, header)
             self._links[parts] = None
         else:
-            folder.children[name] = Node(FILE if header.is_regular or header.kind == b"7" else OTHER, header, source)
+            folder.children[name] = Node(FILE if header.is_file else OTHER, header, source)
 
     def _put_hard_link(self, folder: Node, name: str, target: Parts, header: Header) -> None:
         """Let a hard link be what it points to at this moment: that may be replaced later, and the link stays."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import typing as t
 
@@ -21,6 +22,8 @@ WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 _LONGEST = 4096  # characters of a path, and its parts
 _DEEPEST = 200
+_LONGEST_NAME = 255  # bytes of one part
+_SPARSE = b"S"  # a kind of GNU tar; others say it in a pax header
 _ENTRY_WEIGHT = 600  # bytes of memory, besides the names
 
 Blocks = t.Iterator[bytes]
@@ -129,7 +132,9 @@ def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep:
             budget.take(weight, "The list of the files in the image")
             content.weight += weight
             content.entries.append(Entry(parts, number, header))
-        if header.is_regular and wants(number, parts):
+        if header.kind == _SPARSE:
+            raise reader.damaged("it holds a sparse file")
+        if header.is_file and wants(number, parts):
             keep(number, _whole(forward, reader, header.size))
             reader.finish(header.size)
         else:
@@ -139,9 +144,11 @@ def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep:
 
 def _parts(header: Header, what: str) -> Parts:
     parts = split_path(header.name) if len(header.name) <= _LONGEST else ()
-    if len(header.name) > _LONGEST or len(parts) > _DEEPEST:
+    if len(header.name) > _LONGEST or len(parts) > _DEEPEST or any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts):
         raise RegistryError(
-            f"{what} has a path of {len(header.name)} characters or more than {_DEEPEST} parts, which no system supports.", "limit"
+            f"{what} has a path of {len(header.name)} characters, with more than {_DEEPEST} parts or a part of more than {_LONGEST_NAME} bytes, "
+            "which no system supports.",
+            "limit",
         )
     return parts
 

@@ -20,7 +20,7 @@ MAX_EXTENSIONS = 16 * 1024 * 1024  # of all of them together
 MAX_NAME = 256  # longer names are passed over: no layout has them, and all names are kept in memory
 _MEMBER_WEIGHT = 350  # bytes of memory, besides the names
 _ZEROS = bytes(RECORD)
-_REGULAR, _LINKS, _DIRECTORY = (b"0", b"\0"), (b"1", b"2"), b"5"
+_REGULAR, _LINKS, _DIRECTORY, _CONTIGUOUS = (b"0", b"\0"), (b"1", b"2"), b"5", b"7"
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _OCTAL = re.compile(rb"[0-7]*")
 _LENGTH = re.compile(rb"([0-9]{1,7}) ")
@@ -127,7 +127,10 @@ def _text(raw: bytes) -> str:
 
 
 class Header(t.NamedTuple):
-    """What the header of a member says, extensions put in; ``size`` is that of the content that follows, 0 for what has none."""
+    """What the header of a member says, extensions put in; ``size`` is that of the content that follows, 0 for what has none.
+
+    A user or group that is no number is -1.
+    """
 
     name: str
     kind: bytes
@@ -141,6 +144,11 @@ class Header(t.NamedTuple):
     def is_regular(self) -> bool:
         """Whether it is a file with content of its own."""
         return self.kind in _REGULAR and not self.name.endswith("/")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a file system has a file for it: "contiguous" ones are files too."""
+        return self.is_regular or self.kind == _CONTIGUOUS
 
     @property
     def is_link(self) -> bool:
@@ -190,11 +198,13 @@ class HeaderReader:
             name = f"{prefix}/{name}"
         if "size" in said:
             size = int(said["size"])
-        numbers = [max(_size(header[start : start + 8]), 0) for start in (100, 108, 116)]
+        numbers = [_size(header[start : start + 8]) for start in (100, 108, 116)]
         uid, gid = (int(said.get(key, number)) for key, number in zip(("uid", "gid"), numbers[1:]))
         name = said.get("path", name)
         has_content = kind not in _LINKS and kind != _DIRECTORY and not (kind in _REGULAR and name.endswith("/"))
-        return Header(name, kind, size if has_content else 0, said.get("linkpath", _text(header[157:257])), numbers[0] & 0o7777, uid, gid)
+        return Header(
+            name, kind, size if has_content else 0, said.get("linkpath", _text(header[157:257])), max(numbers[0], 0) & 0o7777, uid, gid
+        )
 
     def pass_over(self, size: int) -> None:
         """Skip the content of a member, and what fills up its last block."""

@@ -83,7 +83,7 @@ class ImageFiles:
         hidden: set[Parts] = set()
         for number in range(len(self._layers) - 1, -1, -1):
             layers[number] = self._read(number, needed, lambda _number, parts: needed.wants_content(parts) and parts not in hidden)
-            hidden.update(entry.parts for entry in layers[number].entries if entry.header.is_regular)
+            hidden.update(entry.parts for entry in layers[number].entries if entry.header.is_file)
             if self._is_settled(layers):
                 break
         return layers

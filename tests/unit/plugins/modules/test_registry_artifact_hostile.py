@@ -67,6 +67,17 @@ def test_t71_no_link_below_the_folder_is_followed(registry: FakeRegistry, pull: 
     assert (dest / "link").read_bytes() == b"text"
 
 
+def test_t71_no_pipe_or_device_of_the_host_is_replaced(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
+    tar = tars.tar_bytes([("d/a", b"1")])
+    artifacts.artifact(registry, "1", artifacts.file(registry, "a"), artifacts.folder(registry, "d", tar))
+    (dest / "d").mkdir()
+    for name in ("a", "d/a"):
+        os.mkfifo(dest / name)
+        assert "a device, a pipe or a socket" in pull().failure("local_io").msg
+        assert (dest / name).is_fifo()
+        (dest / name).unlink()
+
+
 def test_t71_a_layer_that_is_longer_or_other_than_stated_is_never_put_there(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
     for fault in ("size", "content"):
         layer = artifacts.file(registry, "a", b"x" * 5000)

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""registry_extract: members of layers that are odd or that no system takes, and odd things that are in the way."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, hard, layer, link, tree
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import header, member, pax_record
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+Extract = t.Callable[..., Result]
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Path:
+    """The folder to extract to."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def extract(registry: FakeRegistry, run_module: RunModule, dest: Path) -> Extract:
+    """Extract all of app:1, which has the layer."""
+
+    def run(raw: bytes | None = None, **options: t.Any) -> Result:
+        if raw is not None:
+            registry.add_image("app", "1", [raw])
+        return run_module("registry_extract", registry.args(name="app:1", dest=str(dest), paths=["/"], **options))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected", "skipped"),
+    [
+        (member(b"a", b"1", b"7"), {"a": "0644 1"}, []),
+        (header(b"l", 0, b"2", b""), {}, ["/l"]),
+        (layer(hard("h", ".wh.x"), file(".wh.x")), {}, ["/h"]),
+        (layer(hard("h", "h")), {}, ["/h"]),
+        (layer(link("l", "/etc/passwd"), hard("h", "l")), {"h": "-> etc/passwd", "l": "-> etc/passwd"}, []),
+        (member(b"x", pax_record(b"comment", b"1") + pax_record(b"mtime", b"1"), b"g") + member(b"a", b"1"), {"a": "0644 1"}, []),
+        (member(b"././@LongLink", b"n" * 200 + b"\0", b"L") + member(b"short", b"1"), {"n" * 200: "0644 1"}, []),
+        (member(b"././@LongLink", b"../" * 100 + b"x\0", b"K") + header(b"l", 0, b"2", b"short"), {"l": "-> x"}, []),
+        (header(b"a", b"\x80" + (3).to_bytes(11, "big")) + b"abc" + bytes(509), {"a": "0644 abc"}, []),
+        (member(b"x", pax_record(b"size", b"3"), b"x") + header(b"a", 0) + b"abc" + bytes(509), {"a": "0644 abc"}, []),
+        (header(b"l", 512, b"2", b"a") + member(b"a", b"1"), {"a": "0644 1", "l": "-> a"}, []),
+    ],
+)
+def test_t73_odd_members_are_what_tar_takes_them_for(
+    extract: Extract, dest: Path, raw: bytes, expected: dict[str, str], skipped: list[str]
+) -> None:
+    result = extract(raw + bytes(1024)).ok()
+    assert tree(dest) == expected
+    assert [entry["path"] for entry in result["skipped_files"]] == skipped
+    assert not extract().ok().changed
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (header(b"a", b"\x80" + (1 << 70).to_bytes(11, "big")), "invalid_source"),
+        (header(b"a", b"-0000000100\0"), "invalid_source"),
+        (member(b"x", pax_record(b"size", b"-3"), b"x") + member(b"a", b"1"), "invalid_source"),
+        (member(b"x", pax_record(b"path", b"../x"), b"g") + member(b"a", b"1"), "invalid_source"),
+        (member(b"x", pax_record(b"size", b"3"), b"g") + member(b"a", b"1"), "invalid_source"),
+        (member(b"a", b"1", b"S"), "invalid_source"),
+        (member(b"x", pax_record(b"path", b"p" * 256), b"x") + member(b"a", b"1"), "limit"),
+        (member(b"x", pax_record(b"path", "é".encode() * 128), b"x") + member(b"a", b"1"), "limit"),
+    ],
+)
+def test_t73_members_that_no_system_takes_write_nothing(extract: Extract, dest: Path, raw: bytes, kind: str) -> None:
+    extract(raw + bytes(1024)).failure(kind)
+    assert list(dest.iterdir()) == []
+
+
+@pytest.mark.parametrize("uid", [b"99999999999999", b"4294967295"])
+def test_t73_owners_that_no_system_has_are_refused_where_they_are_wanted(extract: Extract, dest: Path, uid: bytes) -> None:
+    raw = member(b"x", pax_record(b"uid", uid), b"x") + member(b"a", b"1") + bytes(1024)
+    extract(raw, keep_ownership=True).failure("invalid_option" if os.geteuid() else "invalid_source")
+    assert list(dest.iterdir()) == []
+    extract().ok()
+    assert tree(dest) == {"a": "0644 1"}
+
+
+def test_t73_no_pipe_or_device_of_the_host_is_replaced(extract: Extract, dest: Path) -> None:
+    os.mkfifo(dest / "a")
+    assert "a device, a pipe or a socket" in extract(layer(file("a", "1"))).failure("local_io").msg
+    assert (dest / "a").is_fifo()
