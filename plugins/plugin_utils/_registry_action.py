@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
+import traceback
 import typing as t
 from types import ModuleType
 
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as core_version
+from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
 from ..module_utils._core.errors import RegistryError
@@ -107,7 +111,7 @@ class RegistryAction(ActionBase):
         with orderly_end(pass_on), working_directory(self._loader.get_basedir()):
             try:
                 task = Task(params, front, scrubber, self._task.check_mode, self._task.diff)
-                result = task.run(type(self).run_task)
+                result = task.run(type(self).run_task, _add_traceback)
                 add_path_facts(result)
             finally:
                 for folder in folders:
@@ -130,6 +134,12 @@ class RegistryAction(ActionBase):
 
 def _keep_to_oneself(_text: str) -> None:
     """Write no line to the journal: the worker is Ansible itself, which has a log of its own."""
+
+
+def _add_traceback(failure: Result) -> None:
+    """Add where the task failed at -vvv, as modules do before ansible-core 2.19; newer ones have a setting for it, of their own."""
+    if Display().verbosity >= 3 and tuple(map(int, core_version.split(".")[:2])) < (2, 19):
+        failure["exception"] = "".join(traceback.format_tb(sys.exc_info()[2]))
 
 
 def _shows_invocation(variables: Map) -> bool:

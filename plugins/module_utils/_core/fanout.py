@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from .interruption import Cancelled, current
+from .interruption import LOOK, Cancelled, current
 
 __all__ = ["Cancellation", "Cancelled", "fan_out"]
 
@@ -81,7 +81,8 @@ def fan_out(
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():  # a signal may come to any thread, and does not end a join then
+                thread.join(LOOK)
     except BaseException:
         stop.set()
         interruption = current()
@@ -91,7 +92,8 @@ def fan_out(
                 thread.join(interruption.left)
         raise
     if group.failures:
-        raise group.failures[0]
+        # What ends the task breaks connections of other threads: their errors say nothing.
+        raise next((error for error in group.failures if not isinstance(error, Exception)), group.failures[0])
     if len(group.results) < len(pending):
         raise Cancelled
     return [group.results[index] for index in range(len(pending))]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 import typing as t
@@ -13,7 +14,8 @@ import weakref
 
 GRACE = 2.0  # seconds for all that is cleaned up, such as upload sessions
 _REQUEST = 1.0  # seconds for each request of that
-_LOOK = 0.1  # seconds between looks whether to go on waiting
+LOOK = 0.1  # seconds between looks whether to go on waiting
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 
 _running: list[Interruption] = []  # of the tasks of this process, the one within the other
 
@@ -41,8 +43,8 @@ class Interruption:
                 tell()
 
     def heed(self, error: BaseException) -> None:
-        """End the task where ``error`` comes from outside: it is no ``Exception``."""
-        if not isinstance(error, Exception):
+        """End the task where ``error`` comes from outside: it is no ``Exception``, nor does it ask to exit."""
+        if not isinstance(error, (Exception, SystemExit)):
             self.set()
 
     @property
@@ -58,6 +60,11 @@ class Interruption:
     def listen(self, stop: t.Callable[[], None]) -> None:
         """Have ``stop``, a method, called when the task is ended, for as long as its object lives."""
         self._listeners.append(weakref.WeakMethod(stop))
+
+    def forget(self, stop: t.Callable[[], None]) -> None:
+        """Call ``stop`` no more."""
+        with contextlib.suppress(ValueError):
+            self._listeners.remove(weakref.WeakMethod(stop))
 
     def check(self) -> None:
         """Raise ``Cancelled`` once the task was ended, unless this thread cleans up and has time left."""
@@ -108,4 +115,13 @@ def pause(seconds: float) -> None:
         left = end - time.monotonic()
         if left <= 0:
             return
-        time.sleep(min(left, _LOOK))
+        time.sleep(min(left, LOOK))
+
+
+def start_aside(thread: threading.Thread) -> None:
+    """Start a thread that no signal comes to: the main thread, whose handlers run, would sleep on in the system call that it waits for."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

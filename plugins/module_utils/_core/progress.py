@@ -10,6 +10,8 @@ import time
 import typing as t
 from dataclasses import dataclass
 
+from .interruption import start_aside
+
 Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
 
@@ -132,7 +134,7 @@ class Progress:
                 return
             self._last = (self._clock(), 0)
             self._thread = threading.Thread(target=self.run, args=(self._ended.wait,), daemon=True)
-            self._thread.start()
+            start_aside(self._thread)
 
     def run(self, wait: t.Callable[[float], bool]) -> None:
         """Print lines until ``wait(seconds)`` says that the task has ended."""

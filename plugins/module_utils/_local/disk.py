@@ -14,6 +14,7 @@ import secrets
 import typing as t
 
 from .._core.errors import RegistryError
+from .._core.interruption import current
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -170,7 +171,10 @@ def temporary_name(label: str) -> str:
 
 
 class NewFile:
-    """A file under a temporary name, readable by its owner alone; it is gone at the end unless it was put in its place."""
+    """A file under a temporary name, readable by its owner alone; it is gone at the end unless it was put in its place.
+
+    Where the task is ended from outside its name goes at once: the thread that writes the file may hang, and nobody waits for it.
+    """
 
     def __init__(self, folder: Folder, label: str, shown: str) -> None:
         self._folder = folder
@@ -181,6 +185,10 @@ class NewFile:
         with disk_errors(shown):
             while not self._make():
                 os.close(self.descriptor)
+        self._interruption = current()
+        self._interruption.listen(self._give_up)
+        if self._interruption.is_set:
+            self._give_up()
 
     def _make(self) -> bool:
         """Make and lock the file; False where another task took it for a leftover before it was locked."""
@@ -218,6 +226,10 @@ class NewFile:
             self._named = False
             self._folder.remove(self._name)
 
+    def _give_up(self) -> None:
+        with contextlib.suppress(RegistryError):
+            self.hide()
+
     def inherit(self, replaced: os.stat_result) -> None:
         """Give the file the owner of the one it will replace, where that is allowed."""
         with disk_errors(self._shown), contextlib.suppress(PermissionError):
@@ -237,6 +249,7 @@ class NewFile:
 
     def close(self) -> None:
         """Close the file, and remove it unless it was put in its place; a second call is fine."""
+        self._interruption.forget(self._give_up)
         if self.descriptor >= 0:
             try:
                 self.hide()

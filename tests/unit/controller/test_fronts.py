@@ -54,7 +54,7 @@ def _cases(registry: FakeRegistry, folder: Path) -> t.Iterator[tuple[str, str, T
         if module not in matrix.READERS:
             yield f"{module} predicts", module, options, {"check_mode": True}
         yield module, module, options, {}
-        yield f"{module} denied", module, {**options, "password": "c4nary-wrong", "timeout": "5"}, {}
+        yield f"{module} denied", module, {**options, "password": "c4nary-wrong", "timeout": "5", "concurrency": 1}, {}
     plain = registry.args(retries=0)
     yield "absent", "registry_image_info", {**plain, "name": ["app:nothing"], "expected": 3}, {}
     yield "an alias and its option", "registry_image_info", {**plain, "name": ["app:1"], "image": ["app:old"]}, {}
@@ -98,11 +98,11 @@ def test_both_fronts_give_the_same_results(make_registry: MakeRegistry, tmp_path
 
 
 def _comparable(result: dict[str, t.Any]) -> t.Any:
-    """Return a result without what depends on the clock."""
+    """Return a result without what depends on the clock, and on where the files of the collection are."""
 
     def plain(value: t.Any) -> t.Any:
         if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items() if key != "elapsed"}
+            return {key: "TRACEBACK" if key == "exception" else plain(item) for key, item in value.items() if key != "elapsed"}
         return [plain(item) for item in value] if isinstance(value, list) else value
 
     return plain(result)
@@ -219,7 +219,7 @@ def test_a_task_whose_time_is_over_leaves_no_session_and_the_play_goes_on(regist
     tasks: list[Task] = [
         {"name": "slow", f"{PREFIX}push": push, "timeout": 2, "ignore_errors": True, "register": "slow"},
         {"name": "next", f"{PREFIX}tag": {**registry.args(), "name": "app:1", "tags": ["2"]}},
-        {"name": "told", "ansible.builtin.assert": {"that": ["slow is failed", "slow.timedout.period == 2"]}},
+        {"name": "told", "ansible.builtin.assert": {"that": ["slow is failed", "'(2)' in slow.msg or slow.timedout.period == 2"]}},
     ]
     start = time.monotonic()
     shown = play(tmp_path / "play", tasks, {"ansible_python_interpreter": sys.executable})

@@ -16,8 +16,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._local.disk import NewFile
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.api import RepositoryApi
 from ansible_collections.ocitools.registry.tests.unit.plugins import harness
-from ansible_collections.ocitools.registry.tests.unit.plugins.signals import SIGNALS, SOON, Trigger, push
+from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import put, temporary_files
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import IMAGE, SIGNALS, SOON, Trigger, push
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
@@ -84,6 +87,48 @@ def test_a_session_that_the_registry_does_not_cancel_is_not_waited_for(registry:
     registry.on("cancel_upload", times=None).silence()
     with quickly(), pytest.raises(Ended):
         act("registry_push", push(registry, tmp_path, concurrency=4), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "workers"), [(SystemExit, 1), (SystemExit, 4), (ValueError, 1), (ValueError, 4), (MemoryError, 4), (KeyboardInterrupt, 1)]
+)
+def test_what_a_library_raises_leaves_no_session_and_ends_the_task_alone(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], workers: int
+) -> None:
+    def send(*_arguments: object) -> t.NoReturn:
+        raise error("of a library")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RepositoryApi, "send_upload", send)
+        with quickly(), pytest.raises(error) if error is KeyboardInterrupt else contextlib.nullcontext():
+            result = act("registry_push", push(registry, tmp_path, concurrency=workers), tmp_path).failure("server")
+            assert f"Unexpected {error.__name__}: of a library" in result.msg
+    assert registry.named("cancel_upload") != []
+    assert registry.sessions("app") == []
+    assert left_behind(tmp_path) == []
+    assert act("registry_push", push(registry, tmp_path), tmp_path).ok().changed is True
+
+
+def test_a_thread_that_hangs_on_a_disk_is_not_waited_for_and_leaves_no_file(
+    registry: FakeRegistry, tmp_path: Path, time_over: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(registry, "app", "1", IMAGE)
+    trigger, disk, write = Trigger(time_over, 3), threading.Event(), NewFile.write
+
+    def hang(file: NewFile, block: bytes) -> None:
+        if threading.current_thread() is threading.main_thread():
+            return write(file, block)
+        trigger()
+        disk.wait()
+        return None
+
+    monkeypatch.setattr(NewFile, "write", hang)
+    (tmp_path / "image").mkdir()
+    with quickly(), pytest.raises(Ended):
+        act("registry_pull", registry.args(name="app:1", path=str(tmp_path / "image"), concurrency=3), tmp_path)
+    left = temporary_files(tmp_path)
+    disk.set()
+    assert left == []
 
 
 @pytest.mark.parametrize("number", SIGNALS)

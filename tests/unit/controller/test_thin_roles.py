@@ -148,7 +148,10 @@ def test_promote_refuses_what_has_no_value(registry: FakeRegistry, tmp_path: Pat
     done = _play("promote", tmp_path, **{"promote_image": registry.name("app:rc"), "promote_tags": ["1"], **wrong})
     assert not done.succeeded
     assert registry.writes() == []
-    assert done.facts == {"promote_digest": None, "promote_previous": {}}
+    assert (done.facts["promote_digest"] or None, done.facts["promote_previous"]) == (
+        None,
+        {},
+    )  # before ansible-core 2.19 none is empty text
 
 
 def test_retention_shows_and_then_deletes(registry: FakeRegistry, tmp_path: Path) -> None:

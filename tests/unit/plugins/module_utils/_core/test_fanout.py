@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
@@ -121,3 +123,39 @@ def test_whatever_is_raised_reaches_the_caller(error: type[BaseException]) -> No
 
     with pytest.raises(error):
         fan_out(work, range(10), 3)
+
+
+def test_what_ends_the_task_is_not_lost_behind_the_connections_that_it_breaks() -> None:
+    broken = threading.Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            broken.wait()
+            raise KeyboardInterrupt
+        broken.set()
+        raise ConnectionError
+
+    with pytest.raises(KeyboardInterrupt):
+        fan_out(work, range(2), 2)
+
+
+def test_a_signal_that_comes_to_a_thread_does_not_wait_for_its_end() -> None:
+    class Ended(BaseException):
+        pass
+
+    def end(_number: int, _frame: object) -> None:
+        raise Ended
+
+    def work(_number: int) -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+        stop.wait(30)
+
+    stop, before = threading.Event(), signal.signal(signal.SIGALRM, end)
+    start = time.monotonic()
+    try:
+        with pytest.raises(Ended):
+            fan_out(work, range(2), 2)
+    finally:
+        stop.set()
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - start < 15

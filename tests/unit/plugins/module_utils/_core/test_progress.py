@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import typing as t
 
@@ -159,3 +160,20 @@ def test_a_task_that_has_ended_prints_nothing_more() -> None:
     screen.progress.begin("images", 3)
     assert threading.active_count() == before
     assert screen.lines == []
+
+
+def test_no_signal_goes_to_the_thread_that_prints() -> None:
+    masks: list[set[signal.Signals]] = []
+    shown = threading.Event()
+
+    def show(_line: str) -> None:
+        masks.append(set(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+        shown.set()
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    progress = Progress("registry_push", ProgressOutput(show, seconds=0.01))
+    progress.expect(MB)
+    assert shown.wait(10)
+    progress.end()
+    assert masks[0] >= {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM}
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
