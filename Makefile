@@ -9,15 +9,16 @@ OPTIONS ?=
 TARGETS ?=
 RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(if $(TARGETS),--targets "$(TARGETS)") $(OPTIONS)
 
-.PHONY: help test test-all lint galaxy sanity units integration events pulp fuzz demo docs release clean
+.PHONY: help test test-all lint galaxy sanity units worker integration events pulp fuzz demo docs release clean
 
 help:
 	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
-	@echo "make test         lint, galaxy, sanity, units, integration, events, pulp and fuzz: the newest ansible-core, the lowest and the highest Python"
+	@echo "make test         lint, galaxy, sanity, units, worker, integration, events, pulp and fuzz: the newest ansible-core, the lowest and the highest Python"
 	@echo "                  with OPTIONS=--ends the newest ansible-core with the highest Python, and the oldest with the lowest"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
-	@echo "make lint | galaxy | sanity | units | integration"
-	@echo "                  with TARGETS=\"registry_push role_mirror\" these integration targets alone; units take files of tests, sanity names of its tests"
+	@echo "make lint | galaxy | sanity | units | worker | integration"
+	@echo "                  with TARGETS=\"registry_push role_mirror\" these integration targets alone; units and worker take files of tests, sanity names of its tests"
+	@echo "make worker       unit tests of tasks that Ansible runs itself, without a module"
 	@echo "make events       a rulebook that deploys when a tag moves, run by ansible-rulebook; it needs Java"
 	@echo "make pulp         the modules on Pulp, a registry of another family; it is installed without root"
 	@echo "make fuzz         modules on answers and files that were spoilt by chance; SECONDS=3600 for an hour, SEED= and CASE= to repeat what was found"
@@ -26,12 +27,12 @@ help:
 	@echo "make clean        remove what the runs installed (.cache)"
 
 test:
-	$(RUN) lint+integration+events+pulp+galaxy+fuzz+sanity+units
+	$(RUN) lint+integration+events+pulp+galaxy+fuzz+sanity+worker+units
 
 test-all:
-	$(RUN) --all lint+integration+events+pulp+galaxy+fuzz+sanity+units
+	$(RUN) --all lint+integration+events+pulp+galaxy+fuzz+sanity+worker+units
 
-lint galaxy sanity units integration events pulp:
+lint galaxy sanity units worker integration events pulp:
 	$(RUN) $@
 
 fuzz:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import antsibull_nox
 import nox
 
-STAGES = ("lint", "galaxy", "sanity", "units", "integration", "events", "pulp", "fuzz")
+STAGES = ("lint", "galaxy", "sanity", "units", "worker", "integration", "events", "pulp", "fuzz")
 
 antsibull_nox.load_antsibull_nox_toml()
 

@@ -28,10 +28,12 @@ PULP = "pulp"
 _ALL = (("open", "tls", "token"), (".*",))
 _OF_HIGHEST = (("tls",), (".*",))
 _OF_LOWEST = (("token",), ("registry_.*",))
+_OF_WORKER = (("open",), (".*",))
+_WORKER = "worker"  # in place of a Python: tasks that Ansible runs itself, by its own Python
 # The modules that all others stand on, and the lookup; their unit tests, with those of every module's start and errors; the sanity tests of documentation
 # and options.
 _CORE_TARGETS = "registry_(digest|image_info|push|tag|tag_delete)"
-_CORE_UNITS = r"tests/unit/plugins/modules/test_(errors|smoke|registry_(push|tag).*)\.py"
+CORE_UNITS = r"tests/unit/plugins/modules/test_(errors|smoke|registry_(push|tag).*)\.py"
 _PLUGIN_SANITY = ("ansible-doc", "validate-modules")
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
@@ -175,7 +177,7 @@ def _provide_key(venv: Path, home: Path, out: t.TextIO) -> None:
             run([venv / "bin" / "python", "-c", _MAKE_KEY, key], out=out)
 
 
-def _label(core: str, python: str = "") -> str:
+def label(core: str, python: str = "") -> str:
     """Return what the summary calls a job; the newest ansible-core goes without saying."""
     words = [] if core == NEWEST else [f"ansible-core {core}"]
     words += [f"{python} old stack" if python == "3.9" else python] if python else []
@@ -191,43 +193,64 @@ def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
     tests = wanted.targets or (_PLUGIN_SANITY if _is_other_end(core, wanted) else ())
     chosen = [word for test in tests for word in ("--test", test)]
     name = "sanity of plugins" if tests == _PLUGIN_SANITY else "sanity"
-    yield Job(f"{name}{_label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local", *chosen))
+    yield Job(f"{name}{label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local", *chosen))
 
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the unit tests, or of the core of them; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
     is_core = _is_other_end(core, wanted) and not wanted.targets
-    paths = [_CORE_UNITS] if is_core else wanted.targets
+    paths = [CORE_UNITS] if is_core else wanted.targets
     name = "core units" if is_core else "units"
     for python in _pythons(core, wanted):
-        yield Job(f"{name}{_label(core, python)}", functools.partial(_units, core, python, paths))
+        yield Job(f"{name}{label(core, python)}", functools.partial(_units, core, python, paths))
 
 
 def _units(core: str, python: str, paths: t.Sequence[str], out: t.TextIO) -> None:
     AnsibleTest.prepare(core, f"units-{python}", out).run("units", *paths, "--venv", "--python", python)
 
 
+class Share(t.NamedTuple):
+    """One run of integration targets: as modules on a Python, or in Ansible's worker, on some kinds of registries."""
+
+    python: str
+    """The Python of modules, or the worker."""
+    kinds: t.Sequence[str]
+    targets: t.Sequence[str]
+    """Arguments of ansible-test that name them."""
+
+    @property
+    def settings(self) -> dict[str, t.Any]:
+        """What the targets find in integration_config.yml; setup_registry sees to it that tasks run where they should."""
+        is_worker = self.python == _WORKER
+        interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"} if is_worker else {}
+        where = {"setup_registry_front": _WORKER if is_worker else "module", "ocitools_registry_in_process": is_worker}
+        return {"setup_registry_kinds": self.kinds, **where, **interpreter}
+
+
 def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the runs of the integration targets, modules on each Python that is wanted, the controller on its own."""
-    for python in _pythons(core, wanted):
-        yield Job(f"integration{_label(core, python)}", functools.partial(_integration, core, python, *_share(core, python, wanted)))
+    """Yield the runs of the integration targets."""
+    for share in shares(core, wanted):
+        yield Job(f"integration{label(core, share.python)}", functools.partial(_integration, core, share))
 
 
-def _share(core: str, python: str, wanted: Wanted) -> tuple[t.Sequence[str], t.Sequence[str]]:
-    """Return the kinds of registries and the targets of a Python.
+def shares(core: str, wanted: Wanted) -> list[Share]:
+    """Return the runs of the integration targets: as modules on each Python that is wanted, and, unless Pythons were named, in Ansible's worker.
 
-    Unless all that there is shall be run, the lowest and the highest divide the kinds (what a target needs of another kind is there in any case), and
-    the roles, which are made of tasks, run on the highest; the two ends divide the targets as well.
+    Unless all that there is shall be run, the lowest Python, the highest and the worker divide the kinds of registries (what a target needs of another kind
+    is there in any case), and the roles, which are made of tasks, run on the highest; the two ends divide the targets as well.
     """
-    if wanted.targets:
-        return _ALL[0], wanted.targets
+    pythons = [*_pythons(core, wanted), *([] if wanted.pythons else [_WORKER])]
     usable = _usable(core)
+    if wanted.targets:
+        return [Share(python, _ALL[0], wanted.targets) for python in pythons]
     if wanted.every or wanted.pythons or len(usable) == 1:
-        return _ALL
-    highest = python == usable[-1]
+        return [Share(python, *_ALL) for python in pythons]
+    parts = {_WORKER: _OF_WORKER, usable[-1]: _OF_HIGHEST, usable[0]: _OF_LOWEST}
     if wanted.ends:
-        return (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)) if highest else (_OF_LOWEST[0], (_CORE_TARGETS,))
-    return _OF_HIGHEST if highest else _OF_LOWEST
+        parts |= {usable[-1]: (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)), usable[0]: (_OF_LOWEST[0], (_CORE_TARGETS,))}
+        if core != NEWEST:
+            pythons.remove(_WORKER)
+    return [Share(python, *parts[python]) for python in pythons]
 
 
 def _provide_programs(out: t.TextIO) -> Path:
@@ -245,8 +268,9 @@ def _provide_programs(out: t.TextIO) -> Path:
     return folder
 
 
-def _integration(core: str, python: str, kinds: t.Sequence[str], targets: t.Sequence[str], out: t.TextIO) -> None:
-    run_targets(f"integration-{python}", core, python, [*targets, "--exclude", PULP], {"setup_registry_kinds": kinds}, out)
+def _integration(core: str, share: Share, out: t.TextIO) -> None:
+    python = find_controller() if share.python == _WORKER else share.python
+    run_targets(f"integration-{share.python}", core, python, [*share.targets, "--exclude", PULP], share.settings, out)
 
 
 def run_targets(name: str, core: str, python: str, targets: t.Sequence[str], variables: t.Mapping[str, t.Any], out: t.TextIO) -> None:

@@ -23,6 +23,7 @@ from pythons import Failed, find_controller, find_pythons
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
+UNIT_REQUIREMENTS = CHECKOUT / "tests" / "unit" / "requirements.txt"
 _NOT_SOURCE = {".git", "__pycache__", "output"}
 
 

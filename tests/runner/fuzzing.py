@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_test import NEWEST
-from environment import CHECKOUT, REQUIREMENTS, Job, collection_tree, environment, make_venv, run
+from environment import REQUIREMENTS, UNIT_REQUIREMENTS, Job, collection_tree, environment, make_venv, run
 from pythons import find_controller, find_pythons
 
 
@@ -28,7 +28,7 @@ def fuzz(wanted: Fuzzing) -> Job:
 
 
 def _fuzz(wanted: Fuzzing, out: t.TextIO) -> None:
-    requirements = [REQUIREMENTS / f"core-{NEWEST}.txt", CHECKOUT / "tests" / "unit" / "requirements.txt"]
+    requirements = [REQUIREMENTS / f"core-{NEWEST}.txt", UNIT_REQUIREMENTS]
     venv = make_venv("fuzz", find_pythons()[find_controller()], requirements, out)
     root = collection_tree("fuzz").parents[2]
     words = ["--seconds", str(wanted.seconds), *(["--seed", str(wanted.seed)] if wanted.seed is not None else []), "--case", wanted.case]

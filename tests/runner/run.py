@@ -27,8 +27,9 @@ from galaxy import galaxy
 from lint import lint
 from pulp import pulp
 from pythons import Failed
+from worker import worker
 
-STAGES = ("lint", "galaxy", "sanity", "units", "integration", "events", "pulp", "fuzz")
+STAGES = ("lint", "galaxy", "sanity", "units", "worker", "integration", "events", "pulp", "fuzz")
 
 
 def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzing: Fuzzing) -> list[Job]:
@@ -39,7 +40,7 @@ def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzin
         return [{"events": events, "pulp": pulp}[stage]()]
     if stage == "fuzz":
         return [fuzz(fuzzing)]
-    of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "integration": ansible_test.integration}[stage]
+    of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "worker": worker, "integration": ansible_test.integration}[stage]
     return [job for core in cores for job in of_core(core, wanted)]
 
 

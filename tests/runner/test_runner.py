@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the runner tells people about machines that lack something."""
+"""What the runner tells people about machines that lack something, and that it leaves no test out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import contextlib
 import io
 import json
 import os
+import re
 import tempfile
 import typing as t
 import unittest
 from pathlib import Path
 from unittest import mock
 
+import ansible_test
 import pythons
 import run
-from ansible_test import NEWEST
-from environment import Job, LeftOut
+import worker
+from ansible_test import CORES, NEWEST, OLDEST, Share, Wanted
+from environment import CHECKOUT, Job, LeftOut
 
 
 def _refuse(out: t.TextIO) -> None:
@@ -89,6 +92,57 @@ class Folders(unittest.TestCase):
                 folders = list(pythons._folders())
         assert real in folders
         assert Path(folder, "shims") not in folders
+
+
+class Fronts(unittest.TestCase):
+    """Each integration target runs with each front, as a module and in Ansible's worker; so does each unit test of a module."""
+
+    def setUp(self) -> None:
+        known = mock.patch.object(ansible_test, "find_pythons", return_value={"3.9": "", "3.12": "", "3.13": ""})
+        known.start()
+        self.addCleanup(known.stop)
+
+    def seen(self, *shares: Share) -> dict[str, set[str]]:
+        """Return the targets that run with each front."""
+        names = {path.name for path in (CHECKOUT / "tests" / "integration" / "targets").iterdir()} - {"setup_registry"}
+        fronts: dict[str, set[str]] = {"module": set(), "worker": set()}
+        for share in shares:
+            (*excluded, pattern) = share.targets
+            fits = {name for name in names if re.fullmatch(pattern, name)}
+            fronts[share.settings["setup_registry_front"]] |= names - fits if excluded else fits
+        assert names
+        return {front: names - found for front, found in fronts.items()}
+
+    def test_no_target_is_left_to_one_front(self) -> None:
+        both: dict[str, set[str]] = {"module": set(), "worker": set()}
+        ends = Wanted(False, True, ())
+        assert self.seen(*ansible_test.shares(NEWEST, ends), *ansible_test.shares(OLDEST, ends)) == both
+        assert self.seen(*ansible_test.shares(NEWEST, Wanted(False, False, ()))) == both
+        for core in CORES:
+            assert self.seen(*ansible_test.shares(core, Wanted(True, False, ()))) == both
+
+    def test_one_target_runs_with_both_fronts(self) -> None:
+        shares = ansible_test.shares(NEWEST, Wanted(False, False, (), ("registry_push",)))
+        assert [share.python for share in shares] == ["3.13", "3.9", "worker"]
+        assert {share.targets for share in shares} == {("registry_push",)}
+
+    def test_modules_stay_modules_where_their_python_is_the_controllers(self) -> None:
+        known = mock.patch.object(ansible_test, "find_pythons", return_value={"3.12": ""})
+        with known:
+            module, in_worker = ansible_test.shares(NEWEST, Wanted(False, False, ()))
+        assert module.settings["ocitools_registry_in_process"] is False
+        assert in_worker.settings["ocitools_registry_in_process"] is True
+        assert in_worker.settings["ansible_python_interpreter"] == "{{ ansible_playbook_python }}"
+
+    def test_a_named_python_is_the_only_one(self) -> None:
+        assert [share.python for share in ansible_test.shares(NEWEST, Wanted(False, False, ("3.9",)))] == ["3.9"]
+
+    def test_unit_tests_run_in_the_worker_with_both_ends(self) -> None:
+        marked, plays = worker.runs(OLDEST, Wanted(False, True, ()))
+        assert marked[:2] == ["-m", "worker"]
+        assert "tests/unit/plugins/modules/test_registry_push.py" in marked
+        assert plays == ["tests/unit/controller"]
+        assert worker.runs(NEWEST, Wanted(False, True, ())) == [["-m", "worker", *worker.runs(OLDEST, Wanted(True, False, ()))[0][2:]]]
 
 
 class Summary(unittest.TestCase):

@@ -26,7 +26,8 @@ def _install_collection_loader() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the fixtures."""
+    """Load the fixtures, and name the marker of tests that run a task in Ansible's worker."""
+    config.addinivalue_line("markers", "worker: runs a task as Ansible's worker does, by its action plugin; needs the controller")
     if str(_ROOT) not in sys.path:
         sys.path.insert(0, str(_ROOT))
     _install_collection_loader()

@@ -216,7 +216,10 @@ def connect() -> t.Iterator[t.Callable[..., RegistryClient]]:
         connections.close()
 
 
-@pytest.fixture(params=["module", "action"] if harness.HAS_CONTROLLER else ["module"])
+_IN_WORKER = [pytest.param("action", marks=pytest.mark.worker)] if harness.HAS_CONTROLLER else []
+
+
+@pytest.fixture(params=["module", *_IN_WORKER])
 def front(request: pytest.FixtureRequest) -> str:
     """How a task is run: as a module, and in Ansible's worker."""
     return str(request.param)
