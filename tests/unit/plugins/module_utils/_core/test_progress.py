@@ -163,11 +163,11 @@ def test_a_task_that_has_ended_prints_nothing_more() -> None:
 
 
 def test_no_signal_goes_to_the_thread_that_prints() -> None:
-    masks: list[set[signal.Signals]] = []
+    masks: list[set[int]] = []
     shown = threading.Event()
 
     def show(_line: str) -> None:
-        masks.append(set(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+        masks.append({int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])})
         shown.set()
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
