@@ -134,7 +134,7 @@ class Exchange:
         header = self._authenticator.answer_challenge(challenge, scopes, credentials, sent) if challenge else None
         if header is None:
             return answer
-        answer.finish()
+        self.shown = read_told(answer.read_error()).formed or self.shown  # some show it by their errors alone
         answer = self._follow(method, target, headers, body, header)
         if not answer.abroad:
             self._authenticator.judge(credentials, answer)

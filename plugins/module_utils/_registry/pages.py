@@ -99,14 +99,14 @@ def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
     target = answer.target.join(link, f"The next page that {api.exchange.registry} names")
     if target.origin != answer.target.origin:
         ours, theirs = answer.target.origin, target.origin
-        other = (
-            f"over {theirs.scheme}, not {ours.scheme}: another scheme is not allowed. If a proxy is in front of the registry, it "
-            f"must send X-Forwarded-Proto: {ours.scheme}"
-            if theirs.host == ours.host and theirs.scheme != ours.scheme
-            else f"on {theirs.authority}: another host is not allowed"
-        )
+        proxy = "If a proxy is in front of the registry, it must"
+        other = f"on {theirs.authority}: another host is not allowed"
+        if theirs.host == ours.host and theirs.scheme != ours.scheme:
+            other = f"over {theirs.scheme}, not {ours.scheme}: another scheme is not allowed. {proxy} send X-Forwarded-Proto: {ours.scheme}"
+        elif theirs.host == ours.host:
+            other = f"on {theirs.authority}: another port is not allowed. {proxy} pass on the Host header with the port {ours.port}"
         raise RegistryError(
-            f"{ours.authority}, names the next page of a list {other}.",
+            f"{ours.authority} names the next page of a list {other}.",
             "untrusted_target",
             None,
             None,

@@ -124,6 +124,17 @@ def test_a_registry_whose_root_is_called_html_is_one(make_registry: MakeRegistry
     assert (result["authenticated"], result["api_version"]) == (bool(auth), "registry/2.0")
 
 
+@pytest.mark.parametrize("auth", ["basic", "token"])
+def test_a_registry_whose_root_says_nothing_is_known_by_how_it_refuses_strangers(
+    make_registry: MakeRegistry, run_module: RunModule, auth: str
+) -> None:
+    registry = make_registry(auth=auth)
+    registry.on("base", before_auth=True, times=None).headers({"Docker-Distribution-API-Version": None, "Content-Type": None})
+    registry.on("base", times=None).body(b"")
+    result = run_module("registry_info", registry.args()).ok()
+    assert (result["authenticated"], result["api_version"]) == (True, None)
+
+
 @pytest.mark.parametrize("body", [b'{"message":"Too many login attempts"}', b'{"errors":[{"message":"Too many login attempts"}]}'])
 def test_the_vendors_reason_is_shown(registry: FakeRegistry, run_module: RunModule, body: bytes) -> None:
     registry.on("base").answer(429, {"Content-Type": "application/json"}, body)

@@ -254,3 +254,11 @@ def test_a_list_that_lacks_a_page_is_not_absent(
         registry.on(endpoint, nth=2, optional=True).answer(404, code="NAME_UNKNOWN")
     failure = run_module(module, registry.args(**arguments)).failure("invalid_response")
     assert "is not complete" in failure.msg
+
+
+def test_a_port_that_a_proxy_lost_is_named(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry()
+    fill(registry, "a")
+    address, _colon, port = registry.host.rpartition(":")
+    registry.on("list_tags").headers({"Link": f"<http://{address}/v2/app/tags/list?last=a>; rel=next"})
+    assert f"pass on the Host header with the port {port}" in list_tags(run_module, registry).failure("untrusted_target").msg
