@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ..module_utils._registry import listing
+from ..module_utils._oci import subset
+from ..module_utils._registry import download, listing
 from ..module_utils._tasks import tag_info
 from ..plugin_utils._registry_action import RegistryAction
 
@@ -14,4 +15,4 @@ class ActionModule(RegistryAction):
     """registry_tag_info."""
 
     options, run_task = tag_info.OPTIONS, staticmethod(tag_info.run)
-    preloaded = (*RegistryAction.preloaded, listing)
+    preloaded = (*RegistryAction.preloaded, subset, download, listing)
