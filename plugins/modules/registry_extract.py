@@ -164,7 +164,9 @@ files:
       type: bool
       returned: always
 skipped_files:
-  description: Entries that were not extracted, such as devices.
+  description:
+    - Entries of the image that were not extracted, such as devices.
+    - The key is not C(skipped), since Ansible uses that for tasks that did not run.
   type: list
   elements: dict
   returned: success

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from .._core.errors import RegistryError
 from .attributes import Attributes
-from .disk import Folder, disk_errors, special_file
-from .extraction_record import RECORD_NAME
+from .disk import Folder, disk_errors, is_temporary, special_file
+from .extraction_record import RECORD_LABEL, RECORD_NAME
 from .file_selection import Item, Selected
 from .image_tree import DIRECTORY, FILE, LINK
 from .open_path import Place, find
@@ -29,6 +29,11 @@ _LAST_ID = 0xFFFFFFFE  # of users and groups
 
 State = t.Optional[str]
 Change = tuple[Item, State, State]  # what is, and what shall be
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether a file or folder in the destination would pass for one of this module's own."""
+    return name == RECORD_NAME or any(is_temporary(name, label) for label in (LABEL, RECORD_LABEL))
 
 
 class ExtractTarget:
@@ -55,13 +60,17 @@ class ExtractTarget:
     def settle(self, selected: Selected) -> list[Item]:
         """Return the items with their places below ``base``."""
         if selected.is_single and not self._is_folder:
+            if _is_ours(self._place.name):
+                raise RegistryError(f"{self._dest} has a name that this module uses itself: choose another dest.", "invalid_option")
             return [replace(item, out=(self._place.name,)) for item in selected.items]
         if self._is_file:
             raise RegistryError(f"{self._dest} is a file, but the extracted files need a directory: choose another dest.", "local_io")
         prefix = () if self._is_there or self._place.name == "." else (self._place.name,)
-        reserved = next((item.path for item in selected.items if item.out == (RECORD_NAME,)), None)
+        reserved = next((item.path for item in selected.items if _is_ours(item.out[0])), None)
         if reserved is not None:
-            raise RegistryError(f"{reserved} of the image would replace the record of this module: choose another strip.", "invalid_option")
+            raise RegistryError(
+                f"{reserved} of the image would lie under a name that this module uses itself: choose another strip.", "invalid_option"
+            )
         return [replace(item, out=(*prefix, *item.out)) for item in selected.items]
 
     def shown(self, item: Item) -> str:

@@ -19,7 +19,7 @@ from .file_selection import Item, Selected
 from .open_path import trusted_users
 
 RECORD_NAME = ".ocitools-extract.json"
-_LABEL = "record"
+RECORD_LABEL = "record"
 _MOST = 32 * 1024 * 1024
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _SEPARATOR = "\0"
@@ -66,9 +66,9 @@ def remember(folder: Folder, key: str, remembered: Remembered, budget: Budget) -
     with folder.locked():
         document = {name: value for name, value in _read(folder, budget).items() if name != key}
         raw = json.dumps({**document, key: entry}, indent=0).encode("ascii")
-        folder.leftovers(_LABEL, remove=True)
+        folder.leftovers(RECORD_LABEL, remove=True)
         if len(raw) <= _MOST:
-            with NewFile(folder, _LABEL, os.path.join(folder.path, RECORD_NAME)) as file:
+            with NewFile(folder, RECORD_LABEL, os.path.join(folder.path, RECORD_NAME)) as file:
                 file.write(raw)
                 file.open_to(default_mode() & ~_OTHERS)
                 file.place(RECORD_NAME)

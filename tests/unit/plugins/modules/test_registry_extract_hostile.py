@@ -104,8 +104,10 @@ def test_t73_devices_pipes_and_whatever_else_are_skipped_and_listed(extract: Ext
 
 
 def test_t73_the_record_cannot_be_written_by_an_image(extract: Extract, dest: Path) -> None:
-    extract(layer(file(".ocitools-extract.json", "{}"))).failure("invalid_option")
-    assert tree(dest) == {}
+    for name in (".ocitools-extract.json", f".ocitools-extract-{'0' * 16}.tmp/x", f".ocitools-record-{'0' * 16}.tmp"):
+        extract(layer(file(name, "{}"), file("x"))).failure("invalid_option")
+        extract(paths=["/x"], dest=str(dest / name.partition("/")[0])).failure("invalid_option")
+    assert list(dest.iterdir()) == []
 
 
 # Layers that lie, exhaust, or are none

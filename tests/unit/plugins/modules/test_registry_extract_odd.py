@@ -93,3 +93,46 @@ def test_t73_no_pipe_or_device_of_the_host_is_replaced(extract: Extract, dest: P
     os.mkfifo(dest / "a")
     assert "a device, a pipe or a socket" in extract(layer(file("a", "1"))).failure("local_io").msg
     assert (dest / "a").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "place"),
+    [
+        ("file", "/a", "file"),
+        ("file/", "/a", None),
+        ("file", "/d", None),
+        ("link", "/a", "file"),
+        ("link/", "/a", None),
+        ("folder", "/a", "folder/a"),
+        ("folder/", "/d", "folder/d/x"),
+        ("way", "/a", "folder/a"),
+        ("way/", "/a", "folder/a"),
+        ("lost", "/a", "nowhere"),
+        ("lost/", "/d", "nowhere/d/x"),
+        ("new", "/a", "new"),
+        ("new/", "/a", "new/a"),
+        ("new", "/d", "new/d/x"),
+        ("new/deep", "/a", None),
+        ("pipe", "/a", None),
+    ],
+)
+def test_dest_is_a_file_or_a_folder_also_behind_a_link(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, name: str, path: str, place: str | None
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"old")
+    os.mkfifo(tmp_path / "pipe")
+    for link_name, target in (("link", "file"), ("way", "folder"), ("lost", "nowhere")):
+        (tmp_path / link_name).symlink_to(target)
+    before = sorted(tmp_path.rglob("*"))
+    registry.add_image("app", "1", [layer(file("a", "new"), file("d/x", "new"))])
+    args = registry.args(name="app:1", dest=f"{tmp_path}/{name}", paths=[path])
+    result = run_module("registry_extract", args)
+    if place is None:
+        result.failure("local_io")
+        assert sorted(tmp_path.rglob("*")) == before
+        assert (tmp_path / "file").read_bytes() == b"old"
+        return
+    assert [entry["path"] for entry in result.ok()["files"]] == [str(tmp_path / place)]
+    assert (tmp_path / place).read_bytes() == b"new"
+    assert not run_module("registry_extract", args).ok().changed
