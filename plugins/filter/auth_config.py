@@ -32,8 +32,7 @@ def auth_config(credentials: t.Any, option: str = "The input") -> dict[str, t.An
     strange = [quoted(str(host), 200) for host in credentials if not all(logins.get(str(host), {"": ""}).values())]
     if strange:
         raise AnsibleFilterError(
-            f"{option} must have username and password for each registry host, both as text, and nothing else. It is not so for "
-            f"{', '.join(strange)}."
+            f"{option} must have username and password for each registry host, both strings, and no other keys. Correct {', '.join(strange)}."
         )
     return {"auths": logins}
 

@@ -26,7 +26,7 @@ def _type_of(value: t.Any) -> str:
 def _text(value: t.Any, what: str, filter_name: str) -> str:
     if not isinstance(value, str):
         raise AnsibleFilterError(
-            f"{filter_name}: {what} must be text, not {_type_of(value)}. Put it in quotes if YAML reads it as something else."
+            f"{filter_name}: {what} must be a string, not {_type_of(value)}. Put it in quotes if YAML reads it as something else."
         )
     return value
 

@@ -121,7 +121,7 @@ class _Scrubbed:
         elif isinstance(error, AnsibleError):
             text = str(error)  # an option of the wrong type, say: ansible-core shows its value
         elif isinstance(error, Exception):
-            text = f"Unexpected {type(error).__name__}: {error}. This is a fault of the collection; please report it."
+            text = f"Unexpected {type(error).__name__}: {error}. This is a bug in the collection; please report it."
         else:
             return
         raise AnsibleLookupError(self._scrubber.shown(text)) from None

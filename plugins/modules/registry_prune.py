@@ -61,9 +61,9 @@ options:
   keep_semver:
     description:
       - Keep the tags that are versions in this range, such as V(>=1.2 <2), V(~1.4) or V(1.x || ^3). They count for O(keep_last). Quote it.
-      - A tag that is no semantic version is never in a range, and a pre-release only in one that names a pre-release; see
+      - A tag that is not a semantic version is never in a range. A pre-release is only in a range that names a pre-release. See
         R(how versions are read, ansible_collections.ocitools.registry.docsite.guide_versions).
-      - It does not take the place of O(keep_last) and O(keep_within).
+      - O(keep_last) or O(keep_within) is still required.
     type: raw
     version_added: 1.1.0
   keep_within:
@@ -75,7 +75,7 @@ options:
     description:
       - V(created) ranks by the date in the image's config, or in the annotation C(org.opencontainers.image.created) if that is newer. An index is as old
         as its newest image, and of unknown age if one of its images is.
-      - V(version) ranks by the tags as versions, C(1.10) above C(1.9). A digest has the rank of its highest tag. Tags that are no versions are kept.
+      - V(version) ranks by the tags as versions, C(1.10) above C(1.9). A digest has the rank of its highest tag. Tags that are not versions are kept.
     type: str
     choices: [created, version]
     default: created
@@ -89,28 +89,28 @@ options:
     default: 100
   method:
     description:
-      - How tags are deleted, see M(ocitools.registry.registry_tag_delete). With V(digest), manifests that no kept tag leads to are deleted with all
-        their tags; other tags are deleted as with V(auto).
+      - How to delete tags. See M(ocitools.registry.registry_tag_delete). With V(digest), manifests that no kept tag needs are deleted with all their
+        tags. Other tags are deleted as with V(auto).
     type: str
     choices: [auto, tag, substitute, digest]
     default: auto
 notes:
-  - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They stay with their image, and go with it if O(include)
-    and O(exclude) choose them. Those whose image is gone go too; those whose image is there without any tag stay.
+  - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They are kept with their image, and deleted with it if O(include)
+    and O(exclude) select them. They are also deleted if their image no longer exists, and kept if it exists without any tag.
   - It sends one HEAD request for each tag, and reads manifest and config of each digest whose age matters, O(concurrency) at a time.
   - Digests are deleted one after another, since several registries cannot delete two at the same time. Reads and deletions by tag run in parallel.
     After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.
   - With O(method=digest), all tags are looked at before each batch of up to 50 deletions and after the last one, since somebody may move a tag that stays
-    to a digest that goes. A tag that lost its manifest that way is put back, and the task fails with the error kind V(conflict) and names it.
-    What refers to each digest is read first. Where it cannot be read, nothing is deleted.
-  - Some registries list tags that have no manifest, as an interrupted deletion leaves them. They protect nothing, and one warning names them. Those that
-    O(include) matches, and neither O(exclude), O(protect) nor O(keep_semver), are removed, see M(ocitools.registry.registry_tag_delete). Their digest
-    in RV(plan) is null.
-  - A listed name that no tag can have, such as V(1.0+1), is left alone, and one warning names it. What it is on is unknown, so O(method=digest)
-    deletes only tags in that repository, and no manifest.
-  - A tag that somebody moves after the plan was made is left alone and fails the task at its end with the error kind V(conflict).
-  - The registry's garbage collection frees the disk space of layers, not this module. Some garbage collectors take the untagged images of an index
-    that is in use; this module keeps the tags on them.
+    to a digest that goes. A tag that lost its manifest that way is restored, and the task fails with the error kind V(conflict) and names it.
+    The referrers of each digest are read first. If they cannot be read, nothing is deleted.
+  - Some registries list tags without a manifest, for example after an interrupted deletion. They protect nothing, and one warning names them. They are
+    deleted if they match O(include), and neither O(exclude), O(protect) nor O(keep_semver). See M(ocitools.registry.registry_tag_delete). Their
+    digest in RV(plan) is null.
+  - A listed name that is not a valid tag, such as V(1.0+1), is kept, and one warning names it. Its digest is unknown, so O(method=digest) then deletes
+    only tags in that repository, and no manifests.
+  - A tag that somebody moves after the plan was made is kept, and the task fails at its end with the error kind V(conflict).
+  - This module does not free the disk space of layers. The registry's garbage collection does. Some garbage collectors delete untagged images of an index
+    that is in use. This module keeps the tags on such images.
   - Run it in check mode for a preview. The role P(ocitools.registry.retention#role) shows the plan before it deletes.
 seealso:
   - module: ocitools.registry.registry_tag_delete

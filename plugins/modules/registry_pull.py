@@ -37,12 +37,12 @@ options:
   path:
     description:
       - Path to pull to on the host that runs the task. It is a directory for V(oci-layout), and a file for the archives. It may be, or lie behind, a
-        symbolic link. Links inside a layout are refused.
-      - A symbolic link of another user, in a folder that others than the task's user and root can write, is not followed and fails with the error kind
-        V(local_io), since that user could have files changed that are not theirs. Name the path that it leads to.
+        symbolic link. Links inside a layout fail.
+      - A symbolic link of another user is not followed if it is in a folder that others can write to. It fails with the error kind V(local_io). If you
+        trust the link, use the path that it leads to.
       - Its parent folder must exist. If it cannot be written, the task fails with the error kind V(local_io). The message has the path and the reason, such
         as a full disk, a missing permission or a path of the wrong type.
-      - A directory that is neither empty nor a layout is refused. A file of another kind is replaced.
+      - A directory that is neither empty nor a layout fails. A file of another kind is replaced.
       - Two tasks must not write to one path at the same time, unless both use O(append=true).
     type: path
     required: true
@@ -50,22 +50,21 @@ options:
   format:
     description:
       - V(oci-layout) is a directory in which images share their common blobs. Nothing is converted, and all digests stay the same.
-      - V(oci-archive) is a layout in one tar file, the same bytes for the same image whenever and wherever it is pulled.
-      - V(docker-archive) is what C(docker load) and C(podman load) read. It holds a single image, whose layers are decompressed and checked against the
-        image's config. An index needs one of O(platforms), an artifact or an image with layers that may not be distributed fails with the error kind
-        V(unsupported), a layer that does not match the config with V(digest_mismatch), and one that takes more than 80 MiB of memory to decompress, as zstd
-        with a window over 64 MiB does, with V(limit).
-      - What is decompressed has no limit but the space on the disk; gzip makes a thousand bytes of one where somebody wants that. Take images of strangers
-        in one of the other formats, which keep layers as they are.
-      - Layers compressed by zstd need Python 3.14 or the Python package zstandard for V(docker-archive); without, the task fails with the error kind
-        V(missing_library).
+      - V(oci-archive) is a layout in one tar file. The same image always gives the same bytes.
+      - V(docker-archive) is an archive for C(docker load) and C(podman load). It contains one image. Its layers are decompressed and verified against the
+        config of the image. For an index, set O(platforms) to one platform.
+      - With V(docker-archive), an artifact, or an image with layers that must not be distributed, fails with the error kind V(unsupported). A layer that
+        does not match the config fails with V(digest_mismatch). A layer that unpacks to more than 3 GiB, or 1100 times the
+        size of all layers if that is more, fails with V(limit). So does a layer that needs more than 80 MiB of memory to decompress.
+      - With V(docker-archive), layers compressed with zstd require Python 3.14 or the Python package zstandard. Otherwise the task fails with the error
+        kind V(missing_library).
     type: str
     choices: [oci-layout, oci-archive, docker-archive]
     default: oci-layout
   platforms:
     description:
-      - Pull only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with a digest of its own; with
-        O(format=docker-archive), which takes one platform, it is the image for it.
+      - Pull only these platforms, C(os/arch[/variant]), of an index. The result is a new, smaller index with its own digest. With
+        O(format=docker-archive), which requires one platform, it is the image for that platform.
       - A platform that is not in the index fails with the error kind V(not_found), and the message lists its platforms. A single image is
         pulled as it is, and fails in the same way if it is not for each of them.
     type: list
@@ -82,20 +81,20 @@ options:
     default: false
   mode:
     description:
-      - The permissions of the archive, or of all files of the layout. A number needs quotes or a leading zero.
-      - The directories of a layout get the permission to enter wherever the number gives the permission to read; a symbolic mode is used for them as it is,
-        so write C(X) for it, as in V(u=rwX,g=rX,o=).
-      - Without it, an archive that is replaced keeps its permissions and its owner, and new files follow the umask. One that another user put into a folder
-        for all, such as C(/tmp), is replaced by a new file.
+      - The permissions of the archive, or of all files of the layout. Quote a number, or write it with a leading zero.
+      - The directories of a layout also get the permission to enter wherever a number gives the permission to read. A symbolic mode is used for directories
+        as it is, so add C(X) to it, as in V(u=rwX,g=rX,o=).
+      - By default, a replaced archive keeps its permissions and its owner, and new files follow the umask. An archive of another user in a folder that all
+        users can write to, such as C(/tmp), is replaced by a new file.
   unsafe_writes:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
-  - In a layout and an OCI archive the image has the annotations C(org.opencontainers.image.ref.name), its tag, which C(skopeo), C(umoci) and C(oras) use as
-    its name (C(oci:path:tag)), and C(io.containerd.image.name), its full name, by which images of several repositories with one tag can be told apart. An
-    image that is pulled by its digest has no tag and only the second one. M(ocitools.registry.registry_push) takes either as O(ignore:source_name).
-  - An image with Docker's own media types stays as it is in a layout or an OCI archive, too. C(skopeo) finds it there only when it is alone and no tag is
-    given, C(umoci) does not; C(podman load) and M(ocitools.registry.registry_push) take it.
+  - In a layout and an OCI archive, the image has two annotations. C(org.opencontainers.image.ref.name) is its tag, which C(skopeo), C(umoci) and C(oras)
+    use as its name (C(oci:path:tag)). C(io.containerd.image.name) is its full name, which distinguishes images of several repositories with the same tag.
+    An image that is pulled by its digest has only the second one. M(ocitools.registry.registry_push) accepts either as O(ignore:source_name).
+  - An image with Docker's media types is stored unchanged in a layout or an OCI archive. C(podman load) and M(ocitools.registry.registry_push) can read it.
+    C(skopeo) can read it only if it is the only image and you give no tag. C(umoci) cannot read it.
   - Layers that must not be distributed are never downloaded from elsewhere. They are left out and listed in RV(skipped_layers).
   - Ansible adds C(size), C(mode), C(owner) and so on of O(path) to the result.
 seealso:

@@ -43,19 +43,21 @@ options:
   digests:
     description:
       - List only tags that point to one of these digests. An empty list matches no tag.
-      - It costs a HEAD for each tag that O(include) and O(exclude) choose, and a GET besides where a digest is of another algorithm than the registry's.
+      - This takes one HEAD request for each tag that O(include) and O(exclude) select, and one GET request more if a digest has another algorithm than that
+        of the registry.
       - An invalid digest fails with the error kind V(invalid_option) before any request.
     type: list
     elements: str
     version_added: 1.1.0
   sort:
     description:
-      - The order of the tags. V(name) is that of their characters, V(version) that of the versions that they write, V(registry) is the registry's own.
-      - A version is numbers with dots between them, with or without V(v) before. Numbers count as numbers, so V(1.9) comes before V(1.10), and one that
-        is missing is V(0). Pre-releases (C(dev), C(snapshot), C(nightly), C(canary), C(alpha) or C(a), C(beta) or C(b), C(milestone) or C(m),
-        C(preview) or C(pre), C(rc) or C(cr), in this order, each with its number) come before their release, every other suffix behind it, so
-        V(1.10-rc1), V(1.10), V(1.10-alpine).
-      - Tags that are not versions, such as V(latest), come last, also with O(reverse=true).
+      - The order of the tags. V(name) sorts by characters, V(version) by version. V(registry) keeps the order of the registry.
+      - A version is one or more numbers separated by dots, with or without a leading V(v). The numbers are compared as numbers, so V(1.9) comes before
+        V(1.10). A missing number counts as V(0).
+      - Pre-releases come before their release, in the order C(dev), C(snapshot), C(nightly), C(canary), C(alpha) or C(a), C(beta) or C(b), C(milestone) or
+        C(m), C(preview) or C(pre), C(rc) or C(cr), and then by their number. Any other suffix comes after the release, as in V(1.10-rc1), V(1.10),
+        V(1.10-alpine).
+      - Tags that are not versions, such as V(latest), come last, even with O(reverse=true).
       - Ranges of versions in other modules follow semantic versioning; see
         R(how the two differ, ansible_collections.ocitools.registry.docsite.guide_versions).
     type: str

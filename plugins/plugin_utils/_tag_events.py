@@ -139,9 +139,7 @@ def _check_options(given: t.Mapping[str, t.Any]) -> Params:
 def _repository(task: Task) -> Reference:
     image = task.reference(task.params["repository"])
     if image.tag or image.digest:
-        raise RegistryError(
-            f"The option repository is {image}, an image: leave out its tag and digest, or use images.", "invalid_reference"
-        )
+        raise RegistryError(f"The option repository is {image}: leave out the tag and digest, or use images.", "invalid_reference")
     return image
 
 
@@ -156,7 +154,7 @@ def _images(task: Task) -> list[Reference]:
     """Return the images, each once, with their tags."""
     for name in ("include", "exclude", "semver"):
         if task.params[name]:
-            raise RegistryError(f"The option {name} selects tags of a repository: it needs repository.", "invalid_option")
+            raise RegistryError(f"The option {name} requires repository.", "invalid_option")
     given = task.params["images"]
     if not isinstance(given, list) or not given:
         raise RegistryError("The option images must be a list of at least one image.", "invalid_option")
@@ -166,7 +164,9 @@ def _images(task: Task) -> list[Reference]:
             raise RegistryError(f"Entry {number} of images is {quoted(name, 100)}: it must be the name of an image.", "invalid_option")
         image = task.reference(name)
         if image.digest:
-            raise RegistryError(f"Entry {number} of images, {image}, has a digest, which never changes: leave it out.", "invalid_option")
+            raise RegistryError(
+                f"Entry {number} of images, {image}, has a digest, which never changes: leave out the digest.", "invalid_option"
+            )
         images[image.with_tag(image.identifier)] = None
     return list(images)
 

@@ -25,7 +25,7 @@ from .world import SECRET, SETTINGS, World
 MOST_MEGABYTES = 200
 MOST_SECONDS = 31  # the option timeout, and 30 s without progress
 _CONTROLLER_ONLY = ("registry_digest",)
-_FAULT = "fault of the collection"
+_FAULT = "bug in the collection"
 _START = """
 import importlib, sys
 from ansible.plugins.loader import init_plugin_loader

@@ -32,7 +32,16 @@ _ODD = {
     r"stands? for no\b": "has no",
     r"on so many\b": "number of",
     r"\bsaid likewise\b|\bfails likewise\b": "fails in the same way",
-    r"names? (of an image )?that breaks? the (naming )?rules": "invalid name",
+    r"\bbreaks? the (naming )?rules": "is invalid",
+    r"\banew\b": "again",
+    r"\bput back\b": "restored",
+    r"\bleft alone\b": "kept, not changed",
+    r"\bcannot be told\b": "is not known",
+    r"\bwhat is told of\b": "the result for",
+    r"\bspeaks? (tls|http)\b": "uses",
+    r"\b(go|come)(es)? along\b": "is copied as well",
+    r"\bis put right\b": "is restored",
+    r"\bhave a look\b|\bnothing is told\b": "check",
 }
 _PRIVATE = ("plugins/module_utils/", "plugins/plugin_utils/")
 _READ_BY_USERS = ("README.md", "SECURITY.md", "docs/", "examples/", "extensions/", "plugins/", "roles/")
@@ -76,6 +85,17 @@ def _check_words(name: Path, text: str) -> t.Iterator[str]:
             yield f"{name}: {match[0]!r} reads oddly, write: {better}."
 
 
+def _messages(text: str) -> str:
+    """Return the texts in Python code but for its documentation: what a user may read of code that is private."""
+    tree = ast.parse(text)
+    documented = (node.body[0] for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and node.body)
+    documentation = {node.value for node in documented if isinstance(node, ast.Expr)}
+    texts = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in documentation
+    ]
+    return "\n".join(str(node.value) for node in texts)
+
+
 def check(root: Path, files: t.Iterable[Path]) -> list[str]:
     """Return what breaks the rules, one line each."""
     found = []
@@ -87,8 +107,8 @@ def check(root: Path, files: t.Iterable[Path]) -> list[str]:
         text = (root / name).read_text(encoding="utf-8")
         for number, line in enumerate(text.splitlines(), 1):
             found += [f"{name}:{number}: {why}: {line.strip()}" for pattern, why in _FORBIDDEN.items() if re.search(pattern, line)]
-        if name.as_posix().startswith(_READ_BY_USERS) and not name.as_posix().startswith(_PRIVATE):
-            found += _check_words(name, text)
+        if name.as_posix().startswith(_READ_BY_USERS):
+            found += _check_words(name, _messages(text) if name.as_posix().startswith(_PRIVATE) and name.suffix == ".py" else text)
         if name.suffix == ".py":
             found += _check_size(name, text)
     return found

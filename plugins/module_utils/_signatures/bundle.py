@@ -36,11 +36,11 @@ def read_bundle(raw: bytes) -> Envelope:
         raise unproven(f"{_WHAT} is not a signed statement about an image.")
     envelope = map_in(document, "dsseEnvelope", _WHAT)
     if envelope.get("payloadType") != _PAYLOAD_TYPE:
-        raise unproven(f"{_WHAT} holds a payload that is not of the type {_PAYLOAD_TYPE}.")
+        raise unproven(f"{_WHAT} has a payload that is not of the type {_PAYLOAD_TYPE}.")
     payload = decode_base64(text_in(envelope, "payload", _WHAT), "The payload")
     signatures = envelope.get("signatures")
     if not isinstance(signatures, list) or len(signatures) != 1 or not isinstance(signatures[0], dict):
-        raise unproven(f"{_WHAT} does not hold exactly one signature.")
+        raise unproven(f"{_WHAT} does not contain exactly one signature.")
     signature = decode_base64(text_in(signatures[0], "sig", _WHAT), "The signature")
     return Envelope(BUNDLE, encode_dsse(_PAYLOAD_TYPE, payload), signature, payload, chain=_read_chain(material))
 
@@ -49,7 +49,7 @@ def _read_chain(material: t.Mapping[str, t.Any]) -> tuple[bytes, ...]:
     """Return the certificates that came along; a bundle names its signer in one way."""
     given = [name for name in ("publicKey", "certificate", "x509CertificateChain") if name in material]
     if len(given) != 1:
-        raise unproven(f"{_WHAT} does not say in exactly one way whose signature it is.")
+        raise unproven(f"{_WHAT} does not name exactly one key or certificate.")
     if given == ["publicKey"]:
         return ()
     entry = map_in(material, given[0], _WHAT)
@@ -66,7 +66,7 @@ def read_bundle_claims(payload: bytes) -> tuple[Claim, ...]:
         raise unproven(f"{_SIGNED} is not an in-toto statement.")
     if document.get("predicateType") != PREDICATE:
         raise unproven(
-            f"{_SIGNED} is an attestation of another type than {PREDICATE}: it says something of the image, and does not sign it."
+            f"{_SIGNED} is an attestation of another type than {PREDICATE}: an attestation describes an image, but does not sign it."
         )
     subjects = document.get("subject")
     if not isinstance(subjects, list):

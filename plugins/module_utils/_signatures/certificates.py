@@ -77,13 +77,13 @@ def parse_pem(text: str, where: str, kind: str = "invalid_option") -> tuple[Cert
     """Return the certificates in the PEM ``text``, which stands ``where``; raises an error of ``kind``."""
     blocks = pem_blocks(text)
     if not blocks or any(label != "CERTIFICATE" for label, _block in blocks):
-        raise RegistryError(f"{where} holds no certificates in PEM (-----BEGIN CERTIFICATE-----), or something besides them.", kind)
+        raise RegistryError(f"{where} contains no PEM certificates (-----BEGIN CERTIFICATE-----), or other data as well.", kind)
     try:
         return tuple(Certificate.of(crypto.x509.load_pem_x509_certificate(block.encode("ascii"))) for _label, block in blocks)
     except RegistryError as error:
         raise RegistryError(f"{where}: {error.message}", kind) from None
     except crypto.faults():
-        raise RegistryError(f"{where} holds a certificate that cannot be read.", kind) from None
+        raise RegistryError(f"{where} contains a certificate that cannot be read.", kind) from None
 
 
 def _extension(handle: t.Any, kind: type[Extension]) -> Extension | None:
@@ -104,13 +104,13 @@ def _check_common(certificate: Certificate, now: datetime.datetime) -> None:
     handle = certificate.handle
     begin, end = _moment(handle, "not_valid_before"), _moment(handle, "not_valid_after")
     if not begin <= now <= end:
-        short = " Short certificates are Fulcio's: what needs Fulcio or Rekor cannot be verified here." if is_fulcio(certificate) else ""
+        short = " Fulcio issues such short-lived certificates: keyless signatures are not supported." if is_fulcio(certificate) else ""
         state = f"has expired on {end:%Y-%m-%d}" if now > end else f"is not valid before {begin:%Y-%m-%d}"
-        raise crypto.unproven(f"The certificate of {certificate.shown} {state}; timestamps are not believed.{short}")
+        raise crypto.unproven(f"The certificate of {certificate.shown} {state}; timestamps are not used.{short}")
     for extension in handle.extensions:
         oid = extension.oid.dotted_string
         if oid == _NAME_CONSTRAINTS or (extension.critical and oid not in _KNOWN):
-            raise crypto.unproven(f"The certificate of {certificate.shown} has the extension {oid}, which cannot be obeyed here.")
+            raise crypto.unproven(f"The certificate of {certificate.shown} has the extension {oid}, which is not supported.")
 
 
 def is_fulcio(certificate: Certificate) -> bool:
@@ -123,13 +123,13 @@ def _check_leaf(leaf: Certificate) -> None:
     usage = _extension(handle, crypto.x509.KeyUsage)
     constraints = _extension(handle, crypto.x509.BasicConstraints)
     if usage is None or not usage.digital_signature:
-        raise crypto.unproven(f"{who} is not meant for signatures: its key usage lacks digitalSignature.")
+        raise crypto.unproven(f"{who} does not allow signatures: its key usage lacks digitalSignature.")
     if usage.key_cert_sign or (constraints is not None and constraints.ca):
-        raise crypto.unproven(f"{who} is that of an authority, which signs certificates and nothing else.")
+        raise crypto.unproven(f"{who} is the certificate of an authority, which must sign only certificates.")
     extended = _extension(handle, crypto.x509.ExtendedKeyUsage)
     uses = None if extended is None else {use.dotted_string for use in extended}
     if uses is not None and (_CODE_SIGNING not in uses or uses & _OTHER_USES):
-        raise crypto.unproven(f"{who} is not meant for code signing: its extended key usage says something else.")
+        raise crypto.unproven(f"{who} does not allow code signing: see its extended key usage.")
 
 
 def _check_issuer(issuer: Certificate, below: int) -> None:
@@ -137,7 +137,7 @@ def _check_issuer(issuer: Certificate, below: int) -> None:
     usage = _extension(issuer.handle, crypto.x509.KeyUsage)
     constraints = _extension(issuer.handle, crypto.x509.BasicConstraints)
     if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
-        raise crypto.unproven(f"The certificate of {issuer.shown} is not that of an authority.")
+        raise crypto.unproven(f"The certificate of {issuer.shown} is not the certificate of an authority.")
     if constraints.path_length is not None and below > constraints.path_length:
         raise crypto.unproven(f"The chain below the authority {issuer.shown} is longer than it allows.")
 
@@ -175,7 +175,7 @@ def _climb(chain: t.Sequence[Certificate], authorities: t.Sequence[Certificate],
     while current.handle not in [authority.handle for authority in authorities]:
         issuers = [one for one in (*authorities, *left) if one.handle != current.handle and _has_issued(one, current)]
         if not issuers:
-            raise crypto.unproven(f"The certificate of {chain[0].shown} does not lead to one of certificate_authorities.")
+            raise crypto.unproven(f"The certificate of {chain[0].shown} is not issued by one of certificate_authorities.")
         current = _choose_issuer(issuers, below, now)
         left = [one for one in left if one.handle != current.handle]
         below += 1

@@ -38,7 +38,7 @@ __all__ = [
 def require_cryptography() -> None:
     """Raise ``missing_library`` where the library is absent or too old."""
     if not HAS_CRYPTOGRAPHY:
-        raise missing_library("cryptography (36 or newer)", "Signatures need a further library. ")
+        raise missing_library("cryptography (36 or newer)", "Signatures require an additional library. ")
 
 
 def faults() -> tuple[type[Exception], ...]:

@@ -28,7 +28,7 @@ def _kind_of(handle: t.Any) -> str:
         return "Ed25519"
     if isinstance(public, crypto.rsa.RSAPublicKey):
         if public.key_size < _LEAST_RSA:
-            raise crypto.unproven(f"an RSA key of {public.key_size} bits, which is too short: {_LEAST_RSA} bits are the least")
+            raise crypto.unproven(f"an RSA key of {public.key_size} bits, which is too short: use {_LEAST_RSA} bits or more")
         if public.key_size > _MOST_RSA:
             raise crypto.unproven(f"an RSA key of {public.key_size} bits, which is more than the limit of {_MOST_RSA}")
         return "RSA"
@@ -64,7 +64,7 @@ class PublicKey:
         try:
             return cls.of(crypto.serialization.load_pem_public_key(text.encode("utf-8")))
         except RegistryError as error:
-            raise RegistryError(f"{where} holds {error.message}.", "invalid_option") from None
+            raise RegistryError(f"{where} contains {error.message}.", "invalid_option") from None
         except crypto.faults():
             raise RegistryError(f"{where} cannot be read as a public key: it is damaged.", "invalid_option") from None
 
@@ -111,12 +111,12 @@ class PublicKey:
 
 def _wrong_label(labels: t.Sequence[str]) -> str:
     if any("PRIVATE" in label for label in labels):
-        return "holds a private key: give the public one, as openssl pkey -in key.pem -pubout writes it."
+        return "contains a private key: give the public key, as openssl pkey -in key.pem -pubout prints it."
     if "CERTIFICATE" in labels:
-        return "holds a certificate, not a public key: give those that issue certificates in certificate_authorities."
+        return "contains a certificate, not a public key: list certificate authorities in certificate_authorities."
     if len(labels) > 1:
-        return "holds several keys: give each as an entry of its own."
-    return "holds no public key in PEM (-----BEGIN PUBLIC KEY-----)."
+        return "contains several keys: list each as its own entry."
+    return "contains no PEM public key (-----BEGIN PUBLIC KEY-----)."
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class SigningKey:
             handle = crypto.serialization.load_pem_private_key(text.encode("utf-8"), secret)
             _kind_of(handle)
         except RegistryError as error:
-            raise RegistryError(f"The option signing_key holds {error.message}.", "invalid_option") from None
+            raise RegistryError(f"The option signing_key contains {error.message}.", "invalid_option") from None
         except crypto.faults():
             fault = "the passphrase is wrong, or the key is damaged" if encrypted else "it is damaged"
             raise RegistryError(f"The key in signing_key cannot be read: {fault}.", "invalid_option") from None
@@ -160,13 +160,13 @@ class SigningKey:
 def _wrong_signing_label(labels: t.Sequence[str]) -> str:
     if any(label in _COSIGN for label in labels):
         return (
-            "holds a key in cosign's own encrypted form, which only cosign can read. Keep the key as PKCS#8 "
+            "contains a key in cosign's own encrypted form, which only cosign can read. Create a PKCS#8 key "
             f"({_MAKE}) and convert it for cosign with: cosign import-key-pair --key key.pem"
         )
     if len(labels) > 1:
-        return "holds more than one key or certificate: give the private key alone."
+        return "contains more than one key or certificate: give only the private key."
     if labels and labels[0].endswith(" PRIVATE KEY") and labels[0] != "ENCRYPTED PRIVATE KEY":
-        return f"holds a key in the form {labels[0]}: convert it to PKCS#8 with: openssl pkcs8 -topk8 -in key.pem -out pkcs8.pem"
+        return f"contains a key in the form {labels[0]}: convert it to PKCS#8 with: openssl pkcs8 -topk8 -in key.pem -out pkcs8.pem"
     if labels and "PRIVATE KEY" in labels[0]:
         return ""
-    return "holds no private key in PEM (-----BEGIN PRIVATE KEY----- or -----BEGIN ENCRYPTED PRIVATE KEY-----)."
+    return "contains no PEM private key (-----BEGIN PRIVATE KEY----- or -----BEGIN ENCRYPTED PRIVATE KEY-----)."

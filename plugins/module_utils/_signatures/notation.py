@@ -33,7 +33,7 @@ def read_notation(raw: bytes) -> Envelope:
     header = load_text(decode_url_base64(protected, "The protected header"), "The protected header")
     scheme = header.get("alg")
     if scheme not in _SCHEMES:
-        raise unproven(f"{_WHAT} is signed by another algorithm than ES256, ES384, ES512, PS256, PS384 and PS512.")
+        raise unproven(f"{_WHAT} is signed with another algorithm than ES256, ES384, ES512, PS256, PS384 and PS512.")
     expires = _read_attributes(header)
     entries = map_in(document, "header", _WHAT).get("x5c")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
@@ -47,14 +47,14 @@ def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
     """Check the attributes that a reader has to understand; return when the signature expires."""
     critical = header.get("crit")
     if not isinstance(critical, list) or _SCHEME not in critical:
-        raise unproven(f"{_WHAT} does not demand that its signing scheme is obeyed.")
+        raise unproven(f"{_WHAT} does not mark its signing scheme as critical.")
     unknown = [name for name in critical if name not in (_SCHEME, _EXPIRY)]
     if unknown:
-        raise unproven(f"{_WHAT} demands that {quoted(unknown[0], 100)} is obeyed, which is not known here.")
+        raise unproven(f"{_WHAT} marks {quoted(unknown[0], 100)} as critical, which is not supported.")
     if header.get(_SCHEME) != "notary.x509":
         raise unproven(f"{_WHAT} has another signing scheme than notary.x509.")
     if header.get("cty") != _CONTENT:
-        raise unproven(f"{_WHAT} holds a payload that is not of the type {_CONTENT}.")
+        raise unproven(f"{_WHAT} has a payload that is not of the type {_CONTENT}.")
     if _EXPIRY not in header and _EXPIRY not in critical:
         return None
     stated = _TIME.fullmatch(text_in(header, _EXPIRY, _WHAT))
@@ -63,7 +63,7 @@ def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
             return datetime.datetime.fromisoformat(stated[1] + stated[2].replace("Z", "+00:00"))
     except ValueError:
         pass
-    raise unproven(f"{_WHAT} does not say when it expires.")
+    raise unproven(f"{_WHAT} has an invalid expiry time.")
 
 
 def read_notation_claims(payload: bytes) -> tuple[Claim, ...]:

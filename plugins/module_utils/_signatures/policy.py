@@ -36,7 +36,7 @@ class Identity:
     def parse(cls, text: t.Any, option: str) -> Identity:
         """Return the identity in ``text``: one from ``^`` to ``$`` is a regular expression."""
         if not isinstance(text, str) or not text:
-            raise RegistryError(f"The option {option} holds {quoted(text, 200)}: give texts that are not empty.", "invalid_option")
+            raise RegistryError(f"The option {option} contains {quoted(text, 200)}: give strings that are not empty.", "invalid_option")
         if not (text.startswith("^") and text.endswith("$")):
             return cls(text)
         compile_patterns(text, option)
@@ -123,19 +123,23 @@ class Policy:
             raise crypto.unproven(_no_key(self.keys, envelope))
         chain = parse_chain(envelope.chain)
         if not self.authorities:
-            reason = "what needs Fulcio or Rekor cannot be verified here" if is_fulcio(chain[0]) else "no certificate_authorities are given"
-            raise crypto.unproven(f"The signature is made with the certificate of {chain[0].shown}, and {reason}.")
+            reason = (
+                "keyless signatures (Fulcio, Rekor) are not supported"
+                if is_fulcio(chain[0])
+                else "the task sets no certificate_authorities"
+            )
+            raise crypto.unproven(f"The signature was made with the certificate of {chain[0].shown}, and {reason}.")
         check_chain(chain, self.authorities)
         if not chain[0].key.has_signed(envelope.signature, envelope.text, envelope.scheme):
             raise crypto.unproven(f"The signature is not by the key in the certificate of {chain[0].shown}.")
         fitting = frozenset(identity.text for identity in self.identities if identity.fits(chain[0]))
         if not fitting:
-            raise crypto.unproven(f"The certificate of {chain[0].shown} is for none of the identities.")
+            raise crypto.unproven(f"The certificate of {chain[0].shown} matches none of the identities.")
         return fitting, "", chain[0].shown
 
     def _check_claim(self, envelope: Envelope, digest: Digest) -> None:
         if envelope.expires is not None and envelope.expires <= datetime.datetime.now(datetime.timezone.utc):
-            raise crypto.unproven(f"The signature has expired on {envelope.expires:%Y-%m-%d}.")
+            raise crypto.unproven(f"The signature expired on {envelope.expires:%Y-%m-%d}.")
         claims = _CLAIMS[envelope.form](envelope.payload)
         of_image = [claim for claim in claims if claim.digest == str(digest)]
         if not of_image:
@@ -147,7 +151,7 @@ class Policy:
                 raise crypto.unproven(f"The signed text does not name the repository {self.repository}.")
         wanted = self.annotations.items()
         if not any(all(claim.annotations.get(key) == value for key, value in wanted) for claim in of_image):
-            raise crypto.unproven("The signed text lacks the annotations that are asked for.")
+            raise crypto.unproven("The signed text lacks the required annotations.")
 
 
 _CLAIMS: dict[str, t.Callable[[bytes], tuple[Claim, ...]]] = {
@@ -159,9 +163,9 @@ _CLAIMS: dict[str, t.Callable[[bytes], tuple[Claim, ...]]] = {
 
 def _no_key(keys: t.Sequence[PublicKey], envelope: Envelope) -> str:
     if not keys:
-        return "The signature is by a key, and no keys are given."
+        return "The signature is by a key, and the task sets no keys."
     if envelope.form == BUNDLE and any(key.kind == "Ed25519" for key in keys):
-        return "The signature is not by any of the keys, or is by an Ed25519 key in the form Ed25519ph, which cannot be verified here."
+        return "The signature is not by any of the keys, or is by an Ed25519 key in the form Ed25519ph, which is not supported."
     return "The signature is not by any of the keys."
 
 
@@ -185,20 +189,24 @@ def _check_signers(
     """Refuse a policy that nothing could fulfil, or that anybody could."""
     own, issued, whom = names["keys"], names["certificate_authorities"], names["identities"]
     if not keys and not authorities:
-        raise RegistryError(f"Nothing says whose signatures count{_UNSET}: give {own}, or {issued} with {whom}.", "invalid_option")
+        raise RegistryError(
+            f"The task does not say which signatures to trust{_UNSET}: set {own}, or {issued} with {whom}.", "invalid_option"
+        )
     if authorities and not identities:
-        raise RegistryError(f"The option {issued} needs {whom}: else whoever has a certificate could sign.", "invalid_option")
+        raise RegistryError(f"The option {issued} requires {whom}: otherwise anybody with a certificate could sign.", "invalid_option")
     if identities and not authorities:
-        raise RegistryError(f"The option {whom} needs {issued}, which issue the certificates.", "invalid_option")
+        raise RegistryError(f"The option {whom} requires {issued}, which issue the certificates.", "invalid_option")
     if COSIGN not in formats and not authorities:
-        raise RegistryError(f"Signatures of notation need certificates: give {issued} with {whom}.", "invalid_option")
+        raise RegistryError(f"Signatures of notation require certificates: set {issued} with {whom}.", "invalid_option")
 
 
 def check_annotations(given: t.Any, option: str) -> dict[str, str]:
     """Return the annotations of an option, which are texts; raises ``invalid_option``."""
     for key, value in (given or {}).items():
         if not isinstance(key, str) or not isinstance(value, str) or not key:
-            raise RegistryError(f"The option {option} has {quoted(key, 100)} with a value that is not text: quote it.", "invalid_option")
+            raise RegistryError(
+                f"The option {option} has {quoted(key, 100)} with a value that is not a string: quote it.", "invalid_option"
+            )
     return dict(given or {})
 
 

@@ -41,7 +41,7 @@ def _describe(image: NamedImage, path: str, budget: Budget) -> Result:
     source = image.source
     told = _of_layout(source, path, budget) if isinstance(source, LayoutImage) else _of_archive(source, path)
     entry = {"names": printable(list(image.names)), **told}
-    budget.hold_result(entry, f"What is told of the images in {path}")
+    budget.hold_result(entry, f"The result for the images in {path}")
     return entry
 
 

@@ -95,7 +95,7 @@ def _read_config(task: Task) -> tuple[Descriptor, bytes] | None:
         return None
     path, content = config["path"], config["content"]
     if (path is None) == (content is None):
-        raise RegistryError("The option config needs either path or content.", "invalid_option")
+        raise RegistryError("The option config requires either path or content.", "invalid_option")
     raw = _read_file(path) if path is not None else _text(content)
     return Descriptor(check_media_type(config["media_type"], "media_type of config"), Digest.of(raw), len(raw)), raw
 
@@ -127,7 +127,7 @@ def parse_subject(task: Task, image: Reference) -> str | None:
     parsed = task.reference(subject)
     if parsed.name != image.name:
         raise RegistryError(
-            f"The subject {parsed} is in another repository than {image.name}: an artifact is attached in the repository of its subject.",
+            f"The subject {parsed} is in another repository than {image.name}: an artifact must be in the repository of its subject.",
             "invalid_reference",
         )
     return parsed.identifier
@@ -136,7 +136,9 @@ def parse_subject(task: Task, image: Reference) -> str | None:
 def _parse_name(task: Task) -> Reference:
     image = task.reference(task.params["name"])
     if image.digest is not None:
-        raise RegistryError(f"The name {image} has a digest, which only the content decides: give a tag instead.", "invalid_reference")
+        raise RegistryError(
+            f"The name {image} has a digest, but the content determines the digest: give a tag instead.", "invalid_reference"
+        )
     return image
 
 

@@ -54,7 +54,7 @@ def _find_attached(task: Task, client: RegistryClient, subject: Reference, verif
     if not found:
         there = ", ".join(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed})[:_MOST_LISTED]) or "none"
         what = f"artifact of the type {quoted(wanted, 200)}" if wanted else "artifact"
-        raise NotFound(f"{subject} has no {what} attached to it; the types that it has: {there}.", reference=str(subject))
+        raise NotFound(f"{subject} has no {what} attached to it; it has these types: {there}.", reference=str(subject))
     chosen = _choose(found, task.params["select"], subject)
     for manifest in chosen if verification is not None else ():
         t.cast("Verification", verification).check(client, f"{subject.name}@{manifest.digest}", manifest.digest)
@@ -70,7 +70,7 @@ def _choose(found: list[Manifest], select: str, subject: Reference) -> list[Mani
         return found
     if select == "single":
         raise RegistryError(
-            f"{subject} has several artifacts that fit: {_listed(found)}. Name one of them by its digest, or set select to newest or all.",
+            f"{subject} has several artifacts that match: {_listed(found)}. Set name to one of them with its digest, or set select to newest or all.",
             "invalid_option",
             reference=str(subject),
         )
@@ -79,9 +79,9 @@ def _choose(found: list[Manifest], select: str, subject: Reference) -> list[Mani
     known = [date for date in dates.values() if date is not None]
     newest = [manifest for manifest in found if known and dates[manifest.digest] == max(known)]
     if len(known) < len(dates) or len(newest) > 1:
-        fault = "some state no time that can be believed" if len(known) < len(dates) else "several state the same time"
+        fault = "some have no valid time" if len(known) < len(dates) else "several have the same time"
         raise RegistryError(
-            f"Which artifact of {subject} is the newest cannot be told, {fault}: {_listed(found)}. Name one of them by its digest.",
+            f"It is not known which artifact of {subject} is the newest, {fault}: {_listed(found)}. Set name to one of them with its digest.",
             "invalid_option",
             reference=str(subject),
         )
@@ -125,13 +125,13 @@ def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree) 
         name = f"{image.name}@{manifest.digest}" if task.params["subject"] is not None else str(image)
         if manifest.is_index:
             raise RegistryError(
-                f"{name} is an index, not an artifact with files: name one of its manifests by its digest.",
+                f"{name} is an index, not an artifact with files: use the digest of one of its manifests.",
                 "invalid_response",
                 reference=name,
             )
         items = titled_layers(manifest, name, task.params["include"], _chart_name(task, client, manifest))
         if not items:
-            task.warn(f"{name} has no file with a title: nothing of it is pulled.")
+            task.warn(f"{name} has no file with a title: nothing was pulled.")
         place = ArtifactPlace(tree, (str(manifest.digest),) if each else (), keeps_modes, lambda: task.tmpdir)
         pulls.append(ArtifactPull(client, manifest, name, items, place))
     return pulls
@@ -180,7 +180,7 @@ def _told(task: Task, pulls: t.Sequence[ArtifactPull]) -> Result:
         }
         for pull in pulls
     ]
-    task.budget.hold_result(artifacts, "What is told of the artifacts")
+    task.budget.hold_result(artifacts, "The result for the artifacts")
     downloaded = sum(file.item.layer.size for pull in pulls for file in pull.files if file.is_downloaded)
     single = artifacts[0] if len(artifacts) == 1 else {}
     files = [file for artifact in artifacts for file in t.cast("list[Result]", artifact["files"])]
@@ -201,9 +201,7 @@ def run(task: Task) -> None:
     image = task.reference(params["name"] if params["subject"] is None else params["subject"])
     task.progress.name(str(image))
     if params["subject"] is None and (params["artifact_type"] is not None or params["select"] != "single"):
-        raise RegistryError(
-            "The options artifact_type and select choose among what is attached to a subject: set subject.", "invalid_option"
-        )
+        raise RegistryError("The options artifact_type and select require subject.", "invalid_option")
     if not params["dest"]:
         raise RegistryError("The option dest is empty: name a folder.", "invalid_option")
     # A mode that is added to another one needs that other one first.

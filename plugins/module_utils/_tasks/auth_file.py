@@ -63,9 +63,9 @@ class AuthFilePlace:
         if found is None:
             return b"", None
         if stat.S_ISLNK(found.st_mode):
-            raise self._refusal("is a symbolic link, which is not written through: name the file that it leads to")
+            raise self._refusal("is a symbolic link, which is not followed: use the path of its target")
         if not stat.S_ISREG(found.st_mode):
-            raise self._refusal("is no regular file: name another one")
+            raise self._refusal("is not a regular file: use another one")
         try:
             with folder.open_file(self._name) as file:
                 found = os.fstat(file.fileno())
@@ -73,7 +73,7 @@ class AuthFilePlace:
         except OSError as error:
             raise self._refusal(f"cannot be read: {error.strerror}") from None
         if not is_own_place(folder.descriptor, found.st_uid):
-            raise self._refusal("belongs to another user, who put it into a folder that others can write: name another one")
+            raise self._refusal("belongs to another user and is in a folder that others can write to: use another one")
         return raw, found
 
     def _refusal(self, fault: str) -> RegistryError:

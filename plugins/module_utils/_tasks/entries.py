@@ -53,10 +53,10 @@ def parse_entry(entry: t.Any, where: str, main: str, kinds: t.Mapping[str, str])
     """Return one entry of a list as ``parse_entries`` does; ``where`` names it in errors."""
     given = {main: entry} if isinstance(entry, str) else entry
     if not isinstance(given, dict):
-        raise _refuse(f"The {where} is {quoted(entry, 100)}: it must be text, or a dictionary with {', '.join(kinds)}.")
+        raise _refuse(f"The {where} is {quoted(entry, 100)}: it must be a string, or a dictionary with {', '.join(kinds)}.")
     unknown = [key for key in given if key not in kinds]
     if unknown:
-        raise _refuse(f"The {where} has {quoted(unknown[0], 100)}, which is no key of it: there are {', '.join(kinds)}.")
+        raise _refuse(f"The {where} has {quoted(unknown[0], 100)}, which is not a valid key: use {', '.join(kinds)}.")
     parsed = {key: _parse_value(given.get(key), f"{key} of {where}", kind) for key, kind in kinds.items()}
     if not parsed[main]:
         raise _refuse(f"The {where} has no {main}{UNSET}.")
@@ -70,16 +70,16 @@ def _parse_value(value: t.Any, where: str, kind: str) -> t.Any:
         return value
     if kind == "texts":
         if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
-            raise _refuse(f"The {where} is {quoted(value, 100)}: it must be a list of texts that are not empty.")
+            raise _refuse(f"The {where} is {quoted(value, 100)}: it must be a list of strings that are not empty.")
         return value
     if kind == "map":
         return parse_annotations(value, where)
     if kind == "tags":
         return check_tags(value if isinstance(value, list) else [value])
     if not isinstance(value, str):
-        raise _refuse(f"The {where} is {quoted(value, 100)}, which is not text. {_QUOTE}")
+        raise _refuse(f"The {where} is {quoted(value, 100)}, which is not a string. {_QUOTE}")
     if not value:
-        raise _refuse(f"The {where} is empty{UNSET}: leave it out to go without it.")
+        raise _refuse(f"The {where} is empty{UNSET}: leave it out if you do not need it.")
     return value
 
 
@@ -89,7 +89,7 @@ def parse_annotations(value: t.Any, where: str) -> dict[str, str]:
         raise _refuse(f"The {where} is {quoted(value, 100)}: it must be a dictionary.")
     for key, text in value.items():
         if not isinstance(key, str) or not key.strip():
-            raise _refuse(f"The {where} has the key {quoted(key, 100)}: keys are texts that are not empty. {_QUOTE}")
+            raise _refuse(f"The {where} has the key {quoted(key, 100)}: keys are strings that are not empty. {_QUOTE}")
         if not isinstance(text, str):
-            raise _refuse(f"The annotation {quoted(key, 100)} in {where} is {quoted(text, 100)}, which is not text. {_QUOTE}")
+            raise _refuse(f"The annotation {quoted(key, 100)} in {where} is {quoted(text, 100)}, which is not a string. {_QUOTE}")
     return dict(value)

@@ -55,7 +55,7 @@ def _wants(task: Task) -> list[Want]:
         raise RegistryError(f"The option strip is {task.params['strip']}: it must be 0 or more.", "invalid_option")
     for option in ("keep_ownership", "keep_set_id"):
         if task.params[option] and os.geteuid():
-            raise RegistryError(f"The option {option} needs root: set become: true, or leave it out.", "invalid_option")
+            raise RegistryError(f"The option {option} requires root: set become: true, or leave it out.", "invalid_option")
     return [Want.parse(value, number) for number, value in enumerate(given, 1)]
 
 
@@ -149,7 +149,7 @@ class _Extraction:
         ]
         skipped = [{"path": path, "reason": reason} for path, reason in selected.skipped]
         for entry in (*files, *skipped):
-            self._task.budget.hold_result(entry, "What is told of the files")
+            self._task.budget.hold_result(entry, "The result for the files")
         self._task.result.update(digest=digest, files=files, skipped_files=skipped, downloaded_bytes=downloaded_bytes)
 
 

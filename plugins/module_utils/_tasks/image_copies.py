@@ -97,7 +97,7 @@ def check_destinations(copies: t.Sequence[Copy]) -> None:
             other = writers.setdefault(name, copy)
             if (other.origin, other.platforms) != (copy.origin, copy.platforms):
                 raise RegistryError(
-                    f"The task copies both {other.source} and {copy.source} to {name}: give each a tag of its own. Nothing was copied.",
+                    f"The task copies both {other.source} and {copy.source} to {name}: give each its own tag. Nothing was copied.",
                     "invalid_option",
                 )
 
@@ -129,7 +129,7 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
             destination = registries.destination(copy.destination, *actions).with_options(**shared)
             task = CopyTask(registries.source(copy.source), destination, copy, options)
             copied = task.run()
-            registries.budget.hold_result(copied.result, f"What is told of the copy of {copy.source}")
+            registries.budget.hold_result(copied.result, f"The result for the copy of {copy.source}")
             return copied
         except RegistryError as error:
             return Failed(error, *(task.done() if task else ({}, {})))

@@ -54,9 +54,7 @@ def _parse_members(task: Task) -> list[Member]:
 def _parse_name(task: Task) -> tuple[Reference, tuple[str, ...]]:
     image = parse_sided(task.params, "dest", task.params["name"])
     if image.digest is not None:
-        raise RegistryError(
-            f"The name {image} has a digest, which only the content of the index decides: give a tag instead.", "invalid_reference"
-        )
+        raise RegistryError(f"The name {image} has a digest, but the images determine the digest: give a tag instead.", "invalid_reference")
     return image, check_tags(([image.tag] if image.tag else []) + task.params["tags"]) or ("latest",)
 
 

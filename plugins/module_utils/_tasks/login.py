@@ -36,13 +36,14 @@ def _credentials(task: Task, host: str) -> Credentials:
     refuse_empty(task.params, LOGIN_OPTIONS)
     found = explicit(task.params) or from_environment(os.environ, host)
     if found is None or found.registry_token:
-        why = "a registry_token is good for minutes and not kept" if found else "there are no credentials to write"
+        why = "a registry_token is only valid for minutes" if found else "there are no credentials to write"
         raise RegistryError(f"{why[0].upper()}{why[1:]}: give username and password, or identity_token.", "invalid_option")
     for secret in found.secrets():
         task.add_secret(secret)
     if ":" in found.username or "\0" in f"{found.username}{found.password}":
         raise RegistryError(
-            "The user name holds a colon, or it or the password a null character: auth files cannot hold them.", "invalid_option"
+            "The user name contains a colon, or the user name or password contains a null character: auth files cannot store them.",
+            "invalid_option",
         )
     return found
 
@@ -51,7 +52,7 @@ def _verify(task: Task, host: str, namespace: str) -> bool:
     """Return whether the registry took the credentials; wrong ones are an error."""
     taken = check_credentials(task.connect().connection(host).exchange, namespace)
     if not taken:
-        task.warn(f"{host} lets anybody in without credentials, so whether they are right is not known.")
+        task.warn(f"{host} allows anonymous access, so the credentials were not checked.")
     return taken
 
 
@@ -66,7 +67,8 @@ def run(task: Task) -> None:
         ConnectionOptions.parse(params)
     if credentials is not None and is_dockers and namespace:
         raise RegistryError(
-            f"{path} is Docker's file, which has credentials for hosts alone: leave out /{namespace} in registry, or name a file of another name.",
+            f"{path} is an auth file of Docker, which has credentials only for hosts: leave out /{namespace} in registry, or set "
+            "auth_file to another file.",
             "invalid_option",
         )
     key = ""

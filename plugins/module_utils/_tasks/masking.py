@@ -29,8 +29,8 @@ def _warn_of_masked_names(result: Map, params: Map, scrubber: Scrubber, warn: t.
     masked = [name for name, value in names.items() if not refused and any(scrubber.value(text) != text for text in texts(value))]
     if masked:
         warn(
-            f"A secret of this task occurs in what the task gives for {', '.join(masked)}: results show {MASK} in its place, "
-            "and are no use as names. Choose another secret or another name."
+            f"A secret of this task is part of {', '.join(masked)}: results show {MASK} in its place, so do not use them as names. "
+            "Choose another secret or another name."
         )
 
 

@@ -39,9 +39,9 @@ _ENTRY = {"name": "text", "platforms": "texts"}
 _BEFORE_HOST = re.compile(r"^.*@(?=.*/)", re.DOTALL)
 _COUNTED = {
     "missing": "images missing",
-    "unknown": "could not be told",
-    "credentials": "credentials that do not work",
-    "push_refused": "repositories that may not be pushed to",
+    "unknown": "could not be checked",
+    "credentials": "hosts whose credentials do not work",
+    "push_refused": "repositories that refuse a push",
     "unverified": "images not verified",
 }
 Problem = tuple[str, str]  # the list of the report that it belongs to, and the sentence
@@ -121,7 +121,7 @@ class _Checks:
         try:
             refusal = find_push_refusal(self.connections.client(repository))
         except RegistryError as error:
-            return [("unknown", f"whether {_shown(name)} can be pushed to: {error.message}")]
+            return [("unknown", f"push rights for {_shown(name)}: {error.message}")]
         return [("push_refused", f"{_shown(name)}: {refusal.message}")] if refusal else []
 
     def run(self) -> list[Problem]:
@@ -139,11 +139,11 @@ def _shown(name: str) -> str:
 
 def _parse_platform(text: t.Any, where: str) -> Platform:
     if not isinstance(text, str):
-        raise RegistryError(f"The {where} is {quoted(text, 60)}: it must be text such as linux/amd64.", "invalid_option")
+        raise RegistryError(f"The {where} is {quoted(text, 60)}: it must be a string such as linux/amd64.", "invalid_option")
     try:
         return Platform.parse(text)
     except RegistryError as error:
-        raise RegistryError(f"The {where} is wrong: {error.message}", error.kind) from None
+        raise RegistryError(f"The {where} is invalid: {error.message}", error.kind) from None
 
 
 def _parse_image(given: t.Any, number: int) -> tuple[str, tuple[Platform, ...] | None]:
@@ -176,7 +176,7 @@ def _parse_lists(task: Task) -> tuple[list[_Wanted], list[str]]:
     try:
         gather(lambda _number, parse: parse(), parsers)
     except RegistryError as error:
-        raise RegistryError(f"Nothing was looked for, since the lists are wrong. {error.message}", error.kind) from None
+        raise RegistryError(f"Nothing was checked, because the lists are invalid. {error.message}", error.kind) from None
     return [_Wanted(name, tuple(platforms) if own is None else own) for name, own in images], pushes
 
 
@@ -219,10 +219,10 @@ def run(task: Task) -> None:
         if isinstance(image, Reference):
             checks.add_image(one, image)
         else:
-            problems.append(("unknown", f"{_shown(one.name)}: the name breaks the rules: {image.message}"))
+            problems.append(("unknown", f"{_shown(one.name)}: invalid name: {image.message}"))
     for name, repository in repositories:
         if not isinstance(repository, Reference):
-            problems.append(("unknown", f"{_shown(name)}: the name breaks the rules: {repository.message}"))
+            problems.append(("unknown", f"{_shown(name)}: invalid name: {repository.message}"))
         elif not task.check_mode:
             checks.add_push(name, repository)
     problems += checks.run()
@@ -239,4 +239,4 @@ def _report(task: Task, problems: t.Sequence[Problem], looked_for: int) -> None:
     task.result.update(report={"looked_for": looked_for, **report}, passed=not problems)
     if problems and task.params["problems"] == "fail":
         counts = ", ".join(f"{len(texts)} {_COUNTED[name]}" for name, texts in report.items() if texts)
-        raise RegistryError(f"The preflight found problems: {counts}. The first one: {problems[0][1]}", "precondition")
+        raise RegistryError(f"The preflight found problems: {counts}. The first one is: {problems[0][1]}", "precondition")

@@ -86,7 +86,7 @@ def _parse_several(task: Task, listed: list[t.Any]) -> list[_Wanted]:
     for number, entry in enumerate(listed, 1):
         empty = [key for key, value in entry.items() if value is None] if isinstance(entry, dict) else []
         if empty:
-            message = f"The {empty[0]} of entry {number} of name has no value: give one (of a list, [] is one), or leave it out."
+            message = f"The {empty[0]} of entry {number} of name has no value: give it a value ([] for an empty list), or leave it out."
             raise RegistryError(message, "invalid_option")
     entries = parse_entries(listed, "name", "name", _ENTRY)
 
@@ -100,7 +100,7 @@ def _parse_several(task: Task, listed: list[t.Any]) -> list[_Wanted]:
     names = [one.image.name for one in wanted]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise RegistryError(f"The option name holds {twice} twice: give each repository one policy.", "invalid_option")
+        raise RegistryError(f"The option name contains {twice} twice: give each repository one policy.", "invalid_option")
     return wanted
 
 
@@ -116,7 +116,7 @@ def _parse_entry(task: Task, entry: dict[str, t.Any]) -> _Wanted:
     elif last is not None and (not isinstance(last, int) or isinstance(last, bool)):
         raise RegistryError(f"keep_last is {quoted(last, 60)}: it must be a number.", "invalid_option")
     if within is not None and not isinstance(within, str):
-        raise RegistryError(f"keep_within is {quoted(within, 60)}: it must be text such as 30d.", "invalid_option")
+        raise RegistryError(f"keep_within is {quoted(within, 60)}: it must be a string such as 30d.", "invalid_option")
     return _Wanted(_repository(task, options["name"]), Policy.parse(options), options["method"])
 
 

@@ -33,7 +33,9 @@ def _parse(task: Task) -> Signing:
             "Signing without a key (keyless, by Fulcio and Rekor) is not supported: give the option signing_key.", "invalid_option"
         )
     if params["passphrase"] == "":
-        raise RegistryError("The option passphrase is empty (an unset variable?): give it, or leave it out.", "invalid_option")
+        raise RegistryError(
+            "The option passphrase is empty (an unset variable?): give a passphrase, or leave the option out.", "invalid_option"
+        )
     require_cryptography()
     key = SigningKey.parse(read_pem(params["signing_key"], "signing_key"), params["passphrase"])
     form = SIMPLE if params["format"] == "cosign" else BUNDLE

@@ -53,17 +53,17 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
         if params[option] == "":
             raise RegistryError(f"The option {option} is empty{UNSET}: give it a value, or leave it out.", "invalid_option")
     if params["dest_dir"] is not None and not params["images"]:
-        raise RegistryError(f"The option images is empty{UNSET}: name what is to be carried.", "invalid_option")
+        raise RegistryError(f"The option images is empty{UNSET}: list the images to export.", "invalid_option")
     for option in ("max_deletions", "min_remaining"):
         if params[option] < 0:
             raise RegistryError(f"The option {option} is {params[option]}: it must be 0 or more.", "invalid_option")
     if params["extra"] == "delete" and params["dest_dir"] is not None:
-        message = "The option extra: delete is for a registry, not for dest_dir: a directory keeps what was exported before."
+        message = "The option extra: delete cannot be used with dest_dir: a directory keeps earlier exports."
         raise RegistryError(message, "invalid_option")
     if params["src_dir"] is not None:
         for option, given in (("extra", params["extra"] != "keep"), ("verify", params["verify"] is not None)):
             if given:
-                raise RegistryError(f"The option {option} is not for src_dir, which has no registry to be asked.", "invalid_option")
+                raise RegistryError(f"The option {option} cannot be used with src_dir, which has no source registry.", "invalid_option")
 
 
 def run(task: Task) -> None:
@@ -110,7 +110,7 @@ class Sync:
         for entry in entries:
             if entry.choice is not None and entry.choice.sort == "created":
                 raise RegistryError(
-                    f"Entry {entry.number} of images has sort: created, which is not for src_dir: its tags are sorted by version.",
+                    f"Entry {entry.number} of images has sort: created, which cannot be used with src_dir: its tags are sorted by version.",
                     "invalid_option",
                 )
         jobs, failed = source.jobs(entries)

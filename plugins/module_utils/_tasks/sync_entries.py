@@ -56,7 +56,7 @@ class Entry:
     def image(self) -> Reference:
         """The image, or repository; only what an archive names in a way of its own has none."""
         if self.source is None:
-            raise RegistryError(f"{quoted(self.given, 300)} is no name of an image: give its entry a dest.", "invalid_reference")
+            raise RegistryError(f"{quoted(self.given, 300)} is not an image name: give its entry a dest.", "invalid_reference")
         return self.source
 
 
@@ -76,7 +76,7 @@ def parse_list(params: Map, parse_name: t.Callable[[str], Reference | None] | No
     if faults:
         told = " ".join(f"In {where}: {error.message}" for where, error in faults[:_MOST_TOLD])
         more = f" And {len(faults) - _MOST_TOLD} more entries are wrong." if len(faults) > _MOST_TOLD else ""
-        raise RegistryError(f"The list images is wrong, and nothing was done. {told}{more}", faults[0][1].kind)
+        raise RegistryError(f"The list images has errors, so nothing was done. {told}{more}", faults[0][1].kind)
     return entries
 
 
@@ -100,11 +100,11 @@ def _parse(params: Map, number: int, given: t.Any, named: t.Callable[[str], Refe
     choice = _choice(entry)
     if choice is not None and source is not None and (source.tag or source.digest):
         raise _wrong(
-            f"{' and '.join(key for key in CHOOSING if entry.get(key) is not None)} choose among the tags of a repository, and src names one"
+            f"{' and '.join(key for key in CHOOSING if entry.get(key) is not None)} select tags of a repository, but src already has a tag or digest"
         )
     dest = entry.get("dest")
     if dest is not None and (not isinstance(dest, str) or not dest):
-        raise _wrong(f"dest is no name{UNSET}")
+        raise _wrong(f"dest is not a name{UNSET}")
     parsed = Entry(
         number,
         name,
@@ -123,7 +123,7 @@ def _parse(params: Map, number: int, given: t.Any, named: t.Callable[[str], Refe
 def _choice(entry: Map) -> Choice | None:
     if all(entry.get(key) is None for key in CHOOSING):
         if entry.get("sort") is not None:
-            raise _wrong("sort is for newest, which it does not have")
+            raise _wrong("sort requires newest")
         return None
     newest, sort = entry.get("newest"), entry.get("sort") or "version"
     if isinstance(newest, str) and newest.isascii() and newest.isdecimal():
@@ -152,7 +152,7 @@ def _list(entry: Map, key: str, default: t.Any = ()) -> t.Sequence[t.Any]:
 
 def _text(value: t.Any, key: str) -> str:
     if not isinstance(value, str):
-        raise _wrong(f"{key} must hold texts")
+        raise _wrong(f"{key} must contain strings")
     return value
 
 

@@ -46,7 +46,7 @@ class Extra:
         if self.limit and count > self.limit:
             self.plans.clear()
             raise RegistryError(
-                f"{count} tags at the destination are not in the list, more than the {self.limit} that max_deletions allows: none was deleted.",
+                f"{count} tags at the destination are not in the list, but max_deletions is {self.limit}: nothing was deleted.",
                 "precondition",
             )
 

@@ -74,7 +74,7 @@ class Import:
     def _list_archive(self) -> list[StoredImage]:
         images = []
         if os.path.isdir(self._path) and not os.path.exists(os.path.join(self._path, MARKER)):
-            message = f"{self._path} has no {LIST}, which an export writes beside the images, and is no OCI layout."
+            message = f"{self._path} has no {LIST}, which an export writes, and is not an OCI layout."
             raise RegistryError(message, "invalid_source")
         for image in list_images(self._store(self._path)):
             full = [name for name in map(archived_name, image.names) if name is not None]
@@ -117,7 +117,7 @@ class Import:
             whole = replace(entry, dest=exported.dest, tags=exported.tags) if exported and entry.dest is None and not entry.tags else entry
             name = stored.name or Reference("localhost", "image")
             if whole.dest is None and stored.name is None:
-                message = f"The image {quoted(entry.given, 300)} in {self._path} has no full name: name it in images, and give its dest."
+                message = f"The image {quoted(entry.given, 300)} in {self._path} has no full name: list it in images, with dest."
                 raise RegistryError(message, "invalid_reference")
             destination = destination_of(params, whole, name)
             tags = destination_tags(name, destination, whole.tags)

@@ -40,7 +40,7 @@ class Runner:
 
     def _run(self, job: Job) -> Outcome:
         outcome = self._outcome(job)
-        self._registries.budget.hold_result(outcome.result, f"What is told of {job.name}")
+        self._registries.budget.hold_result(outcome.result, f"The result for {job.name}")
         how = "failed" if outcome.error is not None else "copied" if outcome.changed else "unchanged"
         self._progress.finish(f"{job.name}: {how}", outcome.error is not None)
         return outcome

@@ -24,17 +24,17 @@ def _wanted_tags(task: Task, image: Reference) -> tuple[str, ...]:
     tags = check_tags(given or [])
     if image.digest is not None:
         if image.tag:
-            raise RegistryError(f"{image} has both a tag and a digest: leave out the one that is not to be deleted.", "invalid_option")
+            raise RegistryError(f"{image} has both a tag and a digest: leave out one of them.", "invalid_option")
         if task.params["method"] != "digest":
             raise RegistryError(
-                f"{image} names a digest: deleting it deletes every tag on it. Set method: digest if that is meant.", "invalid_option"
+                f"{image} names a digest: deleting it deletes every tag on it. Set method: digest if you want that.", "invalid_option"
             )
         if given is not None:
             raise RegistryError("Name either a digest or tags to delete, not both.", "invalid_option")
         return ()
     if (given is None) == (image.tag is None):
         raise RegistryError(
-            f"Say which tags of {image.name} to delete: either name: repository:tag or the list tags, exactly one of the two.",
+            f"The task does not say which tags of {image.name} to delete: set name to repository:tag, or set tags, but not both.",
             "invalid_option",
         )
     return tags if image.tag is None else (image.tag,)

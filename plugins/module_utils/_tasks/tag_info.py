@@ -32,9 +32,7 @@ OPTIONS: ArgumentSpec = {
 def _repository(task: Task) -> Reference:
     image = task.reference(task.params["name"])
     if image.tag or image.digest:
-        raise RegistryError(
-            f"{image} names an image: the tags of a repository are listed, name it without tag and digest.", "invalid_reference"
-        )
+        raise RegistryError(f"{image} has a tag or digest: give the repository without them.", "invalid_reference")
     return image
 
 
@@ -53,7 +51,7 @@ def _wanted(task: Task) -> frozenset[Digest] | None:
     try:
         return None if given is None else frozenset(map(Digest.parse, given))
     except RegistryError as error:
-        raise RegistryError(f"The option digests holds what is no digest: {error.message}", "invalid_option") from None
+        raise RegistryError(f"The option digests contains an invalid digest: {error.message}", "invalid_option") from None
 
 
 def _is_on(client: RegistryClient, tag: str, wanted: frozenset[Digest]) -> bool:

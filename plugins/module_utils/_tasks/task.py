@@ -90,7 +90,7 @@ class Task:
             self._fail(error)
         elif isinstance(error, _FAULTS):
             name = type(error).__name__
-            self._fail(RegistryError(f"Unexpected {name}: {error}. This is a fault of the collection; please report it.", "server"))
+            self._fail(RegistryError(f"Unexpected {name}: {error}. This is a bug in the collection; please report it.", "server"))
         return isinstance(error, _FAULTS)
 
     def _fail(self, error: RegistryError) -> None:

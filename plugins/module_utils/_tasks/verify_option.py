@@ -39,7 +39,7 @@ def read_pem(text: str, option: str) -> str:
         raise RegistryError(f"The option {option} is empty (an unset variable?): give PEM text, or the path of a file.", "invalid_option")
     if "://" in text:
         raise RegistryError(
-            f"The option {option} names a key elsewhere ({quoted(text, 100)}): only PEM text and the path of a file are read.",
+            f"The option {option} refers to a key elsewhere ({quoted(text, 100)}): give PEM text, or the path of a file.",
             "invalid_option",
         )
     path = os.path.expanduser(text)

@@ -24,7 +24,7 @@ description:
     kind of error changes.
   - When a registry limits requests, or does not answer, the check ends early. The source then doubles the time to the next check, up to five
     minutes, or waits as long as the registry asks for.
-  - Each check reads auth files and asks for tokens anew, so renewed credentials work without a restart.
+  - Each check reads auth files and requests new tokens, so renewed credentials work without a restart.
   - Only options that can never work, such as an invalid image name or an unknown option, end the source. It then ends before any request.
 requirements:
   - ansible-core >= 2.16 and requests >= 2.25.1 in the Python that runs ansible-rulebook

@@ -105,7 +105,7 @@ def test_a_name_that_names_a_registry_beside_one_with_a_prefix_is_refused() -> N
 @pytest.mark.parametrize("value", [1.10, None, ["app"], {"a": 1}, True, b"app"])
 def test_what_is_no_text_is_refused(value: t.Any) -> None:
     for call in (image_parse, image_name, lambda item: image_sort([item])):
-        with pytest.raises(AnsibleFilterError, match=f"must be text, not {type(value).__name__}"):
+        with pytest.raises(AnsibleFilterError, match=f"must be a string, not {type(value).__name__}"):
             call(value)
 
 
@@ -159,7 +159,7 @@ def test_parts_are_changed(name: str, changes: dict[str, str], expected: str) ->
         ({"prefix": "Hub"}, "upper-case"),
         ({"prefix": "x" * 260}, "255"),
         ({"tag": "a b"}, "tag"),
-        ({"tag": 1.10}, "tag must be text, not float"),
+        ({"tag": 1.10}, "tag must be a string, not float"),
         ({"digest": "sha256:12"}, "64"),
         ({"digest": "md5:" + "0" * 32}, "sha256"),
     ],

@@ -186,7 +186,7 @@ def test_titles_that_name_another_place_are_refused(
         ({"files": [{"path": "a", "title": "x"}, {"path": "b", "title": "x/y"}]}, "which is the title of another file"),
         ({"created": "yesterday"}, "write a time"),
         ({"created": TIME, "annotations": {"org.opencontainers.image.created": TIME}}, "leave one out"),
-        ({"annotations": {"version": 1.1}}, "which is not text"),
+        ({"annotations": {"version": 1.1}}, "which is not a string"),
         ({"config": {"content": "{}", "path": "x"}}, "either path or content"),
         ({"config": {}}, "either path or content"),
     ],

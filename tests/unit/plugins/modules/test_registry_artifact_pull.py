@@ -205,7 +205,7 @@ def test_several_that_fit_are_listed_and_the_newest_can_be_taken(registry: FakeR
     assert _files(dest.parent / "all") == {f"{made[0]}/s": b"2023", f"{made[1]}/s": b"2025", f"{made[2]}/s": b"2024"}
     assert not pull(subject="app:1", select="all", dest=str(dest.parent / "all")).ok().changed
     artifacts.attach(registry, image, artifacts.file(registry, "s", b"?"))
-    assert "state no time" in pull(subject="app:1", select="newest").failure("invalid_option").msg
+    assert "have no valid time" in pull(subject="app:1", select="newest").failure("invalid_option").msg
 
 
 def test_options_that_do_not_fit_are_refused_before_any_request(registry: FakeRegistry, pull: Pull, run_module: RunModule) -> None:

@@ -192,7 +192,7 @@ def test_an_image_without_a_platform_needs_one_stated(registry: FakeRegistry, ru
         ([], "empty"),
         ([{"name": "app:1", "Platform": "hush-hush-secret"}], "entry 1 of images has 'Platform'"),
         (["app:1", {"platform": "linux/amd64"}], "entry 2 of images has no name"),
-        (["app:1", {"name": 1.10}], "name of entry 2 of images is 1.1, which is not text"),
+        (["app:1", {"name": 1.10}], "name of entry 2 of images is 1.1, which is not a string"),
         (["app:1", ["app:2"]], "entry 2 of images is ['app:2']"),
         (["app:1", {"name": "app:2", "annotations": {"version": 1.10}}], "in annotations of entry 2 of images is 1.1"),
         (["app:1", {"name": "app:2", "annotations": "a=b"}], "annotations of entry 2 of images is 'a=b'"),

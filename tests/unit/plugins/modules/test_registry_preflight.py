@@ -60,12 +60,12 @@ def test_every_problem_is_in_the_report(make_registry: MakeRegistry, run_module:
     assert report["looked_for"] == 5
     assert report["missing"] == [good.name("app:1 for linux/arm64"), good.name("app:absent for linux/arm64")]
     assert [line.partition(": ")[0] for line in report["unknown"]] == [f"{good.host}/UP:1", bad.name("app:1")]
-    assert "the name breaks the rules" in report["unknown"][0]
+    assert "invalid name" in report["unknown"][0]
     assert [line.partition(": ")[0] for line in report["credentials"]] == [bad.host]
     assert result["passed"] is False
     failed = run_module("registry_preflight", options).failure("precondition")
     assert failed["report"] == report
-    assert "2 images missing, 2 could not be told, 1 credentials" in failed.msg
+    assert "2 images missing, 2 could not be checked, 1 hosts" in failed.msg
 
 
 def test_a_registry_that_is_down_does_not_hide_the_others(registry: FakeRegistry, run_module: RunModule) -> None:

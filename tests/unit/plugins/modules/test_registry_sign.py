@@ -97,9 +97,9 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "no key": ({}, "keyless"),
     "cosign's own form": ({"signing_key": COSIGN}, "cosign import-key-pair --key key.pem"),
     "the traditional form": ({"signing_key": TRADITIONAL}, "openssl pkcs8 -topk8"),
-    "a public key": ({"signing_key": PUBLIC}, "no private key"),
+    "a public key": ({"signing_key": PUBLIC}, "no PEM private key"),
     "two keys": ({"signing_key": PRIVATE * 2}, "more than one"),
-    "a key in a cloud": ({"signing_key": "awskms://alias/release"}, "names a key elsewhere"),
+    "a key in a cloud": ({"signing_key": "awskms://alias/release"}, "refers to a key elsewhere"),
     "an empty key": ({"signing_key": ""}, "is empty"),
     "a passphrase for nothing": ({"signing_key": PRIVATE, "passphrase": "word-of-the-test"}, "not encrypted"),
     "an empty passphrase": ({"signing_key": PRIVATE, "passphrase": ""}, "is empty"),
@@ -134,5 +134,5 @@ def test_t66_a_key_from_a_file_leaves_nothing_behind(registry: FakeRegistry, run
 
 def test_t66_a_private_key_among_the_public_ones_is_refused_and_not_shown(registry: FakeRegistry, run_module: RunModule) -> None:
     failure = run_module("registry_verify", registry.args(name=["app:1"], keys=[PRIVATE])).failure("invalid_option")
-    assert "holds a private key" in failure.msg
+    assert "contains a private key" in failure.msg
     assert PRIVATE.splitlines()[1] not in failure.text

@@ -161,7 +161,7 @@ def test_two_images_for_one_tag_are_refused_before_the_first_write(
     listed = ["c:1.0", {"src": "a", "dest": "same", "include": ["."]}, {"src": "b", "dest": "same", "include": ["."]}]
     options = {} if shard is None else {"shard": shard}
     failed = run_module("registry_sync", _sync(source, destination, *listed, **options)).failure("invalid_option")
-    assert "give each a tag of its own" in failed.msg
+    assert "give each its own tag" in failed.msg
     assert destination.writes() == []
 
 

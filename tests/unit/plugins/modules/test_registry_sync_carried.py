@@ -81,7 +81,7 @@ def test_what_only_a_registry_can_tell_is_refused_for_a_directory(
     newest = {"src": f"{source.host}/app", "newest": 1, "sort": "created"}
     for options in ({"images": [newest]}, {"extra": "delete"}):
         failure = run_module("registry_sync", _import(destination, tmp_path / "d", **options)).failure("invalid_option")
-        assert "not for src_dir" in failure.msg
+        assert "cannot be used with src_dir" in failure.msg
     assert destination.log() == []
 
 

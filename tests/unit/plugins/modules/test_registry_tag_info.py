@@ -129,8 +129,8 @@ def test_a_web_page_is_not_absence(registry: FakeRegistry, run_module: RunModule
 @pytest.mark.parametrize(
     ("change", "kind", "text"),
     [
-        ({"name": "app:1.0"}, "invalid_reference", "without tag and digest"),
-        ({"name": "app@sha256:" + "0" * 64}, "invalid_reference", "without tag and digest"),
+        ({"name": "app:1.0"}, "invalid_reference", "give the repository without them"),
+        ({"name": "app@sha256:" + "0" * 64}, "invalid_reference", "give the repository without them"),
         ({"name": "App"}, "invalid_reference", "upper-case"),
         ({"include": ["ok", "(1"]}, "invalid_option", "The option include contains '(1', which is not a valid regular expression"),
         ({"exclude": ["*"]}, "invalid_option", "The option exclude contains '*'"),

@@ -64,9 +64,9 @@ def test_cosign_with_a_certificate_of_ones_own_authority(registry: FakeRegistry,
 
 UNVERIFIED = {
     "cosign3-attestation": "is an attestation of another type",
-    "cosign3-ed25519": "in the form Ed25519ph, which cannot be verified here",
+    "cosign3-ed25519": "in the form Ed25519ph, which is not supported",
     "notation-cose": "COSE envelope, which is not supported",
-    "cosign2-certificate": "no certificate_authorities are given",
+    "cosign2-certificate": "the task sets no certificate_authorities",
 }
 
 

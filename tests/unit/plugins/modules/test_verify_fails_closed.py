@@ -250,7 +250,7 @@ def test_t64_a_pattern_has_to_match_the_whole_name(registry: FakeRegistry, run_m
     _issued(registry, registry.add_image("app", "1").digest, mail="ci@example.com.evil.org")
     options = {"keys": [], "certificate_authorities": [AUTHORITY.pem]}
     for identity in ("^ci@example.com|x$", "^[a-z]+@example$", "ci@example.com"):
-        assert "is for none of the identities" in _rejected(run_module, registry, identities=[identity], **options)
+        assert "matches none of the identities" in _rejected(run_module, registry, identities=[identity], **options)
 
 
 def test_t64_the_systems_store_is_not_trusted(

@@ -273,7 +273,7 @@ def test_a_secret_in_a_name_gives_one_warning(make_registry: MakeRegistry, run_m
     registry = make_registry(auth=Basic("user", "my-team"))
     registry.add_image("my-team/app", "1")
     result = run_module("registry_image_info", registry.args(name=["my-team/app:1", "my-team/app:1"])).ok()
-    assert [text for text in result.warnings if "A secret of this task occurs in what the task gives for name" in text] == result.warnings
+    assert [text for text in result.warnings if "A secret of this task is part of name" in text] == result.warnings
     assert len(result.warnings) == 1
 
 

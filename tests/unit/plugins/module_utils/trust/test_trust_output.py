@@ -107,7 +107,7 @@ def test_t37_an_unexpected_exception_tells_no_secret(
     if tracebacks is not None:  # ansible-core 2.19 and newer show the text of exceptions where tracebacks are wanted
         monkeypatch.setattr(tracebacks, "_is_traceback_enabled", lambda event: True)
     result = run_module(module, matrix.verbose(registry.args(**matrix.task(module, registry, tmp_path)))).failure("server")
-    assert result.msg == "Unexpected ValueError: the password ******** is wrong. This is a fault of the collection; please report it."
+    assert result.msg == "Unexpected ValueError: the password ******** is wrong. This is a bug in the collection; please report it."
     assert front == "action" or "in _reveal" in result["exception"]
 
 
