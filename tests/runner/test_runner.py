@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import ansible_test
+import pulp
 import pythons
 import run
 import worker
@@ -172,6 +173,28 @@ class Summary(unittest.TestCase):
             1,
             "make test: FAILED, nothing could be run. NOT RUN: integration. There is no registry here.",
         )
+
+
+class Pulp(unittest.TestCase):
+    """What is said where Pulp cannot be had."""
+
+    def leave_out(self, **instead: mock.Mock) -> str:
+        """Run the job with other ways of installing; return why it is left out."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.dict(os.environ, {"OCITOOLS_CACHE": stack.enter_context(tempfile.TemporaryDirectory())}))
+            for name, way in instead.items():
+                stack.enter_context(mock.patch.object(pulp, name, way))
+            with self.assertRaises(LeftOut) as caught:
+                pulp.pulp().run(io.StringIO())
+        return str(caught.exception)
+
+    def test_a_package_that_is_not_there_is_no_failure(self) -> None:
+        words = self.leave_out(make_venv=mock.Mock(side_effect=pythons.Failed("`pip install` ended with exit code 1.")))
+        assert words == "Pulp cannot be installed. `pip install` ended with exit code 1."
+
+    def test_a_database_that_is_not_there_is_no_failure(self) -> None:
+        words = self.leave_out(make_venv=mock.Mock(), run=mock.Mock(return_value="There is no apt-get here.\n"))
+        assert words == "Pulp cannot be started. There is no apt-get here."
 
 
 if __name__ == "__main__":
