@@ -31,15 +31,18 @@ def unpack(package: str, cache: Path, architecture: str = "", suite: str = "") -
     return _unpack(package, cache, f"{package}-{suite or architecture or 'native'}", architecture, lambda options: [package], suite)
 
 
-def unpack_with_libraries(package: str, cache: Path) -> Path:
-    """Return the folder with the files of ``package`` and of each package that it needs and this machine does not have."""
+def unpack_with_libraries(package: str, cache: Path, unused: str = "(?!)") -> Path:
+    """Return the folder with the files of ``package`` and of each package that it needs and this machine does not have.
+
+    ``unused`` is a pattern of the names of packages that are needed for what is not done here.
+    """
 
     def missing(options: t.Sequence[str]) -> list[str]:
         plan = _run(["apt-get", *_GENTLE, *options, "-s", "--no-install-recommends", "--reinstall", "install", package], cache)
         names = re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
         if package not in names:
             raise Unavailable(f"apt-get has no package {package} to download.")
-        return names
+        return [name for name in names if not re.match(unused, name)]
 
     return _unpack(package, cache, f"{package}-with-libraries", "", missing)
 

@@ -19,6 +19,7 @@ from .processes import Child, NotStarted, run_as
 
 USER = "pulp"
 _PACKAGE = "postgresql"
+_UNUSED = "libllvm|libz3|locales|libc-l10n"  # for compiled queries, which _SETTINGS turn off, and for languages: most of what it weighs
 _PATIENCE = 60
 _PAUSE = 0.05
 # Reached by a socket in a folder of its own; what a crash would lose does not matter here.
@@ -38,7 +39,7 @@ def find_programs(cache: Path) -> Programs:
     own, elsewhere = _newest(Path("/")), shutil.which("initdb")
     if own or elsewhere:
         return Programs(own or Path(str(elsewhere)).resolve().parent)
-    unpacked = unpack_with_libraries(_PACKAGE, cache)
+    unpacked = unpack_with_libraries(_PACKAGE, cache, _UNUSED)
     folder = _newest(unpacked)
     if folder is None:
         raise Unavailable(f"Debian's package {_PACKAGE} brought no initdb.")
