@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import json
+import os
+import signal
 import sys
 import typing as t
 from pathlib import Path
@@ -27,6 +29,22 @@ class _Hidden(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
+_CHANGES = ("os.mkdir", "os.rename", "os.symlink")
+
+
+def _die_before(change: int) -> None:
+    """End this process as a power cut does, right before it makes the change of that number to the file system."""
+    left = change
+
+    def audit(event: str, _arguments: t.Any) -> None:
+        nonlocal left
+        left -= event in _CHANGES
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(audit)
+
+
 def main() -> None:
     """Run the module that the standard input names."""
     request = json.load(sys.stdin)
@@ -35,6 +53,7 @@ def main() -> None:
     harness = importlib.import_module(f"{_COLLECTION}.tests.unit.plugins.harness")
     if request["fast"] and not request["hide"]:
         harness.plugin("module_utils._http.retry").Retry.__init__.__defaults__ = (lambda seconds: None,)
+    _die_before(int(os.environ.get("KILLED_BEFORE_CHANGE", "-1")))
     with harness.patch_module_args(request["args"]):
         try:
             harness.plugin(f"modules.{request['name']}").main()

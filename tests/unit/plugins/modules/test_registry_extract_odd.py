@@ -10,8 +10,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, hard, layer, link, tree
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, folder, hard, layer, link, tree
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, Result, RunModule, run_module
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import header, member, pax_record
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -136,3 +136,29 @@ def test_dest_is_a_file_or_a_folder_also_behind_a_link(
     assert [entry["path"] for entry in result.ok()["files"]] == [str(tmp_path / place)]
     assert (tmp_path / place).read_bytes() == b"new"
     assert not run_module("registry_extract", args).ok().changed
+
+
+def test_t73_a_task_that_is_killed_before_any_change_leaves_each_file_old_or_new(
+    registry: FakeRegistry, start_module: t.Callable[..., Process], tmp_path: Path
+) -> None:
+    registry.add_image("app", "1", [layer(folder("d", 0o755), file("d/a", "new"), file("b", "new"), link("l", "d/a"))])
+    wanted = {"d": "0755 /", "d/a": "0644 new", "b": "0644 new", "l": "-> d/a"}
+    deaths = 0
+    for change in range(1, 50):
+        dest = tmp_path / str(change)
+        dest.mkdir()
+        (dest / "b").write_text("old", encoding="ascii")
+        args = registry.args(name="app:1", dest=str(dest), paths=["/"])
+        process = start_module("registry_extract", args, env={"KILLED_BEFORE_CHANGE": str(change)})
+        process.wait_for_end()
+        found = {name: what for name, what in tree(dest).items() if not name.startswith(".ocitools")}
+        assert found.pop("b") in ("0644 old", "0644 new")
+        assert found.keys() <= wanted.keys()
+        assert {name: what for name, what in found.items() if name != "d"}.items() <= wanted.items()
+        if (dest / ".ocitools-extract.json").exists():
+            break
+        deaths += 1
+        run_module("registry_extract", args, False, False, tmp_path).ok()
+        assert tree(dest) == wanted
+        assert sorted(os.listdir(dest)) == [".ocitools-extract.json", "b", "d", "l"]
+    assert deaths >= 7
