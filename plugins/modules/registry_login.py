@@ -12,6 +12,7 @@ version_added: 1.1.0
 author: The ocitools.registry authors (@ocitools)
 description:
   - Writes the credentials for a registry to an auth file of Docker, Podman, Buildah or skopeo, or removes them. No container engine is needed.
+  - ORAS, Helm, crane and regctl read the file of Docker, C(~/.docker/config.json).
   - This is the only module of the collection that writes credentials. Tasks of this collection do not need it; they take credentials from their options.
   - Keeps other entries and unknown keys of the file. It writes a new file and renames it, so that readers see either the old file or the new one.
   - While it writes, it locks the file with the suffix C(.lock) beside the auth file, as Podman and skopeo do. It does not remove that file. If another
@@ -40,8 +41,9 @@ options:
   auth_file:
     description:
       - The file on the host that runs the task. A file with the name C(config.json) gets the format of Docker, any other the format of Podman.
-      - By default it is the file that C(podman login) writes, which Docker does not read. It is E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json),
-        C($XDG_RUNTIME_DIR/containers/auth.json) or, if that variable is unset, C(/run/containers/$UID/auth.json), the first one that is set.
+      - By default it is the file that C(podman login) writes, which Docker, ORAS, Helm and regctl do not read. It is E(REGISTRY_AUTH_FILE),
+        C($DOCKER_CONFIG/config.json), C($XDG_RUNTIME_DIR/containers/auth.json) or, if that variable is unset, C(/run/containers/$UID/auth.json), the
+        first one that is set.
       - Only the owner can read a new file and new parent folders. An existing file keeps its owner and permissions.
       - A file that names a credential store for the registry, under C(credsStore) or C(credHelpers), fails with the error kind V(credentials), since
         programs read the credentials from that store. So does a symbolic link, a file that cannot be read, and a file that is not an auth file.
@@ -81,7 +83,7 @@ EXAMPLES = r"""
     password: "{{ vault_registry_password }}"
     auth_file: ~/.config/containers/auth.json
 
-- name: Log in for Docker
+- name: Log in for Docker, ORAS, Helm, crane and regctl
   ocitools.registry.registry_login:
     registry: registry.example.com
     username: robot
