@@ -51,7 +51,7 @@ def test_artifacts(make_registry: MakeRegistry, tell: Tell) -> None:
     (reader.folder / "inventory.yml").write_text("web:\n  hosts:\n    web1:\n", encoding="utf-8")
     web = ("-i", "inventory.yml", "-e", "ansible_connection=local", "-e", f"folder={reader.folder}/pulled")
     first = reader.play("pull.yml", *web, **LOGIN)
-    assert "The settings have changed." in first.output
+    assert "The configuration changed." in first.output
     pulled = reader.folder / "pulled"
     assert (pulled / "templates" / "a.j2").read_text(encoding="utf-8") == "a"
     again = reader.play("pull.yml", *web, **LOGIN)
