@@ -147,7 +147,7 @@ class Story(threading.Thread):
 
     def _go_away(self) -> bool:
         self._registry.stop()
-        if not self._until(lambda: self._trouble.is_file()):
+        if not self._until(self._trouble.is_file):
             return False
         self.chapters.append("a registry that goes away is reported")
         self._registry.start()
