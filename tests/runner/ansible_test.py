@@ -245,7 +245,7 @@ def shares(core: str, wanted: Wanted) -> list[Share]:
         return [Share(python, _ALL[0], wanted.targets) for python in pythons]
     if wanted.every or wanted.pythons or len(usable) == 1:
         return [Share(python, *_ALL) for python in pythons]
-    parts = {_WORKER: _OF_WORKER, usable[-1]: _OF_HIGHEST, usable[0]: _OF_LOWEST}
+    parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {_WORKER: _OF_WORKER, usable[-1]: _OF_HIGHEST, usable[0]: _OF_LOWEST}
     if wanted.ends:
         parts |= {usable[-1]: (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)), usable[0]: (_OF_LOWEST[0], (_CORE_TARGETS,))}
         if core != NEWEST:

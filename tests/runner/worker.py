@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import typing as t
+from pathlib import Path
 
 from ansible_test import CORE_UNITS, NEWEST, Wanted, label
 from environment import REQUIREMENTS, UNIT_REQUIREMENTS, Job, collection_tree, environment, make_venv, run, source_files
@@ -30,7 +31,7 @@ def _worker(core: str, wanted: Wanted, out: t.TextIO) -> None:
     venv = make_venv(f"worker-{core}", find_pythons()[find_controller()], requirements, out)
     tree = collection_tree(f"worker-{core}")
     for paths in runs(core, wanted):
-        command = [venv / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+        command: list[str | Path] = [venv / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
         run(command, cwd=tree, env=environment(venv, PYTHONPATH=str(tree.parents[2])), out=out)
 
 
