@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 import time
 import typing as t
 from pathlib import Path
 
+import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import run_ansible
@@ -176,7 +178,8 @@ def test_keywords_of_tasks_hold_whichever_front_runs(make_registry: MakeRegistry
     assert "censored" in hidden
 
 
-def test_hosts_that_run_beside_each_other_keep_their_credentials_apart(make_registry: MakeRegistry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_hosts_that_run_beside_each_other_keep_their_credentials_apart(make_registry: MakeRegistry, tmp_path: Path, strategy: str) -> None:
     registries = [make_registry(auth=Basic(f"{name}-user", f"c4nary-{name}-password")) for name in ("first", "second")]
     for registry in registries:
         registry.add_image("app", "1")
@@ -203,13 +206,55 @@ def test_hosts_that_run_beside_each_other_keep_their_credentials_apart(make_regi
     }
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
-    shown = play(tmp_path / "play", tasks, {}, "-vvv", inventory=str(inventory), strategy="free")
+    shown = play(tmp_path / "play", tasks, {}, "-vvv", inventory=str(inventory), strategy=strategy)
     assert shown.count("requires credentials") >= 2
     for registry in registries:
         told = {decode_basic(request.headers.get("Authorization")) for request in registry.requests if "Authorization" in request.headers}
         assert told == {tuple(registry.auth.credentials().values())}
         assert len(registry.tags("app")) == 9
     assert "c4nary" not in shown
+
+
+class Beside:
+    """Notes which requests of hosts are answered beside each other: each waits for another one, but not for long where there is none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was before."""
+        self.most = self._now = 0
+        self._met = threading.Event()
+
+    def __call__(self, _request: t.Any) -> None:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            if self._now > 1:
+                self._met.set()
+        self._met.wait(0.5)
+        with self._lock:
+            self._now -= 1
+
+
+def test_throttle_and_run_once_hold_for_several_hosts(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.add_image("app", "1")
+    hosts = "first,second,third,"
+    seen: dict[str, tuple[int, int]] = {}
+    beside = Beside()
+    registry.on("get_manifest", times=None).call(beside)
+    for name, keywords in {"forks": {}, "throttle": {"throttle": 1}, "run_once": {"run_once": True}}.items():
+        before = len(registry.named("get_manifest"))
+        beside.begin()
+        task: Task = {"name": name, f"{PREFIX}image_info": registry.args(name=["app:1"]), "register": "look", **keywords}
+        told = {"name": "told", "ansible.builtin.assert": {"that": ["look.images[0].digest is match('sha256:')"]}}
+        shown = play(tmp_path / name, [task, told], {"ansible_python_interpreter": sys.executable}, "-vvv", inventory=hosts)
+        assert where(shown)[name] == "here"
+        seen[name] = (len(registry.named("get_manifest")) - before, beside.most)
+    assert seen["forks"] in ((3, 2), (3, 3))
+    assert seen["throttle"] == (3, 1)
+    assert seen["run_once"] == (1, 1)
 
 
 def test_a_task_whose_time_is_over_leaves_no_session_and_the_play_goes_on(registry: FakeRegistry, tmp_path: Path) -> None:
