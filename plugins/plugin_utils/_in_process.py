@@ -62,11 +62,15 @@ def _is_this_python(action: ActionBase, variables: Map) -> bool:
 
 @contextlib.contextmanager
 def working_directory(path: str) -> t.Iterator[None]:
-    """Work in the folder ``path``, as a module does on this host in the folder of the playbook, and then again where it was before."""
+    """Work in the folder ``path``, as a module does on this host in the folder of the playbook, and then again where it was before.
+
+    Ansible may be where its user cannot be (``sudo`` from somebody else's home), or in a folder that is gone: nothing leads back there.
+    """
     with contextlib.ExitStack() as stack:
-        before = os.open(".", os.O_RDONLY)
-        stack.callback(os.close, before)
-        stack.callback(os.fchdir, before)
+        with contextlib.suppress(OSError):
+            before = os.open(".", os.O_RDONLY)
+            stack.callback(os.close, before)
+            stack.callback(os.fchdir, before)
         os.chdir(path)
         yield
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -17,9 +18,11 @@ def add_path_facts(result: dict[str, t.Any]) -> None:
     path = result.get("path", result.get("dest"))
     if path is None or not os.path.exists(path):
         return
-    status = os.lstat(path)
-    result.update(uid=status.st_uid, gid=status.st_gid, mode=f"0{stat.S_IMODE(status.st_mode):03o}", size=status.st_size)
-    result.update(owner=_user(status.st_uid), group=_group(status.st_gid), state=_state(path, status))
+    with contextlib.suppress(FileNotFoundError):  # it may be gone by now
+        status = os.lstat(path)
+        state = _state(path, status)
+        result.update(uid=status.st_uid, gid=status.st_gid, mode=f"0{stat.S_IMODE(status.st_mode):03o}", size=status.st_size)
+        result.update(owner=_user(status.st_uid), group=_group(status.st_gid), state=state)
 
 
 def _user(number: int) -> str:

@@ -83,11 +83,7 @@ class RegistryAction(ActionBase):
             register_secret(secret)
         warnings = [f"Both option {both['option']} and its alias {both['alias']} are set." for both in validation._warnings]
         wrong = fault(validation, getattr(self._task, "resolved_action", None) or self._task.action)
-        if wrong:
-            facts = RegistryError(wrong, "invalid_option").facts()
-            result: Result = {"changed": False, "failed": True, "msg": wrong, "error": facts}
-        else:
-            result = self._run_body(params, variables, scrubber, warnings)
+        result = _failure(RegistryError(wrong, "invalid_option")) if wrong else self._run_body(params, variables, scrubber, warnings)
         result = masked_result(result, params, spec, scrubber, warnings.append)
         if not _shows_invocation(variables):
             del result["invocation"]
@@ -105,17 +101,13 @@ class RegistryAction(ActionBase):
         try:
             progress = self._progress(variables, scrubber)
         except RegistryError as error:
-            return {"changed": False, "failed": True, "msg": error.message, "error": error.facts()}
+            return _failure(error)
         front = Front(warnings.append, _keep_to_oneself, register_secret, make_tmpdir, lambda _path: file_options(params), progress)
-        result: Result = {}
-        with orderly_end(pass_on), working_directory(self._loader.get_basedir()):
-            try:
-                task = Task(params, front, scrubber, self._task.check_mode, self._task.diff)
-                result = task.run(type(self).run_task, _add_traceback)
-                add_path_facts(result)
-            finally:
-                for folder in folders:
-                    shutil.rmtree(folder, ignore_errors=True)
+        result = _failure(RegistryError("The task was ended by a signal.", "server"))  # where the one who gets it goes on all the same
+        with orderly_end(pass_on, lambda: _remove(folders)), working_directory(self._loader.get_basedir()):
+            task = Task(params, front, scrubber, self._task.check_mode, self._task.diff)
+            result = task.run(type(self).run_task, _add_traceback)
+            add_path_facts(result)
         return result
 
     def _progress(self, variables: Map, scrubber: Scrubber) -> Progress:
@@ -124,12 +116,21 @@ class RegistryAction(ActionBase):
 
     def _make_folder(self) -> str:
         """Make a folder for temporary files where a module would have it."""
-        wanted = os.path.expanduser(str(self._connection._shell.get_option("remote_tmp")))
+        wanted = os.path.expanduser(os.path.expandvars(str(self._connection._shell.get_option("remote_tmp"))))
         try:
             os.makedirs(wanted, mode=0o700, exist_ok=True)
             return tempfile.mkdtemp(prefix="ocitools-", dir=wanted)
         except OSError:
             return tempfile.mkdtemp(prefix="ocitools-", dir=constants.config.get_config_value("DEFAULT_LOCAL_TMP"))
+
+
+def _failure(error: RegistryError) -> Result:
+    return {"changed": False, "failed": True, "msg": error.message, "error": error.facts()}
+
+
+def _remove(folders: t.Iterable[str]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep_to_oneself(_text: str) -> None:

@@ -31,19 +31,23 @@ def leave(number: int) -> t.NoReturn:
 
 
 @contextlib.contextmanager
-def orderly_end(then: t.Callable[[int], None]) -> t.Iterator[None]:
+def orderly_end(then: t.Callable[[int], None], last: t.Callable[[], None] = lambda: None) -> t.Iterator[None]:
     """Turn the first signal that ends the process into an exception within the block, and hand it to ``then`` behind it.
 
-    Signals that are ignored stay so, and all handlers are put back.
+    ``last`` is called in between, whatever happened, and no signal breaks it off. Signals that are ignored stay so, and all handlers are put back.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        try:
+            yield
+        finally:
+            last()
         return
     received: list[int] = []
+    runs = [True]
 
     def end(number: int, _frame: object) -> None:
-        if not received:
-            received.append(number)
+        received.append(number)
+        if runs and len(received) == 1:
             current().set()  # also where the exception gets lost, as in a destructor
             raise _Ended
 
@@ -53,8 +57,12 @@ def orderly_end(then: t.Callable[[int], None]) -> t.Iterator[None]:
         with contextlib.suppress(_Ended):
             for number in handled:
                 signal.signal(number, end)
-            yield
+            try:
+                yield
+            finally:
+                runs.clear()
     finally:
+        last()
         for number in handled:
             signal.signal(number, before[number])
         if received:

@@ -16,9 +16,12 @@ import warnings
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._core import interruption
 from ansible_collections.ocitools.registry.plugins.module_utils._local.disk import NewFile
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.api import RepositoryApi
+from ansible_collections.ocitools.registry.plugins.module_utils._tasks.signals import orderly_end, pass_on
 from ansible_collections.ocitools.registry.tests.unit.plugins import harness
+from ansible_collections.ocitools.registry.tests.unit.plugins.images import write_docker_archive
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import put, temporary_files
 from ansible_collections.ocitools.registry.tests.unit.plugins.signals import IMAGE, SIGNALS, SOON, Trigger, push
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -48,6 +51,13 @@ def time_over(handlers: None) -> int:
     return signal.SIGALRM
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More time to clean up than a task has, for machines that have much else to do."""
+    monkeypatch.setattr(interruption, "GRACE", SOON * 0.6)
+    monkeypatch.setattr(interruption, "_REQUEST", SOON * 0.4)
+
+
 @contextlib.contextmanager
 def quickly() -> t.Iterator[None]:
     """Take no longer than a few seconds."""
@@ -70,7 +80,7 @@ def left_behind(folder: Path) -> list[str]:
 @pytest.mark.parametrize("endpoint", ["put_upload", "mount"])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_push_whose_time_is_over_waits_for_no_thread_and_leaves_no_session(
-    registry: FakeRegistry, tmp_path: Path, time_over: int, waits: list[float], workers: int, endpoint: str
+    registry: FakeRegistry, tmp_path: Path, time_over: int, patient: None, waits: list[float], workers: int, endpoint: str
 ) -> None:
     registry.on(endpoint, times=None).call(Trigger(time_over, workers)).silence()
     with quickly(), pytest.raises(Ended):
@@ -134,7 +144,7 @@ def test_a_thread_that_hangs_on_a_disk_is_not_waited_for_and_leaves_no_file(
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_signal_is_passed_on_when_the_task_has_cleaned_up(
-    registry: FakeRegistry, tmp_path: Path, handlers: None, workers: int, number: int
+    registry: FakeRegistry, tmp_path: Path, handlers: None, patient: None, workers: int, number: int
 ) -> None:
     found: list[t.Any] = []
 
@@ -144,7 +154,7 @@ def test_a_signal_is_passed_on_when_the_task_has_cleaned_up(
     signal.signal(number, handler)
     registry.on("put_upload", times=None).call(Trigger(number, workers)).silence()
     with quickly():
-        act("registry_push", push(registry, tmp_path, concurrency=workers), tmp_path)
+        act("registry_push", push(registry, tmp_path, concurrency=workers), tmp_path).failure("server")
     assert found == [(number, [], [])]
     assert signal.getsignal(number) is handler
 
@@ -202,3 +212,37 @@ def test_a_task_leaves_the_process_as_it_was(registry: FakeRegistry, tmp_path: P
     assert state() == before
     assert left_behind(tmp_path) == []
     assert threading.active_count() <= threads + 1  # one of the registry may be about to end
+
+
+def test_no_signal_breaks_off_what_is_done_last(handlers: None) -> None:
+    done: list[str] = []
+
+    def remove() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append("removed")
+
+    signal.signal(signal.SIGTERM, lambda _number, _frame: done.append("handled"))
+    with orderly_end(pass_on, remove):
+        done.append("ran")
+    assert done == ["ran", "removed", "handled"]
+
+
+def test_temporary_files_are_where_those_of_a_module_would_be(registry: FakeRegistry, tmp_path: Path, home: Path) -> None:
+    options = registry.args(name="app:1", path=write_docker_archive(tmp_path / "image.tar", {"app:1": IMAGE}))
+    harness.run_action("registry_push", options, False, False, Path("$HOME/of the tasks")).ok()
+    assert list((home / "of the tasks").iterdir()) == []
+
+
+def test_a_working_directory_that_cannot_be_entered_again_is_left(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.add_image("app", "1")
+    before = os.open
+
+    def refuse(path: t.Any, *arguments: t.Any, **options: t.Any) -> int:
+        if path == ".":
+            raise PermissionError
+        return before(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    act("registry_tag", registry.args(name="app:1", tags=["2"]), tmp_path).ok()
