@@ -29,6 +29,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._end: float | None = None  # when there is no more time to clean up
+        self._is_told = False
         self._listeners: list[weakref.WeakMethod[t.Callable[[], None]]] = []
         self._thread = threading.local()
 
@@ -37,10 +38,13 @@ class Interruption:
         if self._end is not None:
             return  # whoever cleans up has opened connections anew
         self._end = time.monotonic() + GRACE
-        for listener in tuple(self._listeners):
-            tell = listener()
-            if tell is not None:
-                tell()
+        try:
+            for listener in tuple(self._listeners):
+                tell = listener()
+                if tell is not None:
+                    tell()
+        finally:
+            self._is_told = True
 
     def heed(self, error: BaseException) -> None:
         """End the task where ``error`` comes from outside: it is no ``Exception``, nor does it ask to exit."""
@@ -82,7 +86,12 @@ class Interruption:
 
     @contextlib.contextmanager
     def cleanup(self) -> t.Iterator[None]:
-        """Allow requests of this thread within the block also where the task was ended."""
+        """Allow requests of this thread within the block also where the task was ended, but no earlier than all listeners were told.
+
+        Those that shut connections down would else shut one down that is already used to clean up.
+        """
+        while self.is_set and not self._is_told and self.left > 0:
+            time.sleep(LOOK / 10)
         before = self._cleans_up
         self._thread.cleans_up = True
         try:

@@ -244,7 +244,8 @@ def test_throttle_and_run_once_hold_for_several_hosts(registry: FakeRegistry, tm
     seen: dict[str, tuple[int, int]] = {}
     beside = Beside()
     registry.on("get_manifest", times=None).call(beside)
-    for name, keywords in {"forks": {}, "throttle": {"throttle": 1}, "run_once": {"run_once": True}}.items():
+    ways: dict[str, Task] = {"forks": {}, "throttle": {"throttle": 1}, "run_once": {"run_once": True}}
+    for name, keywords in ways.items():
         before = len(registry.named("get_manifest"))
         beside.begin()
         task: Task = {"name": name, f"{PREFIX}image_info": registry.args(name=["app:1"]), "register": "look", **keywords}
