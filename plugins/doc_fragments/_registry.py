@@ -143,6 +143,7 @@ notes:
     E(OCITOOLS_REGISTRY_USERNAME) and E(OCITOOLS_REGISTRY_PASSWORD), or E(OCITOOLS_REGISTRY_IDENTITY_TOKEN), or E(OCITOOLS_REGISTRY_TOKEN). They are
     used for that host only. Do not set them with the task keyword C(environment), which Ansible writes into a command line.
   - Paths, auth files and the environment are those of the host that runs the task. For lookups that is the controller.
+  - In a task, a relative path is relative to the folder of the playbook for local connections, and to the user's home folder on other hosts.
   - A failed task returns RV(ignore:error), a dictionary of C(kind), C(status), C(code), C(registry) and C(reference). Unknown values are
     null. The kinds are V(invalid_reference), V(invalid_option), V(not_found), V(unauthorized), V(denied), V(credentials),
     V(untrusted_target), V(unsupported), V(conflict), V(precondition), V(rate_limited), V(timeout), V(tls), V(network),

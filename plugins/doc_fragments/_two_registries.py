@@ -31,22 +31,28 @@ options:
     default: false
   src_registry:
     description:
-      - The registry, C(host[:port][/prefix]), that names of sources are resolved below. Docker Hub defaults are then off. A path may begin with
-        the name of a host, as in a mirror of several registries. The default is O(registry).
+      - The registry, C(host[:port][/prefix]), that names of sources are resolved below. Docker Hub defaults are then off. The default is
+        O(registry).
+      - Names that begin with a host are resolved below it as well, as in a mirror of several registries. With V(mirror.example.com), the name
+        V(quay.io/org/app) means C(mirror.example.com/quay.io/org/app). A name that begins with this registry itself, or with C(host:port), fails.
     type: str
   dest_registry:
     description:
-      - The registry, C(host[:port][/prefix]), that names of destinations are resolved below. Docker Hub defaults are then off. A path may begin
-        with the name of a host, as in a mirror of several registries. The default is O(registry).
+      - The registry, C(host[:port][/prefix]), that names of destinations are resolved below. Docker Hub defaults are then off. The default is
+        O(registry).
+      - Names that begin with a host are resolved below it as well, as in a mirror of several registries. With V(mirror.example.com), the name
+        V(quay.io/org/app) means C(mirror.example.com/quay.io/org/app). A name that begins with this registry itself, or with C(host:port), fails.
     type: str
   src_username:
     description:
       - User name for the registry to copy from. Requires O(src_password). It is never sent to the other registry.
+      - Without credentials for this side, those without the prefix C(src_) are used if they are for this registry. See O(registry).
       - If the images on this side are in several registries, credentials for the side fail before any request.
     type: str
   dest_username:
     description:
       - User name for the registry to copy to. Requires O(dest_password). It is never sent to the other registry.
+      - Without credentials for this side, those without the prefix C(dest_) are used if they are for this registry. See O(registry).
       - If the images on this side are in several registries, credentials for the side fail before any request.
     type: str
   src_password:
@@ -82,10 +88,10 @@ options:
     description: Certificate authorities to trust for the registry to copy to. The default is O(ca_path).
     type: path
   src_client_cert:
-    description: Path of a PEM client certificate for the registry to copy from.
+    description: Path of a PEM client certificate for the registry to copy from. The default is O(client_cert) if that is for this registry.
     type: path
   dest_client_cert:
-    description: Path of a PEM client certificate for the registry to copy to.
+    description: Path of a PEM client certificate for the registry to copy to. The default is O(client_cert) if that is for this registry.
     type: path
   src_client_key:
     description: Path of the PEM key of O(src_client_cert), which it requires.
@@ -94,10 +100,12 @@ options:
     description: Path of the PEM key of O(dest_client_cert), which it requires.
     type: path
   src_plain_http:
-    description: Whether to use HTTP instead of HTTPS with the registry to copy from.
+    description: Whether to use HTTP instead of HTTPS with the registry to copy from. The default is O(plain_http) if that is for this registry,
+      and V(false) otherwise.
     type: bool
   dest_plain_http:
-    description: Whether to use HTTP instead of HTTPS with the registry to copy to.
+    description: Whether to use HTTP instead of HTTPS with the registry to copy to. The default is O(plain_http) if that is for this registry,
+      and V(false) otherwise.
     type: bool
 notes:
   - Options that are not for one registry, such as O(auth_config), O(auth_file) and O(timeout), apply to both sides.

@@ -71,7 +71,7 @@ options:
         default: application/vnd.unknown.config.v1+json
   annotations:
     description:
-      - Annotations of the artifact. Values are strings, so quote numbers.
+      - Annotations of the artifact. Values are strings, so quote numbers. Any other value fails with the error kind V(invalid_option).
     type: dict
     default: {}
   created:

@@ -37,6 +37,7 @@ options:
   subject:
     description:
       - The image whose attached artifacts to pull, C([registry/]repository[:tag][@digest]). Use O(artifact_type) and O(select) to choose among them.
+      - With O(verify), each artifact to pull must have a valid signature of its own. The signatures of O(subject) are not verified.
     type: str
   artifact_type:
     description:
@@ -48,7 +49,8 @@ options:
       - What to pull if several artifacts attached to O(subject) match. V(single) fails with the error kind V(invalid_option), and the message lists them.
       - V(newest) pulls the artifact with the latest C(org.opencontainers.image.created). It fails in the same way if one of them has no valid time, or if
         two have the same time.
-      - V(all) pulls each artifact into its own folder below O(dest), with its digest as the name.
+      - V(all) pulls each artifact into its own folder below O(dest), with its digest as the name, even if there is only one.
+      - V(newest) and V(all) require O(subject).
     type: str
     choices: [single, newest, all]
     default: single
@@ -77,6 +79,9 @@ options:
     description: The owner of the files, and of unpacked folders with their content.
   group:
     description: The group of the files, and of unpacked folders with their content.
+  unsafe_writes:
+    description:
+      - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
   - A title that is an absolute path, leads out of O(dest) or contains unprintable characters fails with the error kind V(invalid_response). So do two files
     with the same path. An archive with such names, with links that lead out of its folder, or with devices fails with V(invalid_source). These errors are

@@ -28,12 +28,13 @@ options:
     description:
       - The image to copy, C([registry/]repository[:tag][@digest]). Without tag and digest, the tag is V(latest). With both, the digest is used.
       - An image that does not exist fails with the error kind V(not_found).
+      - Set either O(src) and O(dest), or O(images).
     type: str
     aliases: [source]
   dest:
     description:
       - The image to copy to, C([registry/]repository[:tag]). Without a tag, only O(tags) are set. Without those, the copy gets the tag of O(src). If O(src)
-        has only a digest, the copy has no tag.
+        has only a digest, the copy has no tag. Required with O(src).
       - A digest is not allowed here, since the content determines the digest.
     type: str
     aliases: [destination]
@@ -85,6 +86,7 @@ options:
     description:
       - Whether to copy signatures, attestations and SBOMs that refer to the image and its children. They are found through the referrers API or its
         fallback tag, and in the tags C(sha256-...) of cosign. What refers to those is copied too.
+      - If O(platforms) creates a smaller index, what refers to the original index is not copied.
       - If the destination has no referrers API, its fallback tag is updated. Entries of others stay.
       - If the API returns a web page or redirects to an untrusted host, the fallback tag is read, and a warning is given.
     type: bool
@@ -95,12 +97,14 @@ options:
         anything of that image is written. A tag on the same digest is never a conflict.
       - This applies to the tags of signatures as well.
       - Some registries answer 403 for missing tags, which hides whether the tag exists. With V(overwrite) the tag is written anyway.
+        With V(keep) and V(fail) the image fails with the error kind V(denied).
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite
   expected_digest:
     description:
       - The digest that O(src) must have. Otherwise the task fails with the error kind V(precondition) before anything is written.
+      - You cannot set it together with O(images).
     type: str
 seealso:
   - module: ocitools.registry.registry_tag

@@ -61,7 +61,7 @@ options:
   strip:
     description:
       - Number of leading parts to remove from the paths. With V(2), V(/usr/share/doc) becomes C(doc) below O(dest).
-      - Two files that would get the same path fail with the error kind V(invalid_option).
+      - Two files that would get the same path fail with the error kind V(invalid_option). So does a file whose whole path would be removed.
     type: int
     default: 0
   platform:
@@ -73,7 +73,7 @@ options:
   keep_ownership:
     description:
       - Whether files and directories get the numeric owner and group that they have in the image. Requires root.
-      - By default they belong to the user of the task, or to O(owner) and O(group).
+      - By default they belong to the user of the task. O(owner) and O(group) take precedence in both cases.
     type: bool
     default: false
   keep_set_id:

@@ -50,7 +50,8 @@ options:
     aliases: [tag]
   annotations:
     description:
-      - Annotations of the index itself. Values are strings, so quote numbers. With O(children=append) they are added to those of the existing index.
+      - Annotations of the index itself. Values are strings, so quote numbers. Any other value fails with the error kind V(invalid_option).
+      - With O(children=append) they are added to those of the existing index.
     type: dict
     default: {}
   children:
@@ -65,7 +66,8 @@ options:
     default: exact
   media_type:
     description:
-      - V(oci) creates an OCI image index. V(docker) creates a manifest list of Docker, which has no annotations.
+      - V(oci) creates an OCI image index. V(docker) creates a manifest list of Docker, which cannot have annotations.
+        If the index or one of its entries has any, the task fails with the error kind V(invalid_option).
       - V(auto) creates a manifest list if all images have Docker's media types and there are no annotations, and an OCI image index otherwise.
         With O(children=append), an existing OCI image index stays an OCI image index.
     type: str

@@ -41,9 +41,9 @@ options:
   auth_file:
     description:
       - The file on the host that runs the task. A file with the name C(config.json) gets the format of Docker, any other the format of Podman.
-      - By default it is the file that C(podman login) writes, which Docker, ORAS, Helm and regctl do not read. It is E(REGISTRY_AUTH_FILE),
-        C($DOCKER_CONFIG/config.json), C($XDG_RUNTIME_DIR/containers/auth.json) or, if that variable is unset, C(/run/containers/$UID/auth.json), the
-        first one that is set.
+      - By default it is the file that C(podman login) writes. It is E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json) or
+        C($XDG_RUNTIME_DIR/containers/auth.json), the first one whose variable is set, and C(/run/containers/$UID/auth.json) if none is.
+      - Docker, ORAS, Helm and regctl do not read that file, unless it is C($DOCKER_CONFIG/config.json).
       - Only the owner can read a new file and new parent folders. An existing file keeps its owner and permissions.
       - A file that names a credential store for the registry, under C(credsStore) or C(credHelpers), fails with the error kind V(credentials), since
         programs read the credentials from that store. So does a symbolic link, a file that cannot be read, and a file that is not an auth file.

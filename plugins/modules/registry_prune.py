@@ -27,8 +27,8 @@ options:
       - The repository, C([registry/]repository). A name with a tag or digest fails.
       - A repository that does not exist fails with the error kind V(not_found).
       - Or a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude), C(protect),
-        C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then count for that repository instead of the options below. The result
-        has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
+        C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then count for that repository instead of the
+        options of the task. The result has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
       - A failed deletion in one repository does not stop the others, unless the registry stops answering. The task fails at the end.
     type: raw
     required: true
@@ -36,9 +36,10 @@ options:
   include:
     description:
       - Regular expressions, matched anywhere in the tag. The policy applies only to tags that match one of them. By default it applies to all tags.
-      - Give a list, or a single expression as text. An invalid or empty expression fails before any request, here and in the options below.
-      - An expression that takes more than 10 seconds fails with the error kind V(limit), here and in the options below, and nothing is deleted. Nested
-        repetitions, such as V((\\d+\\.?\)+), can take that long.
+      - Give a list, or a single expression as text. An invalid or empty expression fails before any request, here and in O(exclude)
+        and O(protect).
+      - An expression that takes more than 10 seconds fails with the error kind V(limit), here and in O(exclude) and O(protect), and nothing is
+        deleted. Nested repetitions, such as V((\\d+\\.?\)+), can take that long.
     type: raw
     default: []
   exclude:
@@ -55,6 +56,7 @@ options:
     description:
       - Number of newest digests whose tags are kept. With O(sort=version) it is the number of highest versions. Several tags on one digest count once.
       - Digests of exactly the same age as the last of them are kept too. Digests of unknown age are kept and do not count.
+      - A number below 1 fails with the error kind V(invalid_option).
       - O(keep_last) or O(keep_within) is required. A tag stays if either of them keeps it. A policy with only null values, for example from an unset
         variable, fails before any request.
     type: int

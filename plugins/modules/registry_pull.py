@@ -76,7 +76,7 @@ options:
       - Whether to keep the other images of the layout. With V(false), O(path) contains only this image afterwards, and other files are removed.
       - An image with the same name is replaced, but its blobs stay. A layout whose C(index.json) cannot be read fails with the error kind
         V(invalid_source).
-      - With an archive it fails with the error kind V(invalid_option).
+      - V(true) fails with the error kind V(invalid_option) if O(format) is an archive.
     type: bool
     default: false
   mode:

@@ -32,7 +32,6 @@ options:
         is detected from the content, not from the file name.
       - If C(index.json) lists one image for each platform, without names, it is the multi-platform index itself and is pushed unchanged.
       - Symbolic links in a directory are followed if they stay in it. A link that leads out fails with the error kind V(invalid_source).
-      - A relative path is relative to the folder of the playbook for local connections, and to the user's home folder on other hosts.
       - A compressed archive, or a compressed layer in it, may unpack to 3 GiB or to 1100 times its size, whichever is more. More than that fails with the
         error kind V(limit) before any content is sent. If you trust the archive, decompress it first.
       - zstd requires Python 3.14 or the Python package zstandard. Otherwise the task fails with the error kind V(missing_library).
@@ -77,6 +76,7 @@ options:
       - What to do with a tag that points to another digest. V(overwrite) moves it, V(keep) leaves it, and V(fail) fails with the error kind V(conflict)
         before anything is written.
       - Some registries answer 403 for missing tags, which hides whether the tag exists. With V(overwrite) the tag is written anyway.
+        With V(keep) and V(fail) the task fails with the error kind V(denied).
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite

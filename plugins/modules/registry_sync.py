@@ -35,10 +35,11 @@ options:
       - C(platforms) and C(referrers) override the options O(platforms) and O(referrers) for this entry.
       - With C(include), C(exclude), C(semver) or C(newest), C(src) is a repository. The tags that meet all of these conditions are mirrored. Tags of
         signatures and the like, such as C(sha256-....sig), are never selected. Use O(referrers) for them.
-      - C(include) and C(exclude) are lists of regular expressions, which match anywhere in the tag.
+      - C(include) and C(exclude) are lists of regular expressions, which match anywhere in the tag. A tag must match at least one in C(include), and none
+        in C(exclude).
       - C(semver) is a range of semantic versions, such as C(>=1.2 <2), C(~1.4), C(^2) or C(1.x). Separate alternatives with C(||). Tags that are not
         versions never match. Pre-releases match only if the range names one.
-      - C(newest) is the number of tags to keep from the selected ones, the newest first. C(sort) defines which are the newest, V(version) (the default) or
+      - C(newest) is how many of the selected tags to mirror, the newest ones. C(sort) defines which are the newest, V(version) (the default) or
         V(created). For V(created) the module reads the manifest and config of every selected tag. An image without a valid date counts as newest. With
         O(src_dir), C(sort) must be V(version).
       - All errors in the list are reported at once, before any request.
@@ -63,7 +64,7 @@ options:
         used. Requires O(dest_registry), and excludes O(src_registry).
       - Without O(images), all images are imported, to the names that the export recorded.
       - Every image is verified against its digest in C(images.yml), and every manifest and layer against its own digest.
-      - A C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
+      - An C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
       - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, list it in
         O(images) with its name in the archive and with C(dest).
     type: path

@@ -41,6 +41,7 @@ options:
       - What to do with a tag that points to another digest. V(overwrite) moves it, V(keep) leaves it and lists it in RV(kept_images), V(fail) fails
         with the error kind V(conflict) before anything is written. A tag on the same digest is never a conflict.
       - Some registries answer 403 for missing tags, which hides whether the tag exists. With V(overwrite) the tag is written anyway.
+        With V(keep) and V(fail) the task fails with the error kind V(denied).
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite

@@ -48,7 +48,8 @@ options:
       - V(tag) uses only the registry's own deletion by tag. A registry without it fails with the error kind V(unsupported).
       - V(substitute) uploads the manifest with trailing spaces to the tag, which gives it a new digest, and deletes that digest. Whenever the tag exists,
         it pulls the same image. If the deletion fails, the tag is restored. If the task is killed in between, the next run finishes it. The registry must
-        have deletion enabled, which is checked first. Manifests that refer to another one are refused.
+        have deletion enabled, which is checked first. A manifest that refers to another one (C(subject)) fails with the
+        error kind V(unsupported).
       - V(digest) deletes the manifest and with it every tag on it, which are listed in RV(also_deleted_tags). If a tagged index needs the manifest, the
         task fails with the error kind V(precondition).
     type: str
