@@ -38,11 +38,13 @@ class Cancellation:
 class _Group(t.Generic[Item, Result]):
     """Items that several threads work on, each taking the next one."""
 
-    def __init__(self, work: t.Callable[[Item], Result], items: t.Sequence[Item], stop: Cancellation) -> None:
+    def __init__(self, work: t.Callable[[Item], Result], items: t.Sequence[Item], stop: Cancellation, workers: int) -> None:
         self._work = work
         self._waiting = iter(enumerate(items))
         self._stop = stop
         self._lock = threading.Lock()
+        self._running = workers
+        self.is_done = threading.Event()
         self.failures: list[BaseException] = []
         self.results: dict[int, Result] = {}
 
@@ -61,6 +63,11 @@ class _Group(t.Generic[Item, Result]):
         except BaseException as error:
             self.failures.append(error)
             self._stop.set()
+        finally:
+            with self._lock:
+                self._running -= 1
+                if not self._running:
+                    self.is_done.set()
 
 
 def fan_out(
@@ -75,21 +82,23 @@ def fan_out(
     if len(pending) <= 1 or workers <= 1:
         return [work(item) for item in pending]
     stop = cancellation or Cancellation()
-    group = _Group(work, pending, stop)
-    threads = [threading.Thread(target=group.run, daemon=True) for _number in range(min(workers, len(pending)))]
+    workers = min(workers, len(pending))
+    group = _Group(work, pending, stop, workers)
+    threads = [threading.Thread(target=group.run, daemon=True) for _number in range(workers)]
     try:
         for thread in threads:
             thread.start()
+        # A signal may come to any thread, and does not end a wait of this one. Nor can this one join: Python (3.10 to 3.12) takes a thread for ended
+        # when the handler of a signal raises while it is joined.
+        while not group.is_done.wait(LOOK):
+            pass
         for thread in threads:
-            while thread.is_alive():  # a signal may come to any thread, and does not end a join then
-                thread.join(LOOK)
+            thread.join()
     except BaseException:
         stop.set()
         interruption = current()
         interruption.set()
-        for thread in threads:
-            if thread.is_alive():
-                thread.join(interruption.left)
+        group.is_done.wait(interruption.left)
         raise
     if group.failures:
         # What ends the task breaks connections of other threads: their errors say nothing.

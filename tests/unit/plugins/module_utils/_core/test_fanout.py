@@ -159,3 +159,30 @@ def test_a_signal_that_comes_to_a_thread_does_not_wait_for_its_end() -> None:
         stop.set()
         signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - start < 15
+
+
+def test_threads_are_waited_for_though_a_signal_came_between() -> None:
+    class Ended(BaseException):
+        pass
+
+    def end(_number: int, _frame: object) -> None:
+        raise Ended
+
+    def work(number: int) -> None:
+        if number:
+            ready.wait(10)
+            time.sleep(0.5)  # the main thread has nothing to do but to wait, by then
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+        else:
+            ready.set()
+        time.sleep(0 if number else 1)  # what the other side takes to answer
+        cleaned_up.append(number)
+
+    cleaned_up: list[int] = []
+    ready, before = threading.Event(), signal.signal(signal.SIGALRM, end)
+    try:
+        with pytest.raises(Ended):
+            fan_out(work, range(2), 2)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert sorted(cleaned_up) == [0, 1]
