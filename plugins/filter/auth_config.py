@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils._core.scrub import quoted
 
 _KEYS = {"username", "password"}
+_UNNAMED = "The input"
 _NO_TEXT = (bool, int, float, list, tuple, t.Mapping)
 
 
@@ -20,7 +21,7 @@ def _text(value: t.Any) -> str:
     return "" if value is None or isinstance(value, _NO_TEXT) else str(value)
 
 
-def auth_config(credentials: t.Any, option: str = "The input") -> dict[str, t.Any]:
+def auth_config(credentials: t.Any, option: str = _UNNAMED) -> dict[str, t.Any]:
     """Return what the option ``auth_config`` takes, of user names and passwords by registry host; ``option`` is named in errors."""
     if not isinstance(credentials, t.Mapping):
         raise AnsibleFilterError(f"{option} must be a dictionary with username and password for each registry host.")
@@ -34,7 +35,7 @@ def auth_config(credentials: t.Any, option: str = "The input") -> dict[str, t.An
         raise AnsibleFilterError(
             f"{option} must have username and password for each registry host, both strings, and no other keys. Correct {', '.join(strange)}."
         )
-    return {"auths": logins}
+    return {"auths": logins, **({"givenAs": option} if option != _UNNAMED else {})}
 
 
 class FilterModule:

@@ -77,6 +77,10 @@ passed:
   description: Whether there are no problems.
   type: bool
   returned: when all checks were made
+msg:
+  description: What is wrong, in one sentence.
+  type: str
+  returned: with O(problems=report), if there are problems
 report:
   description: The problems.
   type: dict

@@ -64,6 +64,7 @@ options:
         used. Requires O(dest_registry), and excludes O(src_registry).
       - Without O(images), all images are imported, to the names that the export recorded.
       - Every image is verified against its digest in C(images.yml), and every manifest and layer against its own digest.
+      - With O(verify), the signatures must be in the export as well. Export with O(referrers=true).
       - An C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
       - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, list it in
         O(images) with its name in the archive and with C(dest).
@@ -108,7 +109,8 @@ options:
       - What to do with other tags at the destination, in repositories for which an entry selects tags. V(delete) deletes the tags that the list does not
         include, with the safeguards of M(ocitools.registry.registry_prune). Whatever the remaining images need is kept.
       - Nothing is deleted in a repository if one of its images failed, or if an entry selected no tag.
-      - V(delete) fails with O(dest_dir) and with O(src_dir).
+      - V(delete) fails with O(dest_dir). With O(src_dir), it requires entries in O(images) that select tags, and deletes nothing in a repository of
+        which the export could not export an image.
     type: str
     choices: [keep, delete]
     default: keep

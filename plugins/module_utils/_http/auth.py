@@ -59,12 +59,13 @@ class Authenticator:
         retries: int,
         on_secret: t.Callable[[str], None],
         on_warning: t.Callable[[str], None],
-        advice: str = "",
+        advice: str = "set username and password",
     ) -> None:
         self._transport = transport
         self._retries = retries
         self._on_secret = on_secret
         self._on_warning = on_warning
+        self._advice = advice
         self._challenge: Challenge | None = None
         self._server = TokenServer(transport, on_secret, self._check_wire, advice)
         self._standings: dict[Credentials, _Standing] = {}
@@ -157,7 +158,7 @@ class Authenticator:
         if not credentials.username:
             raise RegistryError(
                 f"The registry {self._transport.trust.registry.authority} requires a user name and password, but there is only an "
-                "identity_token, which only token servers accept: set username and password instead.",
+                f"identity token, which only token servers accept: {self._advice}.",
                 "unauthorized",
             )
         self._standing(credentials).spend()

@@ -13,7 +13,8 @@ import typing as t
 from .._core.errors import RegistryError
 
 # What stands under these keys is shown like any other option: who logs in where, and with what helper.
-_PUBLIC = frozenset({"username", "user", "email", "serveraddress", "credsstore", "credhelpers", "httpheaders", "currentcontext"})
+_PUBLIC = frozenset({"username", "user", "email", "serveraddress", "credsstore", "credhelpers", "httpheaders", "currentcontext", "givenas"})
+_GIVEN_AS = "givenAs"  # what a role calls it
 _VALUE = re.compile(r""":\s*["']([^"']+)""")
 
 
@@ -33,6 +34,12 @@ def auth_config_bytes(value: t.Any) -> bytes:
             "credentials",
         )
     return value.encode("utf-8", "surrogatepass")
+
+
+def auth_config_name(value: t.Any) -> str:
+    """Return what the task calls the option: a role has a variable of its own for it."""
+    name = value.get(_GIVEN_AS) if isinstance(value, t.Mapping) else None
+    return name if isinstance(name, str) and name.isidentifier() and len(name) < 100 else "auth_config"
 
 
 def auth_config_secrets(value: t.Any) -> t.Iterator[str]:

@@ -42,7 +42,7 @@ class Exchange:
         find_credentials: FindCredentials,
         retries: int = 4,
         on_warning: t.Callable[[str], None] = lambda text: None,
-        advice: str = "",
+        advice: str = "set username and password",
     ) -> None:
         self.registry = registry
         self.transport = transport
@@ -53,7 +53,7 @@ class Exchange:
         self._find_credentials = find_credentials
         self._retries = retries
         self._on_warning = on_warning
-        self._advice = advice  # for somebody who has no credentials
+        self._advice = advice  # what to do for somebody who has no credentials
         self._warned: set[str] = set()
         self._first_contact = threading.Lock()
         self._met = False
@@ -261,8 +261,11 @@ class Exchange:
         if page and status < 500 and status not in (413, 429):
             return self.page_failure(answer, action, reference)
         kind, reason = explain(status, code)
-        hint = ": if it uses TLS, leave out plain_http" if status == 400 and code is None and self.origin.scheme == "http" else ""
-        return RegistryError(f"{action} failed: {reason}{told}{hint}.", kind, *facts)
+        return RegistryError(f"{action} failed: {reason}{told}{self._plain_hint(status, code)}.", kind, *facts)
+
+    def _plain_hint(self, status: int, code: str | None) -> str:
+        in_clear = status == 400 and code is None and self.origin.scheme == "http"
+        return f": if it uses TLS, leave out {self.transport.plain_http}" if in_clear else ""
 
     def _no_registry(self, action: str, told: str, *facts: t.Any) -> RegistryError:
         message = f"{action} failed: {self.origin.authority} does not look like a registry{told}: check host, port and path prefix."
@@ -283,7 +286,7 @@ class Exchange:
     def _refusal(self, action: str, told: str, credentials: Credentials | None, short: bool, status: int, *facts: t.Any) -> RegistryError:
         kind = "denied" if status != 401 or (credentials is not None and short) else "unauthorized"
         if credentials is None and status == 401:
-            reason = f"the registry requires credentials; set username and password, or an auth_file with an entry for {self.registry}{self._advice}"
+            reason = f"the registry requires credentials; {self._advice}"
         elif kind == "unauthorized" and credentials is not None:
             reason = f"the registry does not accept the credentials, or they lack permission{credentials.oddity}"
         elif short and status == 401:

@@ -16,7 +16,7 @@ from .._core.errors import RegistryError
 from .._core.json import load_object
 from .._core.scrub import clean
 from .._oci.host import DOCKER_HUB, is_api_path, normalize_registry
-from .auth_config import auth_config_bytes
+from .auth_config import auth_config_bytes, auth_config_name
 from .credentials import Credentials, checked
 
 if t.TYPE_CHECKING:
@@ -214,7 +214,9 @@ class Keychain:
     def _sources(self) -> t.Iterator[AuthFile]:
         if self._auth_config is not None:
             if "auth_config" not in self._files:
-                self._files["auth_config"] = AuthFile(auth_config_bytes(self._auth_config), "The option auth_config", True)
+                name = auth_config_name(self._auth_config)
+                what = "The option auth_config" if name == "auth_config" else name
+                self._files["auth_config"] = AuthFile(auth_config_bytes(self._auth_config), what, True)
             yield t.cast(AuthFile, self._files["auth_config"])
         if not self._use_auth_file:
             return

@@ -25,7 +25,8 @@ class PullLimit:
         self._registry = registry
         self._left: int | None = None
         self._is_asked = False
-        self._lock = threading.RLock()
+        self._asking = threading.RLock()  # held during a request, whose answer others may have to note first
+        self._lock = threading.Lock()
 
     def note(self, header: str) -> None:
         """Take note of an answer's header ``RateLimit-Remaining``, "" where it has none."""
@@ -43,10 +44,11 @@ class PullLimit:
         """
         if not self.least:
             return
-        with self._lock:
+        with self._asking:
             if self._left is None and not self._is_asked:
                 self._is_asked = True
                 ask()
+        with self._lock:
             if self._left is None:
                 return
             if self._left <= self.least:

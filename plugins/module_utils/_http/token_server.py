@@ -81,10 +81,7 @@ class TokenServer:
 
     def _refusal(self, where: str, credentials: Credentials | None) -> str:
         if credentials is None:
-            return (
-                f"The token server {where} requires credentials: set username and password, or an auth_file with an entry for "
-                f"{self._transport.trust.registry.authority}{self._advice}."
-            )
+            return f"The token server {where} requires credentials: {self._advice}."
         return (
             f"The token server {where} does not accept the credentials for {self._transport.trust.registry.authority}, or does not grant the "
             f"required access: check user name, password and permissions{credentials.oddity}."

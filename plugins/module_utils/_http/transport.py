@@ -138,8 +138,10 @@ class Transport:
         connections: int = 4,
         on_secret: t.Callable[[str], None] = lambda secret: None,
         budget: Budget | None = None,
+        plain_http: str = "plain_http",
     ) -> None:
         self.trust = trust
+        self.plain_http = plain_http  # what the task calls that option for this registry
         self.budget = budget or Budget()
         self.timeout = timeout
         self._on_secret = on_secret
@@ -180,7 +182,8 @@ class Transport:
         except RegistryError:
             raise
         except sockets.transport_errors() as error:
-            raise describe_failure(error, target.origin, proxy_name(proxy)) from None
+            plain_http = self.plain_http if target.origin == self.trust.registry else ""
+            raise describe_failure(error, target.origin, proxy_name(proxy), plain_http) from None
         if response.status_code == PROXY_WANTS_CREDENTIALS:
             response.close()
             raise proxy_refusal(proxy_name(proxy), target.origin.authority, PROXY_WANTS_CREDENTIALS)
@@ -227,8 +230,11 @@ def _causes(error: BaseException) -> t.Iterator[BaseException]:
             pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
 
 
-def describe_failure(error: BaseException, origin: Origin, proxy: str = "") -> RegistryError:
-    """Return the error that says in one sentence why ``origin``, asked through ``proxy`` (``host:port``), gave no answer."""
+def describe_failure(error: BaseException, origin: Origin, proxy: str = "", plain_http: str = "") -> RegistryError:
+    """Return the error that says in one sentence why ``origin``, asked through ``proxy`` (``host:port``), gave no answer.
+
+    ``plain_http`` is the option by which the task can reach it without TLS, "" where there is none.
+    """
     where = origin.authority
     causes = list(_causes(error))
     for cause in causes:
@@ -237,7 +243,7 @@ def describe_failure(error: BaseException, origin: Origin, proxy: str = "") -> R
     refused = tunnel_status(causes) if proxy else None
     if refused is not None:
         return proxy_refusal(proxy, where, refused)
-    failure = _describe_certificate(causes, where) or _describe_tls(causes, where) or _describe_lookup(causes, where)
+    failure = _describe_certificate(causes, where) or _describe_tls(causes, where, plain_http) or _describe_lookup(causes, where)
     if failure is not None:
         return failure
     by = f", asked through the proxy {proxy}," if proxy else ""
@@ -271,11 +277,12 @@ def _describe_certificate(causes: t.Sequence[BaseException], where: str) -> Regi
     return None
 
 
-def _describe_tls(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
+def _describe_tls(causes: t.Sequence[BaseException], where: str, plain_http: str) -> RegistryError | None:
     for cause in causes:
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-                return RegistryError(f"{where} does not use TLS: if it really uses plain HTTP, set plain_http: true.", "tls")
+                advice = f": if it really uses plain HTTP, set {plain_http}: true" if plain_http else ""
+                return RegistryError(f"{where} does not use TLS{advice}.", "tls")
             return RegistryError(f"The TLS connection to {where} failed: {cause.reason or 'handshake refused'}.", "tls")
     return None
 

@@ -92,6 +92,13 @@ class ExportedImage:
         )
 
 
+class ExportedList(t.NamedTuple):
+    """A list as it was written: the images that are there, and the names of those that could not be exported, None where it does not tell."""
+
+    images: list[ExportedImage]
+    failed: tuple[str, ...] | None
+
+
 def _texts(entry: dict[str, t.Any], key: str) -> list[str]:
     value = entry.get(key) or []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
@@ -109,10 +116,11 @@ def _referrer(item: t.Any) -> CarriedReferrer:
     return CarriedReferrer(identifier, Digest.parse(item["digest"]), Digest.parse(subject) if subject else None)
 
 
-def list_bytes(images: t.Iterable[ExportedImage]) -> bytes:
-    """Return the list of ``images``, one a line."""
+def list_bytes(images: t.Iterable[ExportedImage], failed: t.Sequence[str] = ()) -> bytes:
+    """Return the list of ``images``, one a line, and the names of those that ``failed``."""
     lines = ",\n".join(f"  {json.dumps(image.entry())}" for image in images)
-    return f'{{"images": [\n{lines}\n]}}\n'.encode("ascii")
+    missing = f', "failed": {json.dumps(list(failed))}' if failed else ""
+    return f'{{"images": [\n{lines}\n]{missing}}}\n'.encode("ascii")
 
 
 def read_raw(folder: str) -> bytes | None:
@@ -130,18 +138,19 @@ def read_raw(folder: str) -> bytes | None:
             return None
 
 
-def parse_list(raw: bytes, folder: str, budget: Budget) -> list[ExportedImage]:
+def parse_list(raw: bytes, folder: str, budget: Budget) -> ExportedList:
     """Return the images of a list; ``invalid_source`` where no export can have written it."""
     what = f"{LIST} in {folder}"
     try:
         if raw.lstrip()[:1] == b"{":
             with budget.parsing(raw, what):
-                entries = load_object(raw, MOST_BYTES, what, "invalid_source", 500_000).get("images")
+                document = load_object(raw, MOST_BYTES, what, "invalid_source", 500_000)
+            entries, failed = document.get("images"), tuple(_texts(document, "failed"))
         else:
-            entries = _parse_block(raw.decode("ascii"))
+            entries, failed = _parse_block(raw.decode("ascii")), None
         if not isinstance(entries, list):
             raise ValueError("it has no list of images")
-        return [ExportedImage.parse(entry) for entry in entries]
+        return ExportedList([ExportedImage.parse(entry) for entry in entries], failed)
     except (ValueError, RegistryError) as error:
         if isinstance(error, RegistryError) and error.kind in ("limit", "invalid_source"):
             raise

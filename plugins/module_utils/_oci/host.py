@@ -84,11 +84,11 @@ def normalize_registry(host: str) -> str:
     return DOCKER_HUB if host in _HUB_NAMES else host
 
 
-def strip_scheme(text: str, what: str) -> str:
-    """Return ``text`` without https:// or docker:// and without a '/' at its end; http:// is refused."""
+def strip_scheme(text: str, what: str, side: str = "") -> str:
+    """Return ``text`` without https:// or docker:// and without a '/' at its end; http:// is refused, for one ``side`` by the name of its option."""
     lower = text.lower()
     if lower.startswith("http://"):
-        raise invalid(f"{what} {quoted(without_user_info(text), 300)} begins with http://: remove http:// and set plain_http: true.")
+        raise invalid(f"{what} {quoted(without_user_info(text), 300)} begins with http://: remove http:// and set {side}plain_http: true.")
     for scheme in ("https://", "docker://"):
         if lower.startswith(scheme):
             text = text[len(scheme) :]

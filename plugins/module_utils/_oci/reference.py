@@ -115,9 +115,10 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
         raise invalid(f"The option {option} is empty{UNSET}: give host[:port][/prefix], or leave the option out.")
     what = f"The option {option}, which is"
     check_characters(base, what)
-    text = strip_scheme(base, what)
+    side = option[: -len("registry")]
+    text = strip_scheme(base, what, side)
     if "@" in text:
-        raise invalid(f"The option {option} contains '@': use the options username and password instead.")
+        raise invalid(f"The option {option} contains '@': use the options {side}username and {side}password instead.")
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
     if is_api_path(host, prefix, is_pasted(base)):

@@ -14,7 +14,7 @@ from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.progress import Progress
 from .._http.auth import Authenticator
-from .._http.credentials import LOGIN_OPTIONS, Credentials, environment_host, explicit, from_environment, refuse_empty
+from .._http.credentials import LOGIN_OPTIONS, Credentials, explicit, from_environment, refuse_empty
 from .._http.exchange import Exchange
 from .._http.origin import Origin, Trust
 from .._http.tls import TlsOptions
@@ -23,6 +23,7 @@ from .._oci.host import parse_host
 from .._oci.reference import Reference, split_base
 from .capabilities import Capabilities
 from .client import RegistryClient
+from .login_advice import OptionForms, advise_login
 from .transfer_options import Connection, TransferOptions
 
 if t.TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Connections:
     """The registries that one task talks to.
 
     ``names`` are the images of the task: credentials and a client certificate given by the task are for one registry, the
-    one that the option ``registry`` names, else the only one that the names reach.
+    one that the option ``registry`` names, else the only one that the names reach. ``forms`` says by which options the task
+    gives what is for a registry, where that is not so.
     """
 
     def __init__(
@@ -97,8 +99,10 @@ class Connections:
         listeners: Listeners | None = None,
         environ: t.Mapping[str, str] | None = None,
         budget: Budget | None = None,
+        forms: OptionForms | None = None,
     ) -> None:
         self.budget = budget or Budget()
+        self._forms = forms
         self._options = options
         self._listeners = listeners or Listeners()
         self._environ = os.environ if environ is None else environ
@@ -153,22 +157,13 @@ class Connections:
         tls = self._tls if registry == self._own else TlsOptions(options.validate_certs, options.ca_path)
         if not options.validate_certs and not options.plain_http:
             listeners.on_warning(f"The TLS certificate of {registry} is not verified, because validate_certs is false.")
-        transport = Transport(trust, tls, options.timeout, options.concurrency, listeners.on_secret, self.budget)
-        authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning, self._advice(registry))
-        finder = self._finder(registry)
-        exchange = Exchange(registry, transport, authenticator, finder, options.retries, listeners.on_warning, self._advice(registry))
+        forms = self._forms or OptionForms("" if registry == self._own else None)
+        advice = advise_login(registry, forms, options.auth_config, options.use_auth_file, self._environ)
+        transport = Transport(trust, tls, options.timeout, options.concurrency, listeners.on_secret, self.budget, forms.plain_http)
+        authenticator = Authenticator(transport, options.retries, listeners.on_secret, listeners.on_warning, advice)
+        exchange = Exchange(registry, transport, authenticator, self._finder(registry), options.retries, listeners.on_warning, advice)
         transfer = TransferOptions(options.concurrency, options.retries, on_log=listeners.on_log, progress=listeners.progress)
         return Connection(exchange, Capabilities(), transfer)
-
-    def _advice(self, registry: str) -> str:
-        """Return what to add where a registry wants credentials: that the environment has some for another one."""
-        try:
-            other = environment_host(self._environ)
-        except RegistryError:
-            return ""
-        return (
-            f"; the environment has credentials for {other} (OCITOOLS_REGISTRY), not for {registry}" if other not in ("", registry) else ""
-        )
 
     def _finder(self, registry: str) -> t.Callable[[str], Credentials | None]:
         if self._explicit is not None and registry == self._own:

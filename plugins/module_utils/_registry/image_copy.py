@@ -94,7 +94,7 @@ class CopyTask:
 
     def _run(self) -> Copied:
         if self._options.verification is not None:
-            self._copy = replace(self._copy, source=self._options.verification.pin(self._source, self._copy.source))
+            self._copy = replace(self._copy, source=self._pin(self._options.verification))
         before = self._destination.find_states(self._copy.tags, self._options.existing) if self._copy.tags else None
         unchanged = self._compare_digests(before) if before else None
         if unchanged is not None:
@@ -119,6 +119,10 @@ class CopyTask:
         if self._options.referrers:
             result["referrers"] = [attached_result(one, own.before != own.after) for one, own in zip(attached, along)]
         return self._copied([plan, *along], original.root.digest, result)
+
+    def _pin(self, verification: Verification) -> Reference:
+        """Return the source with the digest that was verified."""
+        return verification.pin(self._source, self._copy.source)
 
     def _read(self) -> ImageSource:
         return self._source.get_image(self._copy.source.identifier)

@@ -8,21 +8,62 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._core.errors import NotFound
 from .._oci.image_source import ImageSource
-from .._oci.manifest import Descriptor
-from .._oci.reference import Digest
+from .._oci.manifest import Descriptor, Manifest
+from .._oci.reference import Digest, Reference
 from .attached_images import AttachedImage
 from .client import RegistryClient
 from .image_copy import Copy, CopyOptions, CopyTask
 from .tagging import TagMap
 
+if t.TYPE_CHECKING:
+    from .signatures import SignatureStore
+    from .verification import Verification
+
 
 @dataclass(frozen=True)
 class LocalImage:
-    """How an image on this host is read: ``read`` may look at the destination first, ``attached`` returns what refers to it."""
+    """How an image on this host is read: ``read`` may look at the destination first, ``attached`` returns what refers to it.
+
+    ``origin`` is the path that messages name.
+    """
 
     read: t.Callable[[RegistryClient], ImageSource]
     attached: t.Callable[[], list[AttachedImage]] = list
+    origin: str = ""
+
+    def store(self, root: ImageSource) -> SignatureStore:
+        """Return what has the image and its signatures."""
+        return _LocalSignatures(self.origin, root, self.attached())
+
+
+class _LocalSignatures:
+    """An image on this host, and what came along with it, as a ``SignatureStore``."""
+
+    def __init__(self, registry: str, image: ImageSource, attached: t.Sequence[AttachedImage]) -> None:
+        self.registry = registry
+        self._attached = attached
+        self._sources = {item.image.root.digest: item.image for item in attached}
+        self._sources[image.root.digest] = image
+        self._named = {item.identifier: item.image.root for item in attached}
+
+    def get_manifest(self, identifier: str) -> Manifest:
+        """Return what came along under a tag or digest, or the image."""
+        for digest, source in self._sources.items():
+            if str(digest) == identifier:
+                return source.root
+        if identifier not in self._named:
+            raise NotFound(f"{self.registry} has no {identifier}.")
+        return self._named[identifier]
+
+    def referrers(self, digest: Digest) -> t.Sequence[Descriptor]:
+        """Return what came along since it refers to ``digest``."""
+        return [item.image.root.descriptor() for item in self._attached if item.subject == digest]
+
+    def image_of(self, manifest: Manifest) -> ImageSource:
+        """Return what reads the blobs of ``manifest``."""
+        return self._sources[manifest.digest]
 
 
 class ImportTask(CopyTask):
@@ -32,6 +73,11 @@ class ImportTask(CopyTask):
         super().__init__(destination, destination, copy, options)
         self._image = image
         self._opened: ImageSource | None = None
+
+    def _pin(self, verification: Verification) -> Reference:
+        image = self._read()
+        verification.check(self._image.store(image), str(self._copy.source), image.root.digest)
+        return self._copy.source
 
     def _read(self) -> ImageSource:
         if self._opened is None:

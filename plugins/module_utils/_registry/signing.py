@@ -20,7 +20,7 @@ from .._signatures.envelopes import BUNDLE, COSIGN, SIMPLE
 from .._signatures.keys import SigningKey
 from .._signatures.policy import Policy
 from .client import RegistryClient
-from .signatures import MOST_SIGNATURES, Reading, read_signatures, signature_tag, signatures_in
+from .signatures import MOST_SIGNATURES, Reading, RegistrySignatures, read_signatures, signature_tag, signatures_in
 
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EPOCH = "0001-01-01T00:00:00Z"
@@ -44,9 +44,9 @@ class Signing:
 
     def _readings(self, client: RegistryClient, digest: Digest) -> t.Iterable[Reading]:
         if self.form == BUNDLE:
-            return read_signatures(client, digest, (COSIGN,))
+            return read_signatures(RegistrySignatures(client), digest, (COSIGN,))
         present = _find(client, signature_tag(digest))
-        return signatures_in(client, present) if present is not None else ()
+        return signatures_in(RegistrySignatures(client), present) if present is not None else ()
 
     def sign(self, client: RegistryClient, image: Manifest) -> None:
         """Sign ``image`` and store the signature beside it; those that are there stay."""

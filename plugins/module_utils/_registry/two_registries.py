@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from .._http.credentials import LOGIN_OPTIONS, explicit, refuse_empty
 from .._oci.reference import Reference, split_base
 from .client import RegistryClient
 from .connections import ConnectionOptions, Connections, Listeners
+from .login_advice import OptionForms
 
 SIDES = ("src", "dest")
 _CERTIFICATE = ("client_cert", "client_key")
@@ -125,10 +127,37 @@ class TwoRegistries:
         for known, made in self._made:
             if known == options:
                 return made
-        made = Connections(options, (), listeners, environ, self.budget)
+        made = Connections(options, (), listeners, environ, self.budget, self._forms(host, options))
         self._made.append((options, made))
         made.connection(host)  # what is wrong with the options is found before any request
         return made
+
+    def _forms(self, host: str, options: ConnectionOptions) -> OptionForms:
+        """Return by which options the task can give more for ``host`` on all sides that reach it with these ``options``."""
+        sides = [side for side in SIDES if host in self._hosts[side] and self._resolve(side, host) == options]
+        login = self._form(host, sides, {"username": "user", "password": "password"})
+        plain = self._form(host, sides, {"plain_http": True})
+        return OptionForms(login, f"{plain or ''}plain_http")
+
+    def _form(self, host: str, sides: t.Sequence[str], values: t.Mapping[str, t.Any]) -> str | None:
+        """Return the beginning of the options that would give ``values`` to ``host`` on these sides, found by trying; None where none would."""
+        for prefix in ("", *(f"{side}_" for side in SIDES)):
+            trial = copy.copy(self)
+            others = {f"{prefix}{name}": None for name in LOGIN_OPTIONS} if "username" in values else {}
+            trial._options = {**self._options, **others, **{f"{prefix}{name}": value for name, value in values.items()}}
+            if f"{prefix}{next(iter(values))}" in self._options and trial._gives(host, sides, values):
+                return prefix
+        return None
+
+    def _gives(self, host: str, sides: t.Sequence[str], values: t.Mapping[str, t.Any]) -> bool:
+        try:
+            for side in SIDES:
+                self._check_side(side, self._hosts[side])
+            self._check_plain()
+            resolved = [self._resolve(side, host) for side in sides]
+        except RegistryError:
+            return False
+        return all(getattr(options, name) == value for options in resolved for name, value in values.items())
 
     @property
     def concurrency(self) -> int:

@@ -13,9 +13,10 @@ from .._oci.image_source import walk
 from .._oci.reference import Digest, Reference
 from .._signatures.policy import Policy, Verdict
 from .client import RegistryClient
-from .signatures import Reading, read_signatures
+from .signatures import Reading, RegistrySignatures, SignatureStore, read_signatures
 
 _MOST_REASONS = 3
+Source = t.Union[RegistryClient, SignatureStore]
 
 
 @dataclass(frozen=True)
@@ -42,29 +43,30 @@ class Verification:
         self.check(client, str(image), digest)
         return replace(image, tag=image.tag or (None if image.digest else "latest"), digest=digest)
 
-    def check(self, client: RegistryClient, name: str, digest: Digest) -> None:
+    def check(self, source: Source, name: str, digest: Digest) -> None:
         """Raise ``unverified`` where ``digest``, which the image ``name`` is on, is not verified."""
-        for examined in self.examine(client, digest):
+        for examined in self.examine(source, digest):
             if examined.reason:
                 raise unverified(name, examined)
 
-    def examine(self, client: RegistryClient, digest: Digest, every: bool = False) -> t.Iterator[Examined]:
+    def examine(self, source: Source, digest: Digest, every: bool = False) -> t.Iterator[Examined]:
         """Yield what the signatures of ``digest`` prove, and with ``recursive`` those of each child of an index.
 
         With ``every`` all signatures are looked at, else only as many as are needed.
         """
-        yield self._examine(client, digest, every)
+        store = RegistrySignatures(source) if isinstance(source, RegistryClient) else source
+        yield self._examine(store, digest, every)
         if self.policy.recursive:
-            root = client.get_manifest(str(digest))
-            for child, _manifest in walk(client.image_of(root), root) if root.is_index else ():
-                yield self._examine(client, child.digest, every)
+            root = store.get_manifest(str(digest))
+            for child, _manifest in walk(store.image_of(root), root) if root.is_index else ():
+                yield self._examine(store, child.digest, every)
 
-    def _examine(self, client: RegistryClient, digest: Digest, every: bool) -> Examined:
+    def _examine(self, store: SignatureStore, digest: Digest, every: bool) -> Examined:
         verdicts: list[Verdict] = []
         wanted, fault = self.policy.missing(()), ""
         try:
-            signed = _signed_digest(client, digest)
-            for reading in read_signatures(client, signed, self.policy.formats):
+            signed = _signed_digest(store, digest)
+            for reading in read_signatures(store, signed, self.policy.formats):
                 verdicts.append(self._judge(reading, signed))
                 wanted = self.policy.missing(verdicts)
                 if not wanted and not every:
@@ -73,27 +75,27 @@ class Verification:
             if error.kind != "unverified":
                 raise
             fault = error.message
-        return Examined(digest, tuple(verdicts), self._reason(client, verdicts, wanted, fault) if wanted else "")
+        return Examined(digest, tuple(verdicts), self._reason(store, verdicts, wanted, fault) if wanted else "")
 
     def _judge(self, reading: Reading, digest: Digest) -> Verdict:
         if reading.envelope is None:
             return Verdict(reading.format, False, reason=reading.reason)
         return self.policy.judge(reading.envelope, digest)
 
-    def _reason(self, client: RegistryClient, verdicts: t.Sequence[Verdict], wanted: t.AbstractSet[str], fault: str) -> str:
+    def _reason(self, store: SignatureStore, verdicts: t.Sequence[Verdict], wanted: t.AbstractSet[str], fault: str) -> str:
         reasons = list(dict.fromkeys(verdict.reason for verdict in verdicts if verdict.reason))
         reasons = ([fault] if fault else []) + reasons
         if not verdicts and not fault:
-            return f"{client.registry} has no signature of it."
+            return f"{store.registry} has no signature of it."
         signed = any(verdict.verified for verdict in verdicts)
         more = f"Signatures are missing by: {', '.join(sorted(wanted))}. " if signed else ""
         left = f" And {len(reasons) - _MOST_REASONS} more reasons." if len(reasons) > _MOST_REASONS else ""
         return f"{more}{' '.join(reasons[:_MOST_REASONS])}{left}".strip()
 
 
-def _signed_digest(client: RegistryClient, digest: Digest) -> Digest:
+def _signed_digest(store: SignatureStore, digest: Digest) -> Digest:
     """Return the digest that signatures name, SHA-256, of what has ``digest``."""
-    return digest if digest.algorithm == "sha256" else Digest.of(client.get_manifest(str(digest)).raw)
+    return digest if digest.algorithm == "sha256" else Digest.of(store.get_manifest(str(digest)).raw)
 
 
 def unverified(name: str, examined: Examined) -> RegistryError:

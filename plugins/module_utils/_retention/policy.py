@@ -72,6 +72,9 @@ class Judge(t.Protocol):
     def names(self, tag: str) -> bool:
         """Tell whether a tag that has no manifest shall go."""
 
+    def keeps_all(self, tags: t.Collection[str]) -> bool:
+        """Tell whether all of these tags stay by their names alone."""
+
     def dates_needed(self, tags: Tags) -> set[Digest]:
         """Return the digests whose dates decide."""
 
@@ -88,6 +91,10 @@ class Listed:
     def names(self, tag: str) -> bool:
         """Tell whether a tag that has no manifest shall go: one that is not in the list."""
         return tag not in self.tags and not owner_key(tag)
+
+    def keeps_all(self, tags: t.Collection[str]) -> bool:
+        """Tell whether the list has them all."""
+        return self.tags >= set(tags)
 
     def dates_needed(self, tags: Tags) -> set[Digest]:
         """Return none: how old something is does not matter."""
@@ -144,6 +151,10 @@ class Policy:
     def names(self, tag: str) -> bool:
         """Tell whether ``include`` names a tag, and neither ``exclude`` nor ``protect`` nor ``keep_semver`` keeps it."""
         return bool(self.include) and not self.outside(tag) and not self._protected(tag)
+
+    def keeps_all(self, tags: t.Collection[str]) -> bool:
+        """Return False: what each tag is on is always told."""
+        return False
 
     def by_name(self, tag: str) -> str:
         """Return why a tag stays by its name alone, "" where ranks and dates decide."""

@@ -103,6 +103,8 @@ def plan_prune(client: RegistryClient, policy: Judge, now: datetime, method: str
 def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str) -> PrunePlan:
     unusable: list[str] = []
     names = sorted(client.list_tags(on_unusable=unusable.append))
+    if policy.keeps_all(names):
+        return PrunePlan((), settle({}, {}, {}).kept, {}, False, tuple(_warnings(client.registry, [], unusable, method)))
 
     def look(tag: str) -> Descriptor | None:
         return find_descriptor(client, tag)

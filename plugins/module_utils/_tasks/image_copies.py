@@ -88,8 +88,11 @@ def _parse(params: t.Mapping[str, t.Any], entry: t.Mapping[str, t.Any], where: s
     return Copy(source, destination, tags, platforms)
 
 
-def check_destinations(copies: t.Sequence[Copy]) -> None:
-    """Refuse two images for one tag: which of them it would be on is a matter of luck."""
+def check_destinations(copies: t.Sequence[Copy], hidden: str = "") -> None:
+    """Refuse two images for one tag: which of them it would be on is a matter of luck.
+
+    ``hidden`` is what names of destinations begin with that the user has not given.
+    """
     writers: dict[str, Copy] = {}
     for copy in copies:
         for tag in copy.tags:
@@ -97,7 +100,7 @@ def check_destinations(copies: t.Sequence[Copy]) -> None:
             other = writers.setdefault(name, copy)
             if (other.origin, other.platforms) != (copy.origin, copy.platforms):
                 raise RegistryError(
-                    f"The task copies both {other.source} and {copy.source} to {name}: give each its own tag. Nothing was copied.",
+                    f"The task copies both {other.source} and {copy.source} to {name[len(hidden) :]}: give each its own tag. Nothing was copied.",
                     "invalid_option",
                 )
 

@@ -38,11 +38,11 @@ OPTIONS: ArgumentSpec = {
 _ENTRY = {"name": "text", "platforms": "texts"}
 _BEFORE_HOST = re.compile(r"^.*@(?=.*/)", re.DOTALL)
 _COUNTED = {
-    "missing": "images missing",
-    "unknown": "could not be checked",
-    "credentials": "hosts whose credentials do not work",
-    "push_refused": "repositories that refuse a push",
-    "unverified": "images not verified",
+    "missing": ("image is missing", "images are missing"),
+    "unknown": ("check failed", "checks failed"),
+    "credentials": ("login does not work", "logins do not work"),
+    "push_refused": ("repository refuses a push", "repositories refuse a push"),
+    "unverified": ("image is not verified", "images are not verified"),
 }
 Problem = tuple[str, str]  # the list of the report that it belongs to, and the sentence
 
@@ -237,6 +237,10 @@ def _report(task: Task, problems: t.Sequence[Problem], looked_for: int) -> None:
     report = {name: [text for where, text in problems if where == name] for name in lists}
     task.budget.hold_result(report, "The report")
     task.result.update(report={"looked_for": looked_for, **report}, passed=not problems)
-    if problems and task.params["problems"] == "fail":
-        counts = ", ".join(f"{len(texts)} {_COUNTED[name]}" for name, texts in report.items() if texts)
-        raise RegistryError(f"The preflight found problems: {counts}. The first one is: {problems[0][1]}", "precondition")
+    if not problems:
+        return
+    counts = ", ".join(f"{len(texts)} {_COUNTED[name][len(texts) > 1]}" for name, texts in report.items() if texts)
+    message = f"The preflight found problems: {counts}. The first one is: {problems[0][1]}"
+    if task.params["problems"] == "fail":
+        raise RegistryError(message, "precondition")
+    task.result["msg"] = message

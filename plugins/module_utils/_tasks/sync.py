@@ -9,7 +9,7 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._oci.host import UNSET
-from .._oci.reference import Reference
+from .._oci.reference import Reference, split_base
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
@@ -52,6 +52,9 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     for option in ("dest_registry", "dest_dir", "src_dir"):
         if params[option] == "":
             raise RegistryError(f"The option {option} is empty{UNSET}: give it a value, or leave it out.", "invalid_option")
+    for option in ("registry", "src_registry", "dest_registry"):
+        if params[option]:
+            split_base(params[option], option)  # else each entry of the list would tell it
     if params["dest_dir"] is not None and not params["images"]:
         raise RegistryError(f"The option images is empty{UNSET}: list the images to export.", "invalid_option")
     for option in ("max_deletions", "min_remaining"):
@@ -60,10 +63,6 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     if params["extra"] == "delete" and params["dest_dir"] is not None:
         message = "The option extra: delete cannot be used with dest_dir: a directory keeps earlier exports."
         raise RegistryError(message, "invalid_option")
-    if params["src_dir"] is not None:
-        for option, given in (("extra", params["extra"] != "keep"), ("verify", params["verify"] is not None)):
-            if given:
-                raise RegistryError(f"The option {option} cannot be used with src_dir, which has no source registry.", "invalid_option")
 
 
 def run(task: Task) -> None:
@@ -94,9 +93,15 @@ class Sync:
         if params["dest_dir"] is not None:
             export = Export(task, lambda job: self._source(job.copy.source), self._lists, self._verification)
             outcomes = self._run(plan.jobs, export.bring)
-            self._tell(plan, outcomes, *export.finish(plan.jobs))
+            missing = [outcome.result["name"] for outcome in [*outcomes, *(failed for _entry, failed in plan.failed)] if outcome.error]
+            self._tell(plan, outcomes, *export.finish(plan.jobs, missing))
             return
-        outcomes = self._run(plan.jobs, self._copier().bring)
+        self._finish(plan, self._copier().bring)
+
+    def _finish(self, plan: SyncPlan, bring: Bring) -> None:
+        """Bring the images to the registry, delete there what the list does not include, and report both."""
+        task, params = self._task, self._task.params
+        outcomes = self._run(plan.jobs, bring)
         extra = Extra(self._deleter, params["max_deletions"], task.warn)
         failure = self._delete(extra, plan, outcomes) if params["extra"] == "delete" else None
         task.result["deleted_tags"] = extra.deleted
@@ -113,11 +118,18 @@ class Sync:
                     f"Entry {entry.number} of images has sort: created, which cannot be used with src_dir: its tags are sorted by version.",
                     "invalid_option",
                 )
+        choosing = [entry for entry in entries if entry.choice is not None]
+        if params["extra"] == "delete" and not choosing:
+            message = "The option extra: delete with src_dir requires entries in images that select tags."
+            raise RegistryError(message, "invalid_option")
         jobs, failed = source.jobs(entries)
         self._registries = self._task.connect_two([], [job.copy.destination for job in jobs])
-        plan = SyncPlan(Planner(params, self._source, self._registries.concurrency, self._lists).check(jobs), failed)
+        planner = Planner(params, self._source, self._registries.concurrency, self._lists)
+        plan = SyncPlan(planner.check(jobs), failed)
+        if params["extra"] == "delete":
+            plan.chosen = planner.account(choosing, {entry.number for entry in choosing if source.is_clear(entry, jobs)}, plan.jobs)
         copier = self._copier()
-        self._tell(plan, self._run(plan.jobs, lambda job: copier.bring_local(job, source.image(job))), {}, {})
+        self._finish(plan, lambda job: copier.bring_local(job, source.image(job)))
 
     def _copier(self) -> ImageCopier:
         return ImageCopier(self._registries, self._options, lambda job: self._source(job.copy.source))

@@ -26,6 +26,7 @@ KEYS = ("src", "dest", "tags", "platforms", "referrers", *CHOOSING, "sort")
 SORTS = ("version", "created")
 _TRUE, _FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f")
 _MOST_TOLD = 20
+NOWHERE = "localhost"  # the host of what goes to a directory, which no message shows
 _NO_PATH = re.compile(r"[^a-z0-9.]+", re.ASCII)
 
 
@@ -173,9 +174,9 @@ def _wrong(what: str) -> RegistryError:
 def destination_of(params: Map, entry: Entry, source: Reference | None) -> Reference:
     """Return where an image goes: what the entry says, else the path that it has in the source.
 
-    A directory has no host of its own: what goes there is named as if it went to localhost, which no message shows.
+    A directory has no host of its own: what goes there is named as if it went to ``NOWHERE``.
     """
-    base = params["dest_registry"] or "localhost"
+    base = params["dest_registry"] or NOWHERE
     if entry.dest is not None:
         return Reference.parse(entry.dest, base, "dest_registry")
     image = source or entry.image

@@ -11,9 +11,10 @@ import threading
 import typing as t
 from dataclasses import replace
 
+from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._local.disk import default_mode, disk_errors
-from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_bytes, read_raw, write_list
+from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_bytes, parse_list, read_raw, write_list
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.image_source import walk
@@ -21,10 +22,10 @@ from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.attached_images import AttachedImage, TagLists, find_attached
 from .._registry.client import RegistryClient
-from .._registry.image_copy import Copied, attached_result
+from .._registry.image_copy import Copied, Copy, attached_result
 from .._registry.image_pull import Destination, PullPlan, execute_pull, plan_pull
 from .._registry.results import Result, typed_result
-from .sync_outcome import Job, Outcome
+from .sync_outcome import Expected, Job, Outcome
 from .task import Task
 
 State = dict[str, t.Any]
@@ -63,11 +64,15 @@ class Export:
         self._verification = verification
         self._mode = default_mode()  # now, while there is one thread
         self._locks: dict[str, threading.Lock] = {}
-        self._exported: dict[str, ExportedImage] = {}
+        self._exported: dict[tuple[Copy, bool], ExportedImage] = {}
+        self._expected = Expected()
         if not task.check_mode:
             with disk_errors(self._path):
                 os.makedirs(self._path, exist_ok=True)
         self._exists = os.path.isdir(self._path)
+        raw = read_raw(self._path) if self._exists else None
+        if raw is not None and raw.strip():
+            _check_own(raw, self._path, task.budget)
 
     def bring(self, job: Job) -> Outcome:
         """Pull one image into its layout, with what refers to it."""
@@ -111,7 +116,7 @@ class Export:
         }
         referrers = tuple(CarriedReferrer(item.identifier, item.image.root.digest, item.subject) for item in along)
         platforms = tuple(str(child.platform) for child in content.root.platforms) if content.root.is_index else ()
-        self._exported[job.name] = ExportedImage(
+        self._exported[job.copy, job.referrers] = ExportedImage(
             job.name, folder, content.root.digest, content.size, platforms, job.entry.dest, job.entry.tags, referrers
         )
         return Outcome.of(job.name, layout.path, Copied(before, after, result))
@@ -128,21 +133,33 @@ class Export:
                 finally:
                     fresh.close()
         name = f"{layout.path} {plan.content.name.full}"
-        return {name: plan.gap.before[layout.path]}, {name: plan.gap.after[layout.path]}, sum(blob.size for blob in gap.blobs)
+        first = self._expected.first(folder, [str(blob.digest) for blob in gap.blobs]) if self._task.check_mode else None
+        moved = sum(blob.size for blob in gap.blobs if first is None or str(blob.digest) in first)
+        return {name: plan.gap.before[layout.path]}, {name: plan.gap.after[layout.path]}, moved
 
     def _attached(self, client: RegistryClient, content: ImageContent) -> list[AttachedImage]:
         return find_attached(client, [manifest.digest for manifest in content.manifests], self._lists)
 
-    def finish(self, jobs: t.Sequence[Job]) -> tuple[State, State]:
-        """Write the list, unless nothing could be carried, and return its states; an image that failed is not in it."""
-        images = list(dict.fromkeys(self._exported[job.name] for job in jobs if job.name in self._exported))
+    def finish(self, jobs: t.Sequence[Job], failed: t.Sequence[str]) -> tuple[State, State]:
+        """Write the list, unless nothing could be exported, and return its states; of an image that failed it has the name alone."""
+        exported = [self._exported.get((job.copy, job.referrers)) for job in jobs]
+        images = list(dict.fromkeys(image for image in exported if image is not None))
         path = os.path.join(self._path, LIST)
         if jobs and not self._exported:
             return {}, {}
-        raw, written = list_bytes(images), read_raw(self._path) if self._exists else None
+        raw, written = list_bytes(images, failed), read_raw(self._path) if self._exists else None
         if raw != written and not self._task.check_mode:
             write_list(self._path, raw)
         return {path: None if written is None else str(Digest.of(written))}, {path: str(Digest.of(raw))}
+
+
+def _check_own(raw: bytes, path: str, budget: Budget) -> None:
+    """Refuse a directory whose list is somebody's file of the same name: it would be overwritten."""
+    try:
+        parse_list(raw, path, budget)
+    except RegistryError as error:
+        message = f"{os.path.join(path, LIST)} is there, and no export has written it: export to another directory. ({error.message})"
+        raise RegistryError(message, error.kind) from None
 
 
 def _plan_attached(repository: str, attachment: AttachedImage, layout: Destination) -> PullPlan:

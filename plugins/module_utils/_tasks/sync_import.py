@@ -20,6 +20,7 @@ from .._local.inventory import NamedImage, list_images
 from .._local.oci_layout import MARKER, LayoutImage, find_root
 from .._local.source import open_store
 from .._oci.image_source import ImageSource
+from .._oci.platform import Platform
 from .._oci.reference import Reference
 from .._registry.attached_images import AttachedImage
 from .._registry.client import RegistryClient
@@ -58,6 +59,7 @@ class Import:
         self._path = str(task.params["src_dir"])
         self._stores: dict[str, Store] = {}
         self._lock = threading.Lock()
+        self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self.is_export = raw is not None
         try:
@@ -67,7 +69,13 @@ class Import:
             raise
 
     def _list_export(self, raw: bytes) -> list[StoredImage]:
-        images = parse_list(raw, self._path, self._task.budget)
+        images, failed = parse_list(raw, self._path, self._task.budget)
+        if failed is None and self._task.params["extra"] == "delete":
+            message = (
+                f"{LIST} in {self._path} does not tell which images could not be exported, which extra: delete must know: export again."
+            )
+            raise RegistryError(message, "invalid_source")
+        self._incomplete = {Reference.parse(name).name for name in failed or ()}
         self._task.budget.take(2000 * len(images), f"The list in {self._path}")
         return [StoredImage(Reference.parse(image.name), (image.name,), image) for image in images]
 
@@ -95,9 +103,11 @@ class Import:
     # Which images
 
     def jobs(self, entries: t.Sequence[Entry]) -> tuple[list[Job], list[tuple[Entry, Outcome]]]:
-        """Return what is to be done: for the images that ``entries`` name or choose, without any for all of them."""
+        """Return what is to be done, for the images that ``entries`` name or choose, without any for all of them, and what cannot be done."""
         params = self._task.params
-        listed = entries if params["images"] is not None else [_entry_of(number, stored) for number, stored in enumerate(self.images, 1)]
+        platforms = tuple(Platform.parse(text) for text in params["platforms"])
+        every = [_entry_of(number, stored, platforms) for number, stored in enumerate(self.images, 1)]
+        listed = entries if params["images"] is not None else every
         jobs: list[Job] = []
         failed: list[tuple[Entry, Outcome]] = []
         for entry in listed:
@@ -130,21 +140,31 @@ class Import:
                 exported.name if exported else "",
             )
 
+    def is_clear(self, entry: Entry, jobs: t.Sequence[Job]) -> bool:
+        """Tell whether what an entry has chosen is all that its repository should have: it goes there, and no image of it failed."""
+        if entry.image.name in self._incomplete:
+            self._task.warn(f"Nothing is deleted for {entry.image.name}, because not all of its images could be exported to {self._path}.")
+            return False
+        target = destination_of(self._task.params, entry, entry.source).name
+        places = {job.copy.destination.name for job in jobs if job.entry.number == entry.number}
+        return places == {target}
+
     def _find(self, entry: Entry) -> list[StoredImage]:
         wanted = entry.source
+        # An export may have one image for several places; an entry that names another place means the image alone.
+        most = None if self.is_export and entry.dest is None and not entry.tags else 1
         if entry.choice is not None and wanted is not None:
-            of = {stored.name.tag: stored for stored in self.images if stored.name and stored.name.name == wanted.name and stored.name.tag}
-            chosen = choose_by_name(entry.choice, [tag for tag in of if tag], self._task.budget)[: entry.choice.newest]
-            return [of[tag] for tag in chosen]
+            of: dict[str, list[StoredImage]] = {}
+            for stored in self.images:
+                if stored.name and stored.name.name == wanted.name and stored.name.tag:
+                    of.setdefault(stored.name.tag, []).append(stored)
+            chosen = choose_by_name(entry.choice, of, self._task.budget)[: entry.choice.newest]
+            return [stored for tag in chosen for stored in of[tag][:most]]
         exact = [stored for stored in self.images if entry.given in stored.names]
         if exact or wanted is None:
-            return exact[:1]
-        same = [
-            stored
-            for stored in self.images
-            if stored.name and (stored.name.name, stored.name.identifier) == (wanted.name, wanted.identifier)
-        ]
-        return same[:1]
+            return exact[:most]
+        place = (wanted.name, wanted.identifier)
+        return [stored for stored in self.images if stored.name and (stored.name.name, stored.name.identifier) == place][:most]
 
     # How they are read
 
@@ -152,11 +172,11 @@ class Import:
         """Return how the image of a job is read."""
         stored = t.cast(StoredImage, job.stored)
         if stored.exported is not None:
-            return LocalImage(lambda client: self._open(t.cast(ExportedImage, stored.exported)), lambda: self._attached(stored))
+            return LocalImage(lambda client: self._open(t.cast(ExportedImage, stored.exported)), lambda: self._attached(stored), self._path)
         source = t.cast(NamedImage, stored.found).source
         if isinstance(source, LayoutImage):
-            return LocalImage(lambda client: source)
-        return LocalImage(lambda client: self._build(client, source, job.copy.tags))
+            return LocalImage(lambda client: source, origin=self._path)
+        return LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path)
 
     def _open(self, image: ExportedImage) -> ImageSource:
         store = self._layout(image.path)
@@ -182,8 +202,8 @@ class Import:
         return saved.build("gzip", self._task.params["concurrency"], tmpdir)
 
 
-def _entry_of(number: int, stored: StoredImage) -> Entry:
-    return Entry(number, (stored.names or (f"image {number}",))[0], stored.name)
+def _entry_of(number: int, stored: StoredImage, platforms: tuple[Platform, ...]) -> Entry:
+    return Entry(number, (stored.names or (f"image {number}",))[0], stored.name, platforms=platforms)
 
 
 @contextlib.contextmanager

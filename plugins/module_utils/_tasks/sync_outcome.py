@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
 from .._registry.image_copy import Copied, Copy
@@ -68,17 +69,41 @@ class Outcome:
         return cls({"name": name, "dest": dest, "changed": before != after, "error": facts}, before, after, error)
 
 
+@dataclass
+class Expected:
+    """What check mode has counted as brought already: images of one place share blobs, and each of them is brought once."""
+
+    _brought: set[tuple[str, str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def first(self, place: str, digests: t.Iterable[str]) -> set[str]:
+        """Return which of ``digests`` nothing has brought to ``place`` before."""
+        with self._lock:
+            found = {digest for digest in digests if (place, digest) not in self._brought}
+            self._brought.update((place, digest) for digest in found)
+            return found
+
+    def settle(self, place: str, result: Result) -> None:
+        """Count the blobs of an image that another one brings as those that are there."""
+        moved = [*result["uploaded_blobs"], *result["mounted_blobs"]]
+        first = self.first(place, [blob["digest"] for blob in moved])
+        for kind in ("uploaded", "mounted"):
+            result[f"{kind}_bytes"] = sum(blob["size"] for blob in result[f"{kind}_blobs"] if blob["digest"] in first)
+        result["existing_bytes"] += sum(blob["size"] for blob in moved if blob["digest"] not in first)
+
+
 def summarize(outcomes: t.Sequence[Outcome]) -> Result:
     """Return the counts of all images, and the bytes of those that did not fail."""
     done = [outcome for outcome in outcomes if outcome.error is None]
     copied = sum(outcome.changed for outcome in done)
+    once = {id(outcome): outcome for outcome in done}.values()  # an image that is given twice is brought once
     kinds = {"bytes_sent": "uploaded_bytes", "bytes_mounted": "mounted_bytes", "bytes_existing": "existing_bytes"}
     return {
         "images": len(outcomes),
         "unchanged": len(done) - copied,
         "copied": copied,
         "failed": len(outcomes) - len(done),
-        **{name: sum(outcome.result[key] for outcome in done) for name, key in kinds.items()},
+        **{name: sum(outcome.result[key] for outcome in once) for name, key in kinds.items()},
     }
 
 

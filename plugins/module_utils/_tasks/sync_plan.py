@@ -16,7 +16,7 @@ from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copy, destination_tags
 from .image_copies import check_destinations, check_order
-from .sync_entries import CHOOSING, Entry, Map, destination_of, shard_of
+from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, shard_of
 from .sync_outcome import Job, Outcome
 from .sync_selection import choose_tags
 
@@ -74,6 +74,8 @@ class Planner:
     def plan(self, entries: t.Sequence[Entry]) -> SyncPlan:
         """Return the plan; raises where two images are for one tag, also where another shard brings them."""
         targets = [self._target(entry) for entry in entries]
+        if self._params["extra"] == "delete":
+            self._check_extra(entries)
         shared = _repeated(target.name for target in targets)
         # What other shards choose is looked at only where it may meet what another entry brings to the same repository.
         looked_at = [
@@ -90,19 +92,31 @@ class Planner:
             else:
                 jobs += self._jobs(entry, tags)
         plan.jobs = self.check(jobs)
-        plan.chosen = self._account(entries, targets, found, plan.jobs)
+        clear = {number for number, tags in found.items() if tags and not isinstance(tags, RegistryError)}
+        plan.chosen = self.account([entry for entry in entries if entry.choice], clear, plan.jobs)
         return plan
 
     def check(self, jobs: t.Sequence[Job]) -> list[Job]:
         """Return the jobs of this shard; raises where two of all ``jobs`` are for one tag, or one copies what another one makes."""
         copies = [job.copy for job in jobs]
-        check_destinations(copies)
         if self._params["dest_dir"] is None:
+            check_destinations(copies)
             check_order(copies)
         else:
+            check_destinations(copies, f"{NOWHERE}/")
             # A layout holds an image once: there its own name is where it goes.
             check_destinations([replace(copy, destination=copy.source, tags=(copy.source.identifier,)) for copy in copies])
         return [job for job in jobs if self._shard.owns(job.copy.destination)]
+
+    def _check_extra(self, entries: t.Sequence[Entry]) -> None:
+        """Refuse to delete from what is also a source: a list that is mirrored onto itself would delete what it does not choose."""
+        sources = {entry.image.name for entry in entries}
+        own = [target.name for target in map(self._target, (entry for entry in entries if entry.choice)) if target.name in sources]
+        if own:
+            raise RegistryError(
+                f"With extra: delete, {own[0]} is both a source and a destination, of which tags would be deleted: give it another destination.",
+                "invalid_option",
+            )
 
     def _target(self, entry: Entry) -> Reference:
         return replace(destination_of(self._params, entry, entry.source), tag=None)
@@ -141,16 +155,18 @@ class Planner:
             copy = Copy(source, destination, destination_tags(source, destination, entry.tags), entry.platforms)
             yield Job(entry, copy, entry.referrers)
 
-    def _account(
-        self, entries: t.Sequence[Entry], targets: t.Sequence[Reference], found: t.Mapping[int, Tags], jobs: t.Sequence[Job]
-    ) -> dict[Reference, set[str]]:
+    def account(self, choosing: t.Sequence[Entry], clear: t.Collection[int], jobs: t.Sequence[Job]) -> dict[Reference, set[str]]:
+        """Return the repositories of this shard of which entries choose tags, with the tags that the list accounts for.
+
+        Those of an entry that is not ``clear``, by its number, are left out.
+        """
         chosen: dict[Reference, set[str]] = {}
         unclear: set[Reference] = set()
-        for entry, target in zip(entries, targets):
-            if entry.choice and self._shard.owns(target):
-                tags = found[entry.number]
+        for entry in choosing:
+            target = self._target(entry)
+            if self._shard.owns(target):
                 chosen[target] = set()
-                if isinstance(tags, RegistryError) or not tags:
+                if entry.number not in clear:
                     unclear.add(target)
         for job in jobs:
             target = replace(job.copy.destination, tag=None)

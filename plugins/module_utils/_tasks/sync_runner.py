@@ -16,7 +16,7 @@ from .._registry.image_copy import CopyOptions, CopyTask
 from .._registry.image_import import ImportTask, LocalImage
 from .._registry.two_registries import TwoRegistries
 from .image_copies import MOST_AT_A_TIME
-from .sync_outcome import Job, Outcome
+from .sync_outcome import Expected, Job, Outcome
 
 Bring = t.Callable[[Job], Outcome]
 
@@ -65,6 +65,7 @@ class ImageCopier:
         self._registries = registries
         self._options = options
         self._source = source
+        self._expected = Expected()
         self._shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": Cancellation()}
 
     def destination(self, job: Job, check_mode: bool) -> RegistryClient:
@@ -85,6 +86,9 @@ class ImageCopier:
         task: CopyTask | None = None
         try:
             task = make(self.destination(job, options.check_mode), options)
-            return Outcome.of(job.name, job.dest, task.run())
+            copied = task.run()
+            if options.check_mode:
+                self._expected.settle(job.copy.destination.name, copied.result)
+            return Outcome.of(job.name, job.dest, copied)
         except RegistryError as error:
             return Outcome.failed(job.name, job.dest, error, *(task.done() if task else ({}, {})))

