@@ -23,7 +23,7 @@ def test_who_asks_lets_others_note_what_they_hear_meanwhile() -> None:
         assert not other.is_alive(), "the answer of another request is never noted while this one waits for it"
 
     limit.take(ask)
-    with pytest.raises(RegistryError, match="allows 1 more pulls, of which min_remaining leaves 1"):
+    with pytest.raises(RegistryError, match="allows 1 more pulls, and min_remaining keeps 1"):
         limit.take(ask)
 
 
