@@ -280,7 +280,7 @@ def run_ansible(program: str, arguments: t.Sequence[str], folder: Path, **settin
         capture_output=True,
         encoding="utf-8",
         cwd=folder,
-        timeout=240,
+        timeout=600,  # as many tasks as there are modules, each a process, on a machine that has much else to do
         check=False,
     )
 
