@@ -158,7 +158,7 @@ class Authenticator:
         if not credentials.username:
             raise RegistryError(
                 f"The registry {self._transport.trust.registry.authority} requires a user name and password, but there is only an "
-                f"identity token, which only token servers accept: {self._advice}.",
+                f"identity_token, which only token servers accept: {self._advice}.",
                 "unauthorized",
             )
         self._standing(credentials).spend()
