@@ -17,7 +17,8 @@ import time
 import typing as t
 from pathlib import Path
 
-from .cases import CASES, Case, Commands, Lab
+from .cases import CASES
+from .lab import Case, Commands, Lab
 from .plots import draw
 from .registries import Registry
 from .report import is_ours, table

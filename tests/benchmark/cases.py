@@ -7,83 +7,21 @@ from __future__ import annotations
 
 import shlex
 import typing as t
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from . import images
+from .lab import PLAIN, TAG, Case, Commands, Lab, empty, put
 from .registries import Registry
-from .tools import Ansible, Peer, run
+from .syncs import SYNCS
+from .tools import Peer
 
-Commands = dict[str, list[str]]
-
-_TAG = "app:1.0"
 _COPY = "copy:1.0"
-_PLAIN = {"src_plain_http": True, "dest_plain_http": True}
-
-
-@dataclass
-class Lab:
-    """What all cases use."""
-
-    folder: Path
-    storage: Path
-    ansible: Ansible
-    peers: list[Peer]
-    first: Registry
-    second: Registry
-    names: int  # how many names the lists have
-
-    @property
-    def registries(self) -> tuple[Registry, Registry]:
-        """Both registries."""
-        return self.first, self.second
-
-    def layout(self, image: images.Image) -> Path:
-        """Return the layout of an image, made at its first use."""
-        return self.made(f"image-{image.layers}-{image.size}", *image)
-
-    def made(self, name: str, *words: object) -> Path:
-        """Return the layout ``name``, made at its first use."""
-        folder = self.folder / name
-        return folder if folder.is_dir() else images.make_apart(folder, *words)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing to do: ``prepare`` brings the registries into their first state, ``commands`` says who does it how.
-
-    ``parts`` of a contender's run were measured only where the whole would take too long: its time and requests are multiplied.
-    With several ``tasks`` in a playbook the time is that of one of them, without the start of Ansible. A process of ours that takes more than
-    ``most_memory`` bytes fails.
-    """
-
-    title: str
-    prepare: t.Callable[[Lab], None]
-    commands: t.Callable[[Lab], Commands]
-    parts: t.Mapping[str, int] = field(default_factory=dict)
-    tasks: int = 1
-    most_memory: int = 150_000_000
-
-
-def _empty(lab: Lab) -> None:
-    for registry in lab.registries:
-        registry.forget()
-
-
-def _put(lab: Lab, registry: Registry, layout: Path, *tags: str) -> None:
-    """Push an image directly: what prepares a case is neither delayed nor counted."""
-    delay, registry.delay = registry.delay, 0.0
-    plain: dict[str, t.Any] = {"plain_http": True, "path": str(layout), "name": f"{registry.host}/{_TAG.partition(':')[0]}"}
-    run(lab.ansible.process("registry_push", {**plain, "tags": list(tags)}), {})
-    registry.delay = delay
-    registry.keep()
 
 
 def _push(image: images.Image) -> t.Callable[[Lab], Commands]:
     def commands(lab: Lab) -> Commands:
         layout, host = lab.layout(image), lab.first.host
-        arguments = {"path": str(layout), "name": f"{host}/{_TAG}", "plain_http": True}
-        by_peers = {peer.name: peer.push(layout, images.NAME, host, _TAG) for peer in lab.peers}
+        arguments = {"path": str(layout), "name": f"{host}/{TAG}", "plain_http": True}
+        by_peers = {peer.name: peer.push(layout, images.NAME, host, TAG) for peer in lab.peers}
         return _all(lab, "registry_push", arguments, by_peers)
 
     return commands
@@ -96,15 +34,15 @@ def _all(lab: Lab, module: str, arguments: dict[str, t.Any], by_peers: Commands)
 
 
 def _source(lab: Lab) -> None:
-    _empty(lab)
-    _put(lab, lab.first, lab.layout(images.MANY), "1.0")
+    empty(lab)
+    put(lab, lab.first, lab.layout(images.MANY), "1.0")
 
 
 def _copy(destination: t.Callable[[Lab], Registry]) -> t.Callable[[Lab], Commands]:
     def commands(lab: Lab) -> Commands:
         source, host = lab.first.host, destination(lab).host
-        arguments = {"src": f"{source}/{_TAG}", "dest": f"{host}/{_COPY}", **_PLAIN}
-        by_peers = {peer.name: peer.copy(source, _TAG, host, _COPY) for peer in lab.peers}
+        arguments = {"src": f"{source}/{TAG}", "dest": f"{host}/{_COPY}", **PLAIN}
+        by_peers = {peer.name: peer.copy(source, TAG, host, _COPY) for peer in lab.peers}
         return _all(lab, "registry_copy", arguments, by_peers)
 
     return commands
@@ -115,13 +53,13 @@ def _tags(lab: Lab) -> list[str]:
 
 
 def _both(lab: Lab) -> None:
-    _empty(lab)
+    empty(lab)
     for registry in lab.registries:
-        _put(lab, registry, lab.layout(images.TINY), *_tags(lab))
+        put(lab, registry, lab.layout(images.TINY), *_tags(lab))
 
 
 def _many(lab: Lab, image_count: int) -> list[tuple[str, str]]:
-    repository = _TAG.partition(":")[0]
+    repository = TAG.partition(":")[0]
     return [(f"{repository}:{tag}", f"{repository}:{tag}") for tag in _tags(lab)[:image_count]]
 
 
@@ -131,7 +69,7 @@ PARTS = 20
 def _list(lab: Lab) -> Commands:
     first, second = lab.first.host, lab.second.host
     entries = [{"src": f"{first}/{source}", "dest": f"{second}/{name}"} for source, name in _many(lab, lab.names)]
-    arguments = {"images": entries, **_PLAIN}
+    arguments = {"images": entries, **PLAIN}
     found = {"registry_copy": lab.ansible.process("registry_copy", arguments)}
     found["registry_copy in a playbook"] = lab.ansible.task("registry_copy", arguments)
     for peer in lab.peers:
@@ -173,52 +111,47 @@ def _by_peers(lab: Lab, command: t.Callable[[Peer], list[str]]) -> dict[str, dic
 
 def _look(lab: Lab) -> Commands:
     host = lab.first.host
-    arguments = {"name": f"{host}/{_TAG}", "details": "digest", "plain_http": True}
-    repository, _colon, tag = _TAG.partition(":")
+    arguments = {"name": f"{host}/{TAG}", "details": "digest", "plain_http": True}
+    repository, _colon, tag = TAG.partition(":")
     address: dict[str, t.Any] = {"url": f"http://{host}/v2/{repository}/manifests/{tag}", "method": "HEAD", "headers": {"Accept": _ACCEPT}}
     ours: dict[str, dict[str, t.Any]] = {
         "registry_image_info": {"ocitools.registry.registry_image_info": arguments},
         "uri": {"ansible.builtin.uri": address},
     }
-    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.digest(host, _TAG))})
+    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.digest(host, TAG))})
 
 
 def _tag_again(lab: Lab) -> Commands:
     host = lab.first.host
-    arguments = {"name": f"{host}/{_TAG}", "tags": ["again"], "plain_http": True}
+    arguments = {"name": f"{host}/{TAG}", "tags": ["again"], "plain_http": True}
     ours = {"registry_tag": {"ocitools.registry.registry_tag": arguments}}
-    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.tag(host, _TAG, "again"))})
+    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.tag(host, TAG, "again"))})
 
 
 def _push_again(lab: Lab) -> Commands:
     host, layout = lab.first.host, lab.layout(images.MANY)
-    arguments = {"path": str(layout), "name": f"{host}/{_TAG}", "plain_http": True}
+    arguments = {"path": str(layout), "name": f"{host}/{TAG}", "plain_http": True}
     ours = {"registry_push": {"ocitools.registry.registry_push": arguments}}
-    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.push(layout, images.NAME, host, _TAG))})
+    return _repeat(lab, {**ours, **_by_peers(lab, lambda peer: peer.push(layout, images.NAME, host, TAG))})
 
 
 def _tagged(lab: Lab) -> None:
-    _empty(lab)
-    _put(lab, lab.first, lab.layout(images.MANY), "1.0", "again")
+    empty(lab)
+    put(lab, lab.first, lab.layout(images.MANY), "1.0", "again")
 
 
 SHARDED = 64
 HOSTS = (1, 2, 4)
 
 
-def _different(number: int) -> images.Image:
-    """Return an image that shares no layer with that of another number."""
-    return images.Image(3, 100 * images.KIB + number)
-
-
 def _many_images(lab: Lab) -> None:
-    _empty(lab)
+    empty(lab)
     for number in range(SHARDED):
-        _put(lab, lab.first, lab.layout(_different(number)), f"v{number}")
+        put(lab, lab.first, lab.layout(images.different(number)), f"v{number}")
 
 
 def _shards(lab: Lab) -> Commands:
-    repository = _TAG.partition(":")[0]
+    repository = TAG.partition(":")[0]
     entries = [{"src": f"{lab.first.host}/{repository}:v{number}", "dest": f"app{number}"} for number in range(SHARDED)]
     variables = {"mirror_shard": True, "mirror_dest_registry": lab.second.host, "mirror_images": entries}
     return {f"mirror with {hosts} host{'s' if hosts > 1 else ''}": lab.ansible.role("mirror", variables, hosts) for hosts in HOSTS}
@@ -231,7 +164,7 @@ def _loop_parts() -> dict[str, int]:
 def _huge(lab: Lab) -> Commands:
     path = lab.made("image-huge", "huge")
     return {
-        "registry_push": lab.ansible.process("registry_push", {"path": str(path), "name": f"{lab.first.host}/{_TAG}", "plain_http": True})
+        "registry_push": lab.ansible.process("registry_push", {"path": str(path), "name": f"{lab.first.host}/{TAG}", "plain_http": True})
     }
 
 
@@ -241,8 +174,8 @@ _EXTRACT_AGAIN = 'rm -rf "$0" && exec "$@"'
 
 def _extracted(*words: str) -> t.Callable[[Lab], None]:
     def prepare(lab: Lab) -> None:
-        _empty(lab)
-        _put(lab, lab.first, lab.made("-".join(["image", *words]), *words), _TAG.partition(":")[2])
+        empty(lab)
+        put(lab, lab.first, lab.made("-".join(["image", *words]), *words), TAG.partition(":")[2])
 
     return prepare
 
@@ -250,7 +183,7 @@ def _extracted(*words: str) -> t.Callable[[Lab], None]:
 def _extract(path: str) -> t.Callable[[Lab], Commands]:
     def commands(lab: Lab) -> Commands:
         dest = str(lab.storage / "extracted")
-        arguments = {"name": f"{lab.first.host}/{_TAG}", "paths": [path], "dest": f"{dest}/", "plain_http": True}
+        arguments = {"name": f"{lab.first.host}/{TAG}", "paths": [path], "dest": f"{dest}/", "plain_http": True}
         process = lab.ansible.process("registry_extract", arguments)
         return {"registry_extract": ["sh", "-c", _EXTRACT_AGAIN, dest, *process], "registry_extract again": process}
 
@@ -258,10 +191,10 @@ def _extract(path: str) -> t.Callable[[Lab], Commands]:
 
 
 CASES = {
-    "push": Case("push of 5 layers of 200 KiB", _empty, _push(images.SMALL)),
-    "push-many": Case("push of 20 layers of 200 KiB", _empty, _push(images.MANY)),
-    "push-large": Case("push of 8 layers of 64 MiB", _empty, _push(images.LARGE)),
-    "push-huge": Case("push of one layer of 2 GiB, for its memory", _empty, _huge),
+    "push": Case("push of 5 layers of 200 KiB", empty, _push(images.SMALL)),
+    "push-many": Case("push of 20 layers of 200 KiB", empty, _push(images.MANY)),
+    "push-large": Case("push of 8 layers of 64 MiB", empty, _push(images.LARGE)),
+    "push-huge": Case("push of one layer of 2 GiB, for its memory", empty, _huge),
     "extract-gzip": Case(
         "a file of 2 GiB out of a gzip layer", _extracted("layer", "gzip"), _extract(images.HUGE_FILE), most_memory=_EXTRACT_MEMORY
     ),
@@ -279,6 +212,7 @@ CASES = {
     "tasks-info": Case(f"one of {TASKS} tasks: the digest of a tag", _tagged, _look, tasks=TASKS),
     "tasks-tag": Case(f"one of {TASKS} tasks: a tag that is set already", _tagged, _tag_again, tasks=TASKS),
     "tasks-push": Case(f"one of {TASKS} tasks: a push of what is there already", _tagged, _push_again, tasks=TASKS),
+    **SYNCS,
     "list": Case("a list of images already in place", _both, _list, _loop_parts()),
     "shard": Case(f"{SHARDED} images mirrored by hosts that divide them", _many_images, _shards),
     "digests": Case("digests of 200 names", _both, _digests, _loop_parts()),

@@ -37,6 +37,11 @@ class Image(t.NamedTuple):
 LARGE, SMALL, MANY, TINY = Image(8, 64 * MIB), Image(5, 200 * KIB), Image(20, 200 * KIB), Image(1, KIB)
 
 
+def different(number: int) -> Image:
+    """Return an image that shares no layer with that of another number."""
+    return Image(3, 100 * KIB + number)
+
+
 def make_apart(folder: Path, *words: object) -> Path:
     """Let a process of its own write the image that ``words`` name, as ``_MAKERS`` has them: the memory of this one is counted to all that it starts."""
     command = [sys.executable, "-m", __spec__.name, str(folder), *map(str, words)]

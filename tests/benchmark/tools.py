@@ -82,7 +82,7 @@ class Ansible:
         """Return the command for a playbook that runs a role on so many hosts, which are all this machine."""
         names = "".join(f"host{number}," for number in range(hosts))
         use = {"role": f"{COLLECTION}.{role}", **variables}
-        defaults = {f"{COLLECTION}.registry_copy": {"src_plain_http": True, "dest_plain_http": True}}
+        defaults = {f"{COLLECTION}.registry_sync": {"src_plain_http": True, "dest_plain_http": True}}
         return [*self._play({"hosts": "all", "connection": "local", "module_defaults": defaults, "roles": [use]}), "--inventory", names]
 
     def _play(self, play: Arguments) -> list[str]:
