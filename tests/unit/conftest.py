@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import typing as t
 from pathlib import Path
@@ -25,9 +26,17 @@ def _install_collection_loader() -> None:
         init_plugin_loader([str(_ROOT)])
 
 
+def _heed_signals() -> None:
+    """Let Ctrl-C and a hang-up end what the tests start: a shell lets commands in the background ignore them, and so nohup does."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures, and name the marker of tests that run a task in Ansible's worker."""
     config.addinivalue_line("markers", "worker: runs a task as Ansible's worker does, by its action plugin; needs the controller")
+    _heed_signals()
     if str(_ROOT) not in sys.path:
         sys.path.insert(0, str(_ROOT))
     _install_collection_loader()

@@ -19,6 +19,13 @@ def test_logins_are_taken_as_they_are() -> None:
     assert auth_config({}) == {"auths": {}}
 
 
+def test_a_task_can_tell_what_its_role_calls_them() -> None:
+    assert auth_config({"reg.example.com": GOOD}, "mirror_credentials") == {
+        "auths": {"reg.example.com": GOOD},
+        "givenAs": "mirror_credentials",
+    }
+
+
 @pytest.mark.parametrize(
     "login",
     [

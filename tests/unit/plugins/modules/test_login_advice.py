@@ -9,7 +9,6 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.filter.auth_config import auth_config
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import Basic
@@ -21,6 +20,11 @@ Fill = t.Callable[[FakeRegistry, FakeRegistry], tuple[str, dict[str, t.Any]]]
 
 def _plain(*registries: FakeRegistry) -> dict[str, t.Any]:
     return {"src_plain_http": True, "dest_plain_http": True, "use_auth_file": False, "timeout": 10, "retries": 0}
+
+
+def _of_role(host: str) -> dict[str, t.Any]:
+    """Return what the filter auth_config makes of a role's variable."""
+    return {"auths": {host: {"username": USER, "password": PASSWORD}}, "givenAs": "mirror_credentials"}
 
 
 def _copy(first: FakeRegistry, second: FakeRegistry) -> dict[str, t.Any]:
@@ -106,13 +110,9 @@ def test_the_variable_of_a_role_is_named_as_the_role_names_it(make_registry: Mak
     registry = make_registry(auth=Basic(USER, PASSWORD))
     registry.add_image("app", "1")
     options = {"name": [registry.name("app:1")], "plain_http": True, "retries": 0, "use_auth_file": False}
-    other = {"reg.example.com": {"username": USER, "password": PASSWORD}}
-    failure = run_module("registry_image_info", {**options, "auth_config": auth_config(other, "mirror_credentials")}).failure(
-        "unauthorized"
-    )
+    failure = run_module("registry_image_info", {**options, "auth_config": _of_role("reg.example.com")}).failure("unauthorized")
     assert f"add its user name and password to mirror_credentials, under {registry.host}" in failure.msg
-    login = {registry.host: {"username": USER, "password": PASSWORD}}
-    run_module("registry_image_info", {**options, "auth_config": auth_config(login, "mirror_credentials")}).ok()
+    run_module("registry_image_info", {**options, "auth_config": _of_role(registry.host)}).ok()
 
 
 @pytest.mark.parametrize(("prefix", "options"), [("dest_", {}), ("src_", {"dest_plain_http": True})])
