@@ -87,6 +87,8 @@ def test_both_fronts_give_the_same_results(make_registry: MakeRegistry, tmp_path
         shown = play(folder, [*tasks, {"name": "keep", "ansible.builtin.copy": copy}], switch, "-vvv", "--diff")
         assert {place for name, place in where(shown).items() if name != "keep"} == {front}
         assert "c4nary" not in shown
+        # A registered variable has no invocation before ansible-core 2.19.
+        assert '"password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"' in shown
         assert (folder / "relative" / "image").stat().st_mode & 0o777 == 0o750
         text = (tmp_path / f"{front}.json").read_text().replace(registry.host, "REGISTRY").replace(str(folder), "FOLDER")
         found.append({name: _comparable(result) for name, result in json.loads(text).items()})
@@ -94,7 +96,6 @@ def test_both_fronts_give_the_same_results(make_registry: MakeRegistry, tmp_path
     for name, result in found[0].items():
         assert result == found[1][name], name
     tagged = found[0]["registry_tag"]
-    assert tagged["invocation"]["module_args"]["password"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     assert (tagged["changed"], tagged["diff"]["after"]) == (True, {"2": tagged["digest"]})
     assert tagged["warnings"] == ["The registry REGISTRY warns: mind the gap"]
 
