@@ -139,10 +139,10 @@ class Fronts(unittest.TestCase):
         assert [share.python for share in ansible_test.shares(NEWEST, Wanted(False, False, ("3.9",)))] == ["3.9"]
 
     def test_unit_tests_run_in_the_worker_with_both_ends(self) -> None:
-        marked, plays = worker.runs(OLDEST, Wanted(False, True, ()))
+        (marked,) = worker.runs(OLDEST, Wanted(False, True, ()))
         assert marked[:2] == ["-m", "worker"]
         assert "tests/unit/plugins/modules/test_registry_push.py" in marked
-        assert plays == ["tests/unit/controller"]
+        assert worker.runs(OLDEST, Wanted(True, False, ()))[1] == ["tests/unit/controller"]
         assert worker.runs(NEWEST, Wanted(False, True, ())) == [["-m", "worker", *worker.runs(OLDEST, Wanted(True, False, ()))[0][2:]]]
 
 

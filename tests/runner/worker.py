@@ -19,9 +19,9 @@ _PLAYS = "tests/unit/controller"
 
 
 def worker(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the run of what no other stage runs: each test of a module once more, in Ansible's worker; with older ansible-cores playbooks, too.
+    """Yield the run of what no other stage runs: each test of a module once more, in Ansible's worker.
 
-    With an older one it is the core of the tests, unless every version shall be tested.
+    With an older ansible-core it is the core of the tests; where every version shall be tested, all of them, and playbooks, too.
     """
     yield Job(f"worker{label(core)}", functools.partial(_worker, core, wanted))
 
@@ -42,5 +42,6 @@ def runs(core: str, wanted: Wanted) -> list[list[str]]:
         return [[*marked, *wanted.targets]]
     if core == NEWEST:
         return [[*marked, *_MARKED]]
-    chosen = _MARKED if wanted.every else [str(path) for path in source_files() if re.fullmatch(CORE_UNITS, str(path))]
-    return [[*marked, *chosen], [_PLAYS]]
+    if wanted.every:
+        return [[*marked, *_MARKED], [_PLAYS]]
+    return [[*marked, *(str(path) for path in source_files() if re.fullmatch(CORE_UNITS, str(path)))]]
