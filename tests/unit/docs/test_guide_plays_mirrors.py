@@ -15,28 +15,13 @@ import pytest
 import yaml
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import LOGIN, MakeRegistry, Reader, Tell, guarded, telling
 from ansible_collections.ocitools.registry.tests.unit.plugins import signing
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import limit_pulls
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
 pytestmark = pytest.mark.usefixtures("one_authority")
 tell = pytest.fixture(telling)
-
-
-def _limit_pulls(registry: FakeRegistry, left: int) -> dict[str, int]:
-    """Let the registry tell how many pulls are left, as Docker Hub does; return the count, which tests may set."""
-    count = {"left": left}
-
-    def told(answer: t.Any) -> None:
-        answer.headers.set("RateLimit-Remaining", f"{count['left']};w=21600")
-
-    def pulled(answer: t.Any) -> None:
-        count["left"] -= 1
-        told(answer)
-
-    registry.on("head_manifest", times=None).change(told)
-    registry.on("get_manifest", times=None).change(pulled)
-    return count
 
 
 def _add_signed(registry: FakeRegistry, repository: str, tag: str) -> tuple[str, set[str]]:
@@ -79,7 +64,7 @@ def _import_what_was_spoilt(reader: Reader, inside: FakeRegistry, carried: t.Seq
 
 def test_air_gap(make_registry: MakeRegistry, tell: Tell) -> None:
     outside, inside = guarded(make_registry), guarded(make_registry)
-    pulls = _limit_pulls(outside, 100)
+    pulls = limit_pulls(outside, 100)
     whole = outside.add_index("org/db", "16.1", platforms=list(PLATFORMS)).digest
     outside.add_image("org/db", "15.9")
     _add_empty(outside, "org/tools")
@@ -155,7 +140,7 @@ def test_fan_out(make_registry: MakeRegistry, tell: Tell) -> None:
         source.add_image(f"org/{name.partition(':')[0]}", name.partition(":")[2])
     app, tags = _add_signed(source, "org/app", "1.2")
     _add_empty(source, "org/tools")
-    pulls = _limit_pulls(source, 10)
+    pulls = limit_pulls(source, 10)
     reader = tell("guide_fan_out", {"quay.example.org": source, "registry.example.com": registry})
     edges = [reader.folder / f"edge{number}.example.net" for number in (1, 2)]
     hosts = ("-i", "hosts.yml", "--connection", "local", "-e", "image_dir={{playbook_dir}}/{{inventory_hostname}}")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of registry_copy share: the options for two registries, and images in one of them."""
+"""What the tests of registry_copy and registry_sync share: the options for two registries, images in one of them, and a limit of pulls."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ def put(registry: FakeRegistry, repository: str, content: Content, tag: str | No
 def digests(blobs: t.Iterable[dict[str, t.Any]]) -> set[str]:
     """Return the digests of blobs in a result."""
     return {blob["digest"] for blob in blobs}
+
+
+def limit_pulls(registry: FakeRegistry, left: int) -> dict[str, int]:
+    """Let the registry tell how many pulls are left, as Docker Hub does; return the count, which tests may set."""
+    count = {"left": left}
+
+    def told(answer: t.Any) -> None:
+        answer.headers.set("RateLimit-Remaining", f"{count['left']};w=21600")
+
+    def pulled(answer: t.Any) -> None:
+        count["left"] -= 1
+        told(answer)
+
+    registry.on("head_manifest", times=None).change(told)
+    registry.on("get_manifest", times=None).change(pulled)
+    return count

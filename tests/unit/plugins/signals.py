@@ -12,6 +12,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process
 from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import layout
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -42,6 +43,25 @@ class Trigger:
             due = self._left == 0
         if due and self._aimed.wait(SOON):
             os.kill(self._process, self._number)
+
+
+class Held(t.Protocol):
+    """A request or an answer that the registry holds up."""
+
+    def wait(self) -> None:
+        """Wait until it has come to that."""
+
+    def release(self) -> None:
+        """Let it go on."""
+
+
+def kill_at(process: Process, held: Held) -> tuple[int, str, str]:
+    """Kill a module where it is held up, and let the registry go on; return what ``wait_for_end`` does."""
+    held.wait()
+    process.kill()
+    end = process.wait_for_end()
+    held.release()
+    return end
 
 
 def push(registry: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:

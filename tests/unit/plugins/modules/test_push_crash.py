@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import kill_at
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 MakeRegistry = t.Callable[..., FakeRegistry]
@@ -48,10 +49,7 @@ def test_killed_at_each_request(
     arguments = _arguments(registry, tmp_path)
     hold = registry.on(nth=number).hold_answer()
     process = start_module("registry_push", arguments)
-    hold.wait()
-    process.kill()
-    process.wait_for_end()
-    hold.release()
+    kill_at(process, hold)
     assert registry.gaps() == []
     there = {digest for digest in CONTENT.files if registry.has_blob("app", digest)}
     registry.clear()

@@ -24,6 +24,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import (
     temporary_files,
     tree,
 )
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import kill_at
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -60,11 +61,7 @@ def test_a_killed_pull_leaves_the_old_image_and_the_next_one_cleans_up(
     put(registry, "app", "1.0", NEW)
     stall = Stall(30 * MIB)
     registry.on("get_blob", BIG).change(stall)
-    process = start_module("registry_pull", arguments(kind))
-    stall.wait()
-    process.kill()
-    process.wait_for_end()
-    stall.release()
+    kill_at(start_module("registry_pull", arguments(kind)), stall)
     left = tree(tmp_path)
     assert {name: left.get(name) for name in before} == before
     assert holds(tmp_path / "app", kind, OLD)
@@ -96,9 +93,7 @@ def test_what_a_killed_pull_left_is_removed_though_nothing_else_is_to_do(
     stall.wait()
     # The other task is at work: its file stays.
     assert run_module("registry_pull", arguments(kind, append=kind == "oci-layout")).ok().changed is False
-    process.kill()
-    process.wait_for_end()
-    stall.release()
+    kill_at(process, stall)
     left = tree(tmp_path) != before
     assert run_module("registry_pull", arguments(kind), check=True).ok().changed is left
     assert run_module("registry_pull", arguments(kind)).ok().changed is left

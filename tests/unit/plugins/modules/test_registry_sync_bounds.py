@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import kill_at
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 NAMES = ("a", "b")
@@ -42,11 +43,7 @@ def test_killed_at_a_request_a_rerun_goes_on(
     destination.guard_closure()
     task = _task(source, destination)
     hold = destination.on(nth=number).hold_answer()
-    process = start_module("registry_sync", task)
-    hold.wait()
-    process.kill()
-    process.wait_for_end()
-    hold.release()
+    kill_at(start_module("registry_sync", task), hold)
     assert destination.gaps() == []
     there = {name for name in NAMES if destination.tags(name)}
     result = run_module("registry_sync", task).ok()

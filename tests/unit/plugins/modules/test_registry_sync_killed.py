@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, put, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import kill_at
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 Task = dict[str, t.Any]
@@ -57,11 +58,7 @@ def _exact(source: FakeRegistry, destination: FakeRegistry) -> Task:
 def _kill(start_module: Start, registry: FakeRegistry, number: int, task: Task) -> None:
     """Run a task until ``registry`` has done what its request of this number asks for, and kill it there."""
     hold = registry.on(nth=number).hold_answer()
-    process = start_module("registry_sync", task)
-    hold.wait()
-    process.kill()
-    process.wait_for_end()
-    hold.release()
+    kill_at(start_module("registry_sync", task), hold)
 
 
 def _is_whole(layout: Path, digest: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, limit_pulls, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -149,20 +149,10 @@ def test_pulls_are_left_to_others_and_what_is_there_costs_none(make_registry: Ma
     for number in range(6):
         source.add_image(f"app{number}", "1")
     run_module("registry_sync", _sync(source, destination, "app0:1")).ok()
-    left = {"pulls": 7}
-
-    def count(answer: t.Any) -> None:
-        answer.headers.set("RateLimit-Remaining", f"{left['pulls']};w=21600")
-
-    def pull(answer: t.Any) -> None:
-        left["pulls"] -= 1
-        count(answer)
-
-    source.on("head_manifest", times=None).change(count)
-    source.on("get_manifest", times=None).change(pull)
+    pulls = limit_pulls(source, 7)
     task = _sync(source, destination, *(f"app{number}:1" for number in range(6)), min_remaining=4)
     failed = run_module("registry_sync", task).failure("rate_limited")
-    assert left["pulls"] == 4
+    assert pulls["left"] == 4
     assert failed["summary"]["copied"] == 3
     assert failed["summary"]["unchanged"] == 1
     assert failed["summary"]["failed"] == 2

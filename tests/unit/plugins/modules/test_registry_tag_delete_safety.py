@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import kill_at
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
@@ -78,10 +79,7 @@ def test_killed_between_the_two_halves(make_registry: MakeRegistry, start_module
     image = pulls(registry, "1.0")
     held = registry.on("delete_manifest", "sha256:", nth=2).reset().hold()
     process = start_module("registry_tag_delete", registry.args(name="app:1.0"))
-    held.wait()
-    process.kill()
-    assert process.wait_for_end()[0] == -9
-    held.release()
+    assert kill_at(process, held)[0] == -9
     assert registry.tags("app")["1.0"] != digest
     assert pulls(registry, "1.0") == image
     result = delete(run_module, registry, expected_digest=digest).ok()
