@@ -16,6 +16,7 @@ from .._core.fanout import Cancellation, fan_out
 from .._core.json import load_object, load_value
 from .._core.progress import Progress
 from .._core.scrub import quoted
+from .._oci.image_config import check_config
 from .._oci.image_source import BlobStream, VerifiedBlob
 from .._oci.manifest import (
     CONFIG_TYPES,
@@ -28,7 +29,6 @@ from .._oci.manifest import (
     UNCOMPRESSED_TYPES,
     Descriptor,
     Manifest,
-    check_config,
 )
 from .._oci.reference import Digest
 from .compression import Allowance

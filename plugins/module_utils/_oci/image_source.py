@@ -10,7 +10,8 @@ import typing as t
 from .._core.budget import Budget, KeptDocument, weigh
 from .._core.errors import RegistryError
 from .._core.json import check_twins, load_object
-from .manifest import CONFIG_TYPES, MAX_CONFIG, MAX_MANIFESTS, Descriptor, Manifest, check_config
+from .image_config import check_config
+from .manifest import CONFIG_TYPES, MAX_CONFIG, MAX_MANIFESTS, Descriptor, Manifest
 from .reference import Digest
 
 BLOCK = 1024 * 1024

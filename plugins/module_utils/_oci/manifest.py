@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .._core.budget import Budget, weigh
 from .._core.errors import NotFound, RegistryError
-from .._core.json import check_spelling, check_twins, load_object
+from .._core.json import check_spelling, load_object
 from .._core.scrub import clean
 from .platform import Platform
 from .reference import Digest
@@ -46,8 +46,13 @@ _DESCRIPTOR_WEIGHT = 800  # bytes of memory
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
 _ESSENTIAL = ("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "fsLayers", "artifactType", "annotations")
 _DESCRIBING = ("mediaType", "digest", "size", "platform", "artifactType", "annotations", "urls", "data")
-_PLATFORM = ("architecture", "os", "variant", "os.version", "os.features")
-_CONFIG = (*_PLATFORM, "created", "config", "rootfs", "history")
+PLATFORM_KEYS = ("architecture", "os", "variant", "os.version", "os.features")
+
+
+def _schema1(what: str) -> RegistryError:
+    return RegistryError(
+        f"{what} is of Docker's schema 1, which is no longer supported: push the image again with a current tool.", "unsupported"
+    )
 
 
 def _invalid(message: str) -> RegistryError:
@@ -70,20 +75,8 @@ def _annotations(document: dict[str, t.Any], what: str) -> dict[str, str]:
 
 def _platform(document: t.Any, what: str) -> Platform | None:
     if isinstance(document, dict):
-        check_spelling(document, _PLATFORM, f"The platform of {_lower(what)}")
+        check_spelling(document, PLATFORM_KEYS, f"The platform of {lower(what)}")
     return Platform.from_document(document)
-
-
-def check_config(document: dict[str, t.Any], what: str, kind: str = "invalid_response") -> None:
-    """Refuse the config of an image that readers would not agree on: in what it is for, what it holds, or how it runs."""
-    check_spelling(document, _CONFIG, what, kind)
-    rootfs = document.get("rootfs")
-    if isinstance(rootfs, dict):
-        check_spelling(rootfs, ("type", "diff_ids"), f"The rootfs of {_lower(what)}", kind)
-    check_twins(document.get("config"), f"The part config of {_lower(what)}", kind)
-    history = document.get("history")
-    for entry in history if isinstance(history, list) else ():
-        check_twins(entry, f"The history of {_lower(what)}", kind)
 
 
 @dataclass(frozen=True)
@@ -176,9 +169,7 @@ class Manifest:
             )
         carrier = media_type.partition(";")[0].strip()
         if carrier.startswith(_SCHEMA1):
-            raise RegistryError(
-                f"{what} is of Docker's schema 1, which is no longer supported: push the image again with a current tool.", "unsupported"
-            )
+            raise _schema1(what)
         with (budget or Budget()).parsing(raw, what) as loan:
             manifest = cls._read(raw, carrier, actual, what)
             loan.keep(manifest, manifest.weight)
@@ -194,10 +185,10 @@ class Manifest:
             kind,
             digest,
             document,
-            None if is_index else Descriptor.parse(document.get("config"), f"The config of {_lower(what)}"),
+            None if is_index else Descriptor.parse(document.get("config"), f"The config of {lower(what)}"),
             () if is_index else _descriptors(document, "layers", what),
             _descriptors(document, "manifests", what) if is_index else (),
-            Descriptor.parse(document["subject"], f"The subject of {_lower(what)}") if document.get("subject") else None,
+            Descriptor.parse(document["subject"], f"The subject of {lower(what)}") if document.get("subject") else None,
             _annotations(document, what),
         )
 
@@ -267,16 +258,15 @@ class Manifest:
         raise NotFound(message, registry=registry, reference=what if registry else None)
 
 
-def _lower(what: str) -> str:
+def lower(what: str) -> str:
+    """Return ``what`` as it stands within a sentence."""
     return what[:1].lower() + what[1:]
 
 
 def _media_type(document: dict[str, t.Any], carrier: str, what: str) -> str:
     check_spelling(document, _ESSENTIAL, what)
     if "fsLayers" in document or document.get("schemaVersion") == 1:
-        raise RegistryError(
-            f"{what} is of Docker's schema 1, which is no longer supported: push the image again with a current tool.", "unsupported"
-        )
+        raise _schema1(what)
     if "manifests" in document and ("layers" in document or "config" in document):
         raise _invalid(f"{what} can be read both as an index and as an image, which is not allowed.")
     stated = _text(document, "mediaType", what)
@@ -300,4 +290,4 @@ def _descriptors(document: dict[str, t.Any], key: str, what: str) -> tuple[Descr
         raise _invalid(f"{what} has no list of {key}.")
     if len(items) > MAX_DESCRIPTORS:
         raise RegistryError(f"{what} has {len(items)} {key}: more than the limit of {MAX_DESCRIPTORS}.", "limit")
-    return tuple(Descriptor.parse(item, f"Entry {number} of the {key} of {_lower(what)}") for number, item in enumerate(items))
+    return tuple(Descriptor.parse(item, f"Entry {number} of the {key} of {lower(what)}") for number, item in enumerate(items))
