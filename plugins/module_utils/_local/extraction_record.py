@@ -46,10 +46,12 @@ def _read(folder: Folder, budget: Budget) -> dict[str, t.Any]:
 def recall(folder: Folder, key: str, budget: Budget) -> Remembered | None:
     """Return what is remembered of the extraction ``key``, None for nothing."""
     entry = _read(folder, budget).get(key)
+    if not isinstance(entry, dict):
+        return None
     try:
-        items = [_item(line) for line in entry["files"]] if isinstance(entry, dict) else []
-        skipped = [(str(path), str(reason)) for path, reason in entry["skipped"]] if isinstance(entry, dict) else []
-        return Remembered(str(entry["digest"]), Selected(items, skipped, bool(entry["single"]))) if isinstance(entry, dict) else None
+        items = [_item(line) for line in entry["files"]]
+        skipped = [(str(path), str(reason)) for path, reason in entry["skipped"]]
+        return Remembered(str(entry["digest"]), Selected(items, skipped, bool(entry["single"])))
     except (KeyError, TypeError, ValueError):
         return None
 

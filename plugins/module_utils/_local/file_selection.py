@@ -55,14 +55,14 @@ class Selector:
 
     def run(self) -> Selected:
         """Return the selection; ``missing`` are the wants that the image has nothing for, as far as is known."""
-        roots: list[tuple[Parts, Node, bool]] = []
+        roots: list[tuple[Parts, Node]] = []
         for want in self._wants:
             found = [root for root in (self._root(path, want.is_glob) for path in self._tree.expand(want)) if root is not None]
             if not found:
                 self.missing.append(str(want))
             roots += found
         is_single = len(roots) == 1 and roots[0][1].kind == FILE and not self._wants[0].is_glob
-        for path, node, _is_link in roots:
+        for path, node in roots:
             self._lay(path, node, roots_alone=is_single)
         return Selected(sorted(self._items.values(), key=lambda item: item.out), sorted(self._skipped.items()), is_single)
 
@@ -72,18 +72,18 @@ class Selector:
         is_new.append(self._needed.add(path) if below else self._needed.add_path(path))
         self.is_complete = self.is_complete and not any(is_new)
 
-    def _root(self, path: Parts, is_glob: bool) -> tuple[Parts, Node, bool] | None:
+    def _root(self, path: Parts, is_glob: bool) -> tuple[Parts, Node] | None:
         plain = self._tree.find(path, follow=False)
         if is_glob and plain.node is not None and plain.node.kind == LINK:
             self._roots.setdefault(plain.path, path)
-            return path, plain.node, True
+            return path, plain.node
         found = self._tree.find(path)
         if found.trail or (found.node is not None and found.node.kind == UNKNOWN):
             self._need(found.path, found.trail, below=True)
         if found.node is None:
             return None
         self._roots.setdefault(found.path, path)
-        return path, found.node, False
+        return path, found.node
 
     def _lay(self, path: Parts, node: Node, roots_alone: bool) -> None:
         """Choose what is at ``path``, and all below it."""

@@ -73,11 +73,6 @@ def _key(task: Task, image: Reference, wants: t.Sequence[Want]) -> str:
     return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
 
 
-def _read_root(client: RegistryClient, image: Reference) -> Manifest:
-    """Return the image or index that the name stands for; nothing of it is used before."""
-    return client.get_manifest(image.identifier)
-
-
 def _choose(task: Task, client: RegistryClient, image: Reference, root: Manifest) -> Manifest:
     """Return the image for the platform; a single image is taken as it is unless the task names a platform."""
     stated = task.params["platform"]
@@ -104,7 +99,7 @@ class _Extraction:
                 self._task.changes({}, {}, str(self._image))
                 self._report(remembered.digest, remembered.selected, changes, 0)
                 return
-        root = _read_root(self._client, self._image)
+        root = self._client.get_manifest(self._image.identifier)
         manifest = _choose(self._task, self._client, self._image, root)
         with contextlib.ExitStack() as stack:
             staging = None if self._task.check_mode else stack.enter_context(contextlib.closing(self._target.stage()))
