@@ -132,6 +132,9 @@ class CopyTask:
         digest = self._copy.source.digest
         if self._options.brief and digest is not None and set(before.values()) == {digest}:
             return Descriptor("", digest, 0)
+        return self._look()
+
+    def _look(self) -> Descriptor:
         return self._source.get_descriptor(self._copy.source.identifier)
 
     def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:

@@ -15,7 +15,6 @@ from .._oci.reference import Digest, Reference
 from .attached_images import AttachedImage
 from .client import RegistryClient
 from .image_copy import Copy, CopyOptions, CopyTask
-from .tagging import TagMap
 
 if t.TYPE_CHECKING:
     from .signatures import SignatureStore
@@ -44,18 +43,14 @@ class _LocalSignatures:
     def __init__(self, registry: str, image: ImageSource, attached: t.Sequence[AttachedImage]) -> None:
         self.registry = registry
         self._attached = attached
-        self._sources = {item.image.root.digest: item.image for item in attached}
-        self._sources[image.root.digest] = image
-        self._named = {item.identifier: item.image.root for item in attached}
+        self._named = {item.identifier: item.image for item in attached}
+        self._named.update((str(source.root.digest), source) for source in (*(item.image for item in attached), image))
 
     def get_manifest(self, identifier: str) -> Manifest:
         """Return what came along under a tag or digest, or the image."""
-        for digest, source in self._sources.items():
-            if str(digest) == identifier:
-                return source.root
         if identifier not in self._named:
             raise NotFound(f"{self.registry} has no {identifier}.")
-        return self._named[identifier]
+        return self._named[identifier].root
 
     def referrers(self, digest: Digest) -> t.Sequence[Descriptor]:
         """Return what came along since it refers to ``digest``."""
@@ -63,7 +58,7 @@ class _LocalSignatures:
 
     def image_of(self, manifest: Manifest) -> ImageSource:
         """Return what reads the blobs of ``manifest``."""
-        return self._sources[manifest.digest]
+        return self._named[str(manifest.digest)]
 
 
 class ImportTask(CopyTask):
@@ -84,10 +79,7 @@ class ImportTask(CopyTask):
             self._opened = self._image.read(self._destination)
         return self._opened
 
-    def _describe(self, before: TagMap) -> Descriptor:
-        digest = self._copy.source.digest
-        if digest is not None and set(before.values()) == {digest}:
-            return Descriptor("", digest, 0)
+    def _look(self) -> Descriptor:
         return self._read().root.descriptor()
 
     def _read_attached(self, digests: t.Sequence[Digest]) -> list[AttachedImage]:

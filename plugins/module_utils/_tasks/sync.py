@@ -17,9 +17,9 @@ from .._registry.two_registries import parse_sided
 from .options import ArgumentSpec, two_registries_spec
 from .sync_entries import destination_of, parse_list
 from .sync_export import Export
-from .sync_extra import Extra, State
+from .sync_extra import Extra
 from .sync_import import Import, archived_name, opened
-from .sync_outcome import Job, Outcome, raise_failures, summarize
+from .sync_outcome import Job, Outcome, State, raise_failures, summarize
 from .sync_plan import Planner, SyncPlan
 from .sync_runner import Bring, ImageCopier, Runner
 from .task import Task

@@ -25,10 +25,8 @@ from .._registry.client import RegistryClient
 from .._registry.image_copy import Copied, Copy, attached_result
 from .._registry.image_pull import Destination, PullPlan, execute_pull, plan_pull
 from .._registry.results import Result, typed_result
-from .sync_outcome import Expected, Job, Outcome
+from .sync_outcome import Expected, Job, Outcome, State
 from .task import Task
-
-State = dict[str, t.Any]
 
 
 class _Nowhere:

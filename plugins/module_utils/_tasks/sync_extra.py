@@ -15,8 +15,8 @@ from .._registry.client import RegistryClient
 from .._retention.policy import Listed
 from .._retention.prune import Pruning
 from .._retention.prune_plan import PrunePlan, plan_prune
+from .sync_outcome import State
 
-State = dict[str, t.Any]
 ClientOf = t.Callable[[Reference], RegistryClient]
 
 

@@ -105,9 +105,8 @@ class Import:
     def jobs(self, entries: t.Sequence[Entry]) -> tuple[list[Job], list[tuple[Entry, Outcome]]]:
         """Return what is to be done, for the images that ``entries`` name or choose, without any for all of them, and what cannot be done."""
         params = self._task.params
-        platforms = tuple(Platform.parse(text) for text in params["platforms"])
-        every = [_entry_of(number, stored, platforms) for number, stored in enumerate(self.images, 1)]
-        listed = entries if params["images"] is not None else every
+        platforms = tuple(map(Platform.parse, params["platforms"]))
+        listed = entries if params["images"] is not None else self._entries(platforms)
         jobs: list[Job] = []
         failed: list[tuple[Entry, Outcome]] = []
         for entry in listed:
@@ -116,6 +115,13 @@ class Import:
             except RegistryError as error:
                 failed.append((entry, Outcome.failed(str(entry.source or entry.given), None, error, {}, {})))
         return jobs, failed
+
+    def _entries(self, platforms: tuple[Platform, ...]) -> list[Entry]:
+        """Return an entry for each image."""
+        return [
+            Entry(number, (stored.names or (f"image {number}",))[0], stored.name, platforms=platforms)
+            for number, stored in enumerate(self.images, 1)
+        ]
 
     def _jobs(self, params: Map, entry: Entry) -> t.Iterator[Job]:
         found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
@@ -200,10 +206,6 @@ class Import:
             return client.image_of(pushed)
         tmpdir = None if self._task.check_mode else self._task.tmpdir
         return saved.build("gzip", self._task.params["concurrency"], tmpdir)
-
-
-def _entry_of(number: int, stored: StoredImage, platforms: tuple[Platform, ...]) -> Entry:
-    return Entry(number, (stored.names or (f"image {number}",))[0], stored.name, platforms=platforms)
 
 
 @contextlib.contextmanager

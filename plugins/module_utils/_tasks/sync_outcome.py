@@ -15,6 +15,8 @@ from .._registry.results import Result
 from .._registry.tagging import TagMap
 from .sync_entries import Entry
 
+State = dict[str, t.Any]  # of tags, files and the like, by full names
+
 
 @dataclass(frozen=True)
 class Job:

@@ -75,7 +75,7 @@ class Planner:
         """Return the plan; raises where two images are for one tag, also where another shard brings them."""
         targets = [self._target(entry) for entry in entries]
         if self._params["extra"] == "delete":
-            self._check_extra(entries)
+            _check_extra(entries, targets)
         shared = _repeated(target.name for target in targets)
         # What other shards choose is looked at only where it may meet what another entry brings to the same repository.
         looked_at = [
@@ -107,16 +107,6 @@ class Planner:
             # A layout holds an image once: there its own name is where it goes.
             check_destinations([replace(copy, destination=copy.source, tags=(copy.source.identifier,)) for copy in copies])
         return [job for job in jobs if self._shard.owns(job.copy.destination)]
-
-    def _check_extra(self, entries: t.Sequence[Entry]) -> None:
-        """Refuse to delete from what is also a source: a list that is mirrored onto itself would delete what it does not choose."""
-        sources = {entry.image.name for entry in entries}
-        own = [target.name for target in map(self._target, (entry for entry in entries if entry.choice)) if target.name in sources]
-        if own:
-            raise RegistryError(
-                f"With extra: delete, {own[0]} is both a source and a destination, of which tags would be deleted: give it another destination.",
-                "invalid_option",
-            )
 
     def _target(self, entry: Entry) -> Reference:
         return replace(destination_of(self._params, entry, entry.source), tag=None)
@@ -173,6 +163,17 @@ class Planner:
             if target in chosen:
                 chosen[target].update(job.copy.tags)
         return {target: tags for target, tags in chosen.items() if target not in unclear}
+
+
+def _check_extra(entries: t.Sequence[Entry], targets: t.Sequence[Reference]) -> None:
+    """Refuse to delete from what is also a source: a list that is mirrored onto itself would delete what it does not choose."""
+    sources = {entry.image.name for entry in entries}
+    own = [target.name for entry, target in zip(entries, targets) if entry.choice and target.name in sources]
+    if own:
+        raise RegistryError(
+            f"With extra: delete, {own[0]} is both a source and a destination, of which tags would be deleted: give it another destination.",
+            "invalid_option",
+        )
 
 
 def _repeated(names: t.Iterable[str]) -> set[str]:
