@@ -14,6 +14,7 @@ from .._core.progress import Progress
 from .._oci.host import UNSET
 from .._oci.platform import Platform
 from .._oci.reference import check_tags, parse_expected
+from .._registry.client import RegistryClient
 from .._registry.image_copy import Copied, Copy, CopyOptions, CopyTask, destination_tags
 from .._registry.results import Result
 from .._registry.tagging import TagMap
@@ -115,30 +116,45 @@ def check_order(copies: t.Sequence[Copy]) -> None:
             raise RegistryError(message, "invalid_option")
 
 
-def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions, progress: Progress) -> list[Outcome]:
-    """Return what became of each copy, in order; the same one given twice is done once."""
-    cancellation = Cancellation()
-    shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": cancellation}
+class Copier:
+    """Carries out copies to one registry, which are side by side: they share how many transfers there may be, and the cancellation."""
 
-    def run(copy: Copy) -> Outcome:
-        outcome = carry_out(copy)
-        progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))
-        return outcome
+    def __init__(self, registries: TwoRegistries) -> None:
+        self.cancellation = Cancellation()
+        self._registries = registries
+        self._shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": self.cancellation}
 
-    def carry_out(copy: Copy) -> Outcome:
+    def carry_out(
+        self, copy: Copy, check_mode: bool, make: t.Callable[[RegistryClient], CopyTask], then: t.Callable[[Copied], None]
+    ) -> Outcome:
+        """Run the task that ``make`` returns for the client that writes, and ``then`` what belongs to it; a failure of either is returned."""
         task: CopyTask | None = None
         try:
-            actions = ("pull",) if options.check_mode else ("pull", "push")
-            destination = registries.destination(copy.destination, *actions).with_options(**shared)
-            task = CopyTask(registries.source(copy.source), destination, copy, options)
+            actions = ("pull",) if check_mode else ("pull", "push")
+            task = make(self._registries.destination(copy.destination, *actions).with_options(**self._shared))
             copied = task.run()
-            registries.budget.hold_result(copied.result, f"The result for the copy of {copy.source}")
+            then(copied)
             return copied
         except RegistryError as error:
             return Failed(error, *(task.done() if task else ({}, {})))
 
+
+def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions, progress: Progress) -> list[Outcome]:
+    """Return what became of each copy, in order; the same one given twice is done once."""
+    copier = Copier(registries)
+
+    def run(copy: Copy) -> Outcome:
+        outcome = copier.carry_out(
+            copy,
+            options.check_mode,
+            lambda destination: CopyTask(registries.source(copy.source), destination, copy, options),
+            lambda copied: registries.budget.hold_result(copied.result, f"The result for the copy of {copy.source}"),
+        )
+        progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))
+        return outcome
+
     unique = list(dict.fromkeys(copies))
-    outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, MOST_AT_A_TIME), cancellation)))
+    outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, MOST_AT_A_TIME), copier.cancellation)))
     return [outcomes[copy] for copy in copies]
 
 

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import threading
 import typing as t
 
 from .._core.errors import RegistryError
-from .._core.fanout import Cancellation, fan_out
+from .._core.fanout import fan_out
 from .._core.progress import Progress
 from .._registry.client import RegistryClient
-from .._registry.image_copy import CopyOptions, CopyTask
+from .._registry.image_copy import Copied, CopyOptions, CopyTask
 from .._registry.image_import import ImportTask, LocalImage
 from .._registry.two_registries import TwoRegistries
-from .image_copies import MOST_AT_A_TIME
+from .image_copies import MOST_AT_A_TIME, Copier, Failed
 from .sync_outcome import Expected, Job, Outcome
 
 Bring = t.Callable[[Job], Outcome]
@@ -62,16 +61,10 @@ class ImageCopier:
     def __init__(
         self, registries: TwoRegistries, options: t.Callable[[Job], CopyOptions], source: t.Callable[[Job], RegistryClient]
     ) -> None:
-        self._registries = registries
+        self._copier = Copier(registries)
         self._options = options
         self._source = source
         self._expected = Expected()
-        self._shared = {"slots": threading.BoundedSemaphore(registries.concurrency), "cancellation": Cancellation()}
-
-    def destination(self, job: Job, check_mode: bool) -> RegistryClient:
-        """Return the client that writes an image."""
-        actions = ("pull",) if check_mode else ("pull", "push")
-        return self._registries.destination(job.copy.destination, *actions).with_options(**self._shared)
 
     def bring(self, job: Job) -> Outcome:
         """Copy one image."""
@@ -83,12 +76,12 @@ class ImageCopier:
 
     def _run(self, job: Job, make: t.Callable[[RegistryClient, CopyOptions], CopyTask]) -> Outcome:
         options = self._options(job)
-        task: CopyTask | None = None
-        try:
-            task = make(self.destination(job, options.check_mode), options)
-            copied = task.run()
+
+        def settle(copied: Copied) -> None:
             if options.check_mode:
                 self._expected.settle(job.copy.destination.name, copied.result)
-            return Outcome.of(job.name, job.dest, copied)
-        except RegistryError as error:
-            return Outcome.failed(job.name, job.dest, error, *(task.done() if task else ({}, {})))
+
+        outcome = self._copier.carry_out(job.copy, options.check_mode, lambda target: make(target, options), settle)
+        if isinstance(outcome, Failed):
+            return Outcome.failed(job.name, job.dest, *outcome)
+        return Outcome.of(job.name, job.dest, outcome)
