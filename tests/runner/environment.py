@@ -25,6 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 UNIT_REQUIREMENTS = CHECKOUT / "tests" / "unit" / "requirements.txt"
 _NOT_SOURCE = {".git", "__pycache__", "output"}
+_OF_FAILURE = re.compile(r"\[?(ERROR|FATAL)\b|(fatal|failed): |FAILED |Origin: ")
 
 
 class LeftOut(Exception):
@@ -98,7 +99,10 @@ def run(
     out: t.TextIO | None = None,
     hide: re.Pattern[str] | None = None,
 ) -> str:
-    """Run a command, show its output as it comes (in `out`, without the lines that `hide` finds) and return it. A failure raises Failed."""
+    """Run a command, show its output as it comes (in `out`, without the lines that `hide` finds) and return it.
+
+    A failure raises Failed with the last lines that tell of one, as ansible-playbook and pytest write them.
+    """
     words = [Path(command[0]).name, *(str(word) for word in command[1:])]
     stream = out or sys.stdout
     stream.write(f"+ {shlex.join(words)}\n")
@@ -113,7 +117,8 @@ def run(
                 stream.write(line)
                 stream.flush()
     if process.returncode:
-        raise Failed(f"`{shlex.join(words[:3])} ...` ended with exit code {process.returncode}.")
+        told = [f"\n  {line.strip()[:500]}" for line in lines if _OF_FAILURE.match(line)]
+        raise Failed(f"`{shlex.join(words[:3])} ...` ended with exit code {process.returncode}.{''.join(told[-4:])}")
     return "".join(lines)
 
 

@@ -6,8 +6,8 @@
     python3 tests/runner/run.py lint integration+units+sanity
 
 Stages joined by "+" make a group, whose jobs run side by side, as many as there are processors; the output of each is shown in one piece
-when it ends. After a job that fails, those that run go on to their end, and no other begins. What this machine has not got the means for is left out,
-which the last line says.
+when it ends. After a job that fails, those that run go on to their end, and no other begins; what failed is shown last. What this machine has not got the
+means for is left out, which the last line says.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import ansible_test
 from environment import Job, LeftOut, cache_dir, locked
@@ -45,19 +46,25 @@ def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzin
 
 
 def run_job(job: Job, log: bool) -> None:
-    """Run one job; beside others its output goes to a file, and from there to the terminal in one piece."""
+    """Run one job; beside others its output goes to a file, and when it passes, from there to the terminal in one piece."""
     with locked(f"job-{job.name}"):
         if not log:
             job.run(sys.stdout)
             return
-        path = cache_dir() / "logs" / f"{job.name}.log"
+        path = _log(job.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
         try:
             with path.open("w", encoding="utf-8") as out:
                 job.run(out)
-        finally:
-            say(f"--- {job.name}, {time.monotonic() - begun:.0f} s, all of its output:\n{path.read_text(encoding='utf-8')}")
+        except Failed:
+            say(f"--- {job.name} FAILED after {time.monotonic() - begun:.0f} s; its output comes last.")
+            raise
+        say(f"--- {job.name}, {time.monotonic() - begun:.0f} s, all of its output:\n{path.read_text(encoding='utf-8')}")
+
+
+def _log(name: str) -> Path:
+    return cache_dir() / "logs" / f"{name}.log"
 
 
 class Outcome(t.NamedTuple):
@@ -78,7 +85,7 @@ class Outcome(t.NamedTuple):
 def run_group(group: t.Sequence[Job], outcome: Outcome) -> None:
     """Run jobs side by side and note what became of them; raise Failed when one did not pass."""
     say(f"=== {', '.join(job.name for job in group)}")
-    failed = []
+    failed: dict[str, Failed] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = {pool.submit(run_job, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
@@ -90,11 +97,13 @@ def run_group(group: t.Sequence[Job], outcome: Outcome) -> None:
             except LeftOut as reason:
                 outcome.left_out[futures[future]] = str(reason)
             except Failed as failure:
-                failed.append(f"{futures[future]}: {failure}")
+                failed[futures[future]] = failure
                 for other in futures:
                     other.cancel()
     if failed:
-        raise Failed(" ".join(failed))
+        for name in failed if len(group) > 1 else ():
+            say(f"--- {name} FAILED, all of its output:\n{_log(name).read_text(encoding='utf-8')}")
+        raise Failed(" ".join(f"{name}: {failure}" for name, failure in failed.items()))
 
 
 def read_arguments() -> argparse.Namespace:
@@ -136,7 +145,7 @@ def main() -> int:
             run_group(group, outcome)
     except Failed as failure:
         passed = f"Passed: {', '.join(outcome.passed) or 'nothing'}."
-        say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {failure} {passed}{outcome.words()}")
+        say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {passed}{outcome.words()} {failure}")
         return 1
     if not outcome.passed:
         say(f"{arguments.name}: FAILED, nothing could be run.{outcome.words()}")

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import sys
 import tempfile
 import typing as t
 import unittest
@@ -23,10 +24,15 @@ import run
 import worker
 from ansible_test import CORES, NEWEST, OLDEST, Share, Wanted
 from environment import CHECKOUT, Job, LeftOut
+from environment import run as run_command
 
 
 def _refuse(out: t.TextIO) -> None:
     raise LeftOut("There is no registry here.")
+
+
+def _fail(out: t.TextIO) -> None:
+    run_command([sys.executable, "-c", "print('ok: [host]\\nfatal: [host]: FAILED! => no\\nok: [host]'); raise SystemExit(2)"], out=out)
 
 
 class Pythons(unittest.TestCase):
@@ -151,6 +157,11 @@ class Summary(unittest.TestCase):
 
     def run_jobs(self, *jobs: Job) -> tuple[int, str]:
         """Run the command with jobs of ours; return its exit code and its last line."""
+        code, lines = self.run_all(*jobs)
+        return code, lines[-1]
+
+    def run_all(self, *jobs: Job) -> tuple[int, list[str]]:
+        """Run the command with jobs of ours; return its exit code and what it prints."""
         out = io.StringIO()
         with (
             tempfile.TemporaryDirectory() as cache,
@@ -160,13 +171,22 @@ class Summary(unittest.TestCase):
             contextlib.redirect_stdout(out),
         ):
             code = run.main()
-        return code, out.getvalue().splitlines()[-1]
+        return code, out.getvalue().splitlines()
 
     def test_what_did_not_run_is_not_said_to_have_passed(self) -> None:
         code, line = self.run_jobs(Job("lint", lambda out: None), Job("integration", _refuse))
         assert code == 0
         assert line.startswith("make test: lint passed in ")
         assert line.endswith("NOT RUN: integration. There is no registry here.")
+
+    def test_what_failed_is_shown_last(self) -> None:
+        code, lines = self.run_all(Job("units", _fail), Job("lint", lambda out: None))
+        assert code == 1
+        start, after = lines.index("--- units FAILED, all of its output:"), lines.index("--- lint, 0 s, all of its output:")
+        assert after < start
+        assert lines[-2].startswith("make test: FAILED after 0 s. Passed: lint. units: ")
+        assert lines[-2].endswith("ended with exit code 2.")
+        assert lines[-1] == "  fatal: [host]: FAILED! => no"
 
     def test_a_run_of_nothing_is_no_success(self) -> None:
         assert self.run_jobs(Job("integration", _refuse)) == (
