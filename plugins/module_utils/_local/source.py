@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads 
     from .docker_archive import DockerArchive
 
 Opened = t.Union[LayoutImage, "DockerArchive"]
+_DIGESTS = ("sha256:", "sha512:")
 
 
 def open_source(path: str, source_name: str | None = None, budget: Budget | None = None) -> Opened:
@@ -101,7 +102,7 @@ def _open_mixed(store: Store, source_name: str | None) -> Opened:
     (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is pushed, as the
     manifest that it had where that is there.
     """
-    layout = _find_layout(store, source_name)
+    layout = _find_layout(store, source_name) or _find_below(store, source_name)
     if layout is not None and layout.is_complete and not layout.is_uncompressed:
         return layout
     saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
@@ -121,6 +122,18 @@ def _find_layout(store: Store, source_name: str | None) -> LayoutImage | None:
         if error.kind != "invalid_source":
             raise
         return None
+
+
+def _find_below(store: Store, source_name: str | None) -> LayoutImage | None:
+    """Return the image below an index that has the digest ``source_name``: ``list_images`` tells it where the index is not complete."""
+    from .docker_archive import list_saved
+
+    if not source_name or not source_name.startswith(_DIGESTS) or any(source_name == str(saved.digest) for saved in list_saved(store)):
+        return None
+    found = (
+        whole.with_root(manifest) for whole in _every_layout(store) for manifest in whole.reachable() if str(manifest.digest) == source_name
+    )
+    return next(found, None)
 
 
 def _every_layout(store: Store) -> t.Iterator[LayoutImage]:

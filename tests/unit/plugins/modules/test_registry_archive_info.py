@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 AMD = images.image(layers=["base", "one"], labels={"team": "blue"})
@@ -80,6 +81,33 @@ def test_what_is_listed_can_be_pushed_by_its_name_or_digest(registry: FakeRegist
     for image in _listed(run_module, path):
         chosen = image["names"][0] if image["names"] else image["digest"]
         pushed = run_module("registry_push", registry.args(path=path, name="app:1", source_name=chosen)).ok()
+        assert pushed["digest"] == image["digest"]
+
+
+def _write_saved_indexes(path: Path, *saved: images.Content) -> str:
+    """Write an archive as containerd saves images of indexes without names: of each index only one image is there."""
+    files: dict[str, bytes] = {}
+    listed, entries = [], []
+    for image in saved:
+        index = images.index(image, images.image("linux/s390x", layers=["absent"]))
+        files.update({**images.layout_files(image), f"blobs/{index.digest.replace(':', '/')}": index.raw})
+        listed.append(index.descriptor())
+        parts = [f"blobs/{part['digest'].replace(':', '/')}" for part in (image.document["config"], *image.document["layers"])]
+        entries.append({"Config": parts[0], "RepoTags": None, "Layers": parts[1:]})
+    files["index.json"] = images.to_json({"schemaVersion": 2, "manifests": listed})
+    files["manifest.json"] = images.to_json(entries)
+    return images.write_bytes(path, tar_bytes(files.items()))
+
+
+@pytest.mark.parametrize("key", ["digest", "config_digest"])
+def test_an_image_of_an_incomplete_index_can_be_pushed_by_its_digests(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, key: str
+) -> None:
+    path = _write_saved_indexes(tmp_path / "app.tar", AMD, ARM)
+    listed = _listed(run_module, path)
+    assert [(image["names"], image["digest"]) for image in listed] == [([], AMD.digest), ([], ARM.digest)]
+    for number, image in enumerate(listed):
+        pushed = run_module("registry_push", registry.args(path=path, name=f"app:{number}", source_name=image[key])).ok()
         assert pushed["digest"] == image["digest"]
 
 
