@@ -49,10 +49,13 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to run, under the name that the summary calls it by; it writes to the stream that it is given, and raises Failed."""
+    """One thing to run, under the name that the summary calls it by; it writes to the stream that it is given, and raises Failed.
+
+    It may return a sentence for the summary.
+    """
 
     name: str
-    run: t.Callable[[t.TextIO], None]
+    run: t.Callable[[t.TextIO], str | None]
 
 
 @contextlib.contextmanager

@@ -19,9 +19,9 @@ def pulp() -> Job:
     return Job("pulp", _pulp)
 
 
-def _pulp(out: t.TextIO) -> None:
+def _pulp(out: t.TextIO) -> str | None:
     venv = _provide_pulp(out)
-    run_targets(PULP, NEWEST, find_controller(), [PULP], {"setup_registry_pulp": str(venv)}, out)
+    return run_targets(PULP, NEWEST, find_controller(), [PULP], {"setup_registry_pulp": str(venv)}, out)
 
 
 def _provide_pulp(out: t.TextIO) -> Path:

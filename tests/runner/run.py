@@ -15,9 +15,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import ansible_test
@@ -45,26 +46,40 @@ def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzin
     return [job for core in cores for job in of_core(core, wanted)]
 
 
-def run_job(job: Job, log: bool) -> None:
-    """Run one job; beside others its output goes to a file, and when it passes, from there to the terminal in one piece."""
+def run_job(job: Job, log: bool) -> str | None:
+    """Run one job, and return what it says for the summary.
+
+    Beside others its output goes to a file, and when it passes, from there to the terminal in one piece.
+    """
     with locked(f"job-{job.name}"):
         if not log:
-            job.run(sys.stdout)
-            return
+            return job.run(sys.stdout)
         path = _log(job.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
         try:
             with path.open("w", encoding="utf-8") as out:
-                job.run(out)
+                remark = job.run(out)
         except Failed:
             say(f"--- {job.name} FAILED after {time.monotonic() - begun:.0f} s; its output comes last.")
             raise
         say(f"--- {job.name}, {time.monotonic() - begun:.0f} s, all of its output:\n{path.read_text(encoding='utf-8')}")
+        return remark
 
 
 def _log(name: str) -> Path:
     return cache_dir() / "logs" / f"{name}.log"
+
+
+def run_unless(stopping: threading.Event, job: Job, log: bool) -> str | None:
+    """Run one job, unless another one failed before it could begin."""
+    if stopping.is_set():
+        raise CancelledError
+    try:
+        return run_job(job, log)
+    except Failed:
+        stopping.set()
+        raise
 
 
 class Outcome(t.NamedTuple):
@@ -73,33 +88,36 @@ class Outcome(t.NamedTuple):
     passed: list[str]
     left_out: dict[str, str]
     """Why some did not run, by name."""
+    remarks: list[str]
+    """What else there is to say."""
 
     def words(self) -> str:
-        """Return a sentence for each reason why jobs were left out."""
+        """Return the remarks, and a sentence for each reason why jobs were left out."""
         reasons: dict[str, list[str]] = {}
         for name, reason in self.left_out.items():
             reasons.setdefault(reason, []).append(name)
-        return "".join(f" NOT RUN: {', '.join(names)}. {reason}" for reason, names in reasons.items())
+        left_out = [f"NOT RUN: {', '.join(names)}. {reason}" for reason, names in reasons.items()]
+        return "".join(f" {sentence}" for sentence in [*self.remarks, *left_out])
 
 
 def run_group(group: t.Sequence[Job], outcome: Outcome) -> None:
     """Run jobs side by side and note what became of them; raise Failed when one did not pass."""
     say(f"=== {', '.join(job.name for job in group)}")
     failed: dict[str, Failed] = {}
+    stopping = threading.Event()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = {pool.submit(run_job, job, len(group) > 1): job.name for job in group}
+        futures = {pool.submit(run_unless, stopping, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
-            if future.cancelled():
-                continue
             try:
-                future.result()
+                remark = future.result()
                 outcome.passed.append(futures[future])
+                outcome.remarks.extend([f"{futures[future]}: {remark}"] if remark else [])
+            except CancelledError:
+                continue
             except LeftOut as reason:
                 outcome.left_out[futures[future]] = str(reason)
             except Failed as failure:
                 failed[futures[future]] = failure
-                for other in futures:
-                    other.cancel()
     if failed:
         for name in failed if len(group) > 1 else ():
             say(f"--- {name} FAILED, all of its output:\n{_log(name).read_text(encoding='utf-8')}")
@@ -138,7 +156,7 @@ def main() -> int:
     cores = arguments.core or ansible_test.choose_cores(wanted)
     fuzzing = Fuzzing(arguments.seconds, arguments.seed, arguments.case)
     begun = time.monotonic()
-    outcome = Outcome([], {})
+    outcome = Outcome([], {}, [])
     try:
         groups = [[job for stage in names.split("+") for job in jobs(stage, cores, wanted, fuzzing)] for names in arguments.stages]
         for group in groups:

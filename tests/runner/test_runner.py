@@ -179,6 +179,14 @@ class Summary(unittest.TestCase):
         assert line.startswith("make test: lint passed in ")
         assert line.endswith("NOT RUN: integration. There is no registry here.")
 
+    def test_a_target_that_passed_at_its_second_try_is_named(self) -> None:
+        output = 'ok: [host]\nWARNING: Retrying test target "role_mirror" with maximum verbosity.\nok: [host]\n'
+        test = ansible_test.AnsibleTest(NEWEST, CHECKOUT, CHECKOUT, CHECKOUT, io.StringIO())
+        with mock.patch.object(ansible_test, "run", return_value=output):
+            code, line = self.run_jobs(Job("integration", lambda out: test.run("integration")))
+        assert code == 0
+        assert line.endswith(" s. integration: FAILED ONCE, and passed when run again: role_mirror.")
+
     def test_what_failed_is_shown_last(self) -> None:
         code, lines = self.run_all(Job("units", _fail), Job("lint", lambda out: None))
         assert code == 1
