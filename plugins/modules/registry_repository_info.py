@@ -14,7 +14,8 @@ description:
   - Lists the repositories of a registry, or those under a prefix, from the registry's catalog.
   - The catalog is not part of the OCI distribution specification. Most self-hosted registries have it. Docker Hub and GitHub do not, and others show it
     to administrators only.
-  - Leaves out listed names that are not valid repository names, and gives a warning.
+  - Leaves out listed names that are not valid repository names, and gives a warning for each. More than 1000 of them fail with the error kind
+    V(invalid_response).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -31,13 +32,13 @@ options:
   prefix:
     description:
       - List only the repositories under this prefix, which is appended to that of O(registry). It consists of whole parts of a
-        name. V(team) matches V(team/app), but not V(team-a/app).
+        name. V(team) matches V(team) and V(team/app), but not V(team-a/app).
       - An invalid prefix fails with the error kind V(invalid_reference) before any request.
     type: str
   include:
     description:
-      - Regular expressions. Only repositories whose relative name matches one of them are listed. They may match anywhere in the name, so anchor them
-        with V(^) and V($).
+      - Regular expressions. Only repositories whose name in RV(relative_names) matches one of them are listed. They may match anywhere in the name, so
+        anchor them with V(^) and V($).
       - Give a list, or a single expression as text. An invalid or empty expression fails with the error kind V(invalid_option) before any request.
       - An expression that takes more than 10 seconds, here and in O(exclude), fails with the error kind V(limit). Nested repetitions, such as
         V((\\d+\\.?\)+), can take that long.
@@ -45,19 +46,22 @@ options:
     default: []
   exclude:
     description:
-      - Regular expressions. Repositories whose relative name matches one of them are left out, even if they match O(include).
+      - Regular expressions. Repositories whose name in RV(relative_names) matches one of them are left out, even if they match O(include).
       - Give a list, or a single expression as text. An invalid or empty expression fails with the error kind V(invalid_option) before any request.
     type: raw
     default: []
   limit:
     description:
-      - Highest number of repositories to return, in the registry's order. RV(truncated) shows whether there are more.
+      - Highest number of repositories to return, of those that the other options select, in the registry's order. RV(truncated) shows whether there are
+        more.
       - A number below 1 fails with the error kind V(invalid_option).
     type: int
   unsupported:
     description:
-      - Whether a registry without a catalog is an error. V(fail) fails with the error kind V(unsupported). V(ok) returns RV(supported=false).
-      - A registry that denies access to its catalog always fails, with the error kind V(unauthorized) or V(denied).
+      - Whether a registry without a catalog is an error. V(fail) fails with the error kind V(unsupported). V(ok) returns RV(supported=false) and empty
+        lists.
+      - A registry that denies access to its catalog always fails, with the error kind V(unauthorized) or V(denied). Docker Hub does so too, but it counts as
+        a registry without a catalog.
     type: str
     choices: [fail, ok]
     default: fail
@@ -72,10 +76,18 @@ EXAMPLES = r"""
     prefix: team
   register: team
 
-- name: Count their tags
+- name: List their tags
   ocitools.registry.registry_tag_info:
     name: "{{ item }}"
   loop: "{{ team.repositories }}"
+  register: tags
+
+- name: Show how many tags each of them has
+  ansible.builtin.debug:
+    msg: "{{ item.item }} has {{ item.total }} tags"
+  loop: "{{ tags.results }}"
+  loop_control:
+    label: "{{ item.item }}"
 
 - name: List the repositories if the registry has a catalog
   ocitools.registry.registry_repository_info:
@@ -95,18 +107,19 @@ repositories:
   sample: ["registry.example.com/team/app", "registry.example.com/team/db"]
 relative_names:
   description:
-    - The same repositories, relative to O(registry) and O(prefix), for tasks that set O(registry) to both of them together.
-    - The name of a repository that is named exactly like the prefix is an empty string.
+    - The same repositories in the same order, without O(registry) and O(prefix). Use them in tasks whose O(registry) is both of them together, such as
+      C(registry.example.com/team).
+    - For a repository with exactly the name of the prefix, this is an empty string.
   type: list
   elements: str
   returned: success
   sample: ["app", "db"]
 supported:
-  description: Whether the registry has a catalog.
+  description: Whether the registry has a catalog. Always V(true) with O(unsupported=fail), since the task fails otherwise.
   type: bool
   returned: success
 truncated:
-  description: Whether O(limit) left out some.
+  description: Whether O(limit) left out repositories.
   type: bool
   returned: success
 """

@@ -12,7 +12,8 @@ version_added: 1.0.0
 author: The ocitools.registry authors (@ocitools)
 description:
   - Lists all tags of a repository. You can select them by regular expressions, sort them by name or by version, and get details of each image.
-  - Leaves out listed names that are not valid tags, such as C(1.0+1), and gives a warning.
+  - Leaves out listed names that are not valid tags, such as C(1.0+1), and gives a warning for each. More than 1000 of them fail with the error kind
+    V(invalid_response).
   - A repository is reported missing only if the registry itself says so. Denied access, registry errors and the page of a proxy are failures.
 extends_documentation_fragment:
   - ocitools.registry._registry
@@ -43,17 +44,20 @@ options:
   digests:
     description:
       - List only tags that point to one of these digests. An empty list matches no tag.
-      - This takes one HEAD request for each tag that O(include) and O(exclude) select, and one GET request more if a digest has another algorithm than that
-        of the registry.
+      - For a tag of a multi-platform image, this is the digest of the index, not of an image in it.
+      - This takes one HEAD request for each tag that the other options select, except O(limit). For each of them it takes one GET request more if a digest
+        has another algorithm than that of the registry.
       - An invalid digest fails with the error kind V(invalid_option) before any request.
     type: list
     elements: str
     version_added: 1.1.0
   sort:
     description:
-      - The order of the tags. V(name) sorts by characters, V(version) by version. V(registry) keeps the order of the registry.
+      - The order of the tags. V(name) sorts by characters, upper case before lower case. V(version) sorts by version. V(registry) keeps the order of the
+        registry.
       - A version is one or more numbers separated by dots, with or without a leading V(v). The numbers are compared as numbers, so V(1.9) comes before
         V(1.10). A missing number counts as V(0).
+      - A suffix begins with C(-), C(_), C(.) or C(+). The word of a pre-release may also follow the numbers directly, as in V(1.0rc1).
       - Pre-releases come before their release, in the order C(dev), C(snapshot), C(nightly), C(canary), C(alpha) or C(a), C(beta) or C(b), C(milestone) or
         C(m), C(preview) or C(pre), C(rc) or C(cr), and then by their number. Any other suffix comes after the release, as in V(1.10-rc1), V(1.10),
         V(1.10-alpine).
@@ -65,12 +69,12 @@ options:
     default: name
   reverse:
     description:
-      - Whether to reverse the order. With O(sort=version) the newest version comes first.
+      - Whether to reverse the order. With O(sort=version) the highest version comes first.
     type: bool
     default: false
   limit:
     description:
-      - Highest number of tags to return, after sorting. RV(truncated) shows whether there are more.
+      - Highest number of tags to return, after sorting. RV(truncated) shows whether there are more. All tags are read from the registry all the same.
       - A number below 1 fails with the error kind V(invalid_option).
     type: int
   ignore_digest_tags:
@@ -80,8 +84,8 @@ options:
     default: true
   details:
     description:
-      - What to read for each returned tag, in parallel. V(none) only lists. V(digest) sends a HEAD request for each tag, which registries do not count as a
-        pull. V(manifest) reads the manifest. V(config) also reads the image config, or the configs of all images of an index.
+      - What to read for each returned tag, in parallel. V(none) reads nothing. V(digest) sends a HEAD request for each tag, which registries do not count as
+        a pull. V(manifest) reads the manifest. V(config) also reads the image config, or the configs of all images of an index.
       - Image configs often contain secrets in environment variables. They are returned only with V(config).
       - A tag that cannot be read fails the task. A tag that was deleted in the meantime has RV(images[].exists=false).
     type: str
@@ -89,7 +93,7 @@ options:
     default: none
   missing:
     description:
-      - Whether a missing repository is an error. V(ok) returns RV(exists=false). V(fail) fails with the error kind V(not_found).
+      - Whether a missing repository is an error. V(ok) returns RV(exists=false) and empty lists. V(fail) fails with the error kind V(not_found).
     type: str
     choices: [ok, fail]
     default: fail
@@ -130,37 +134,37 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exists:
-  description: Whether there is such a repository.
+  description: Whether the repository exists. Always V(true) with O(missing=fail), since the task fails otherwise.
   type: bool
   returned: success
 tags:
-  description: The tags, in order.
+  description: The tags, in the order of O(sort).
   type: list
   elements: str
   returned: success
   sample: ["1.9.0", "1.10.0-rc1", "1.10.0"]
 total:
-  description: How many tags were chosen, those beyond O(limit) among them.
+  description: Number of selected tags, including those that O(limit) left out.
   type: int
   returned: success
 truncated:
-  description: Whether O(limit) left out some.
+  description: Whether O(limit) left out tags.
   type: bool
   returned: success
 images:
   description:
-    - One entry for each of RV(tags), in order; none with O(details=none).
-    - The keys are those of RV(ocitools.registry.registry_image_info#module:images).
+    - One entry for each of RV(tags), in the same order. Empty with O(details=none).
+    - The other keys are those of RV(ocitools.registry.registry_image_info#module:images) with the same O(details).
   type: list
   elements: dict
   returned: success
   contains:
     name:
-      description: The image's full name with its tag.
+      description: The full name of the image, C(registry/repository:tag).
       type: str
       returned: always
     exists:
-      description: Whether the image is there; it may have been deleted after the list was made.
+      description: Whether the image exists. V(false) if it was deleted after the tags were listed.
       type: bool
       returned: always
     tag:
@@ -168,7 +172,7 @@ images:
       type: str
       returned: always
     digest:
-      description: The digest, null where the image is missing.
+      description: Digest of the manifest or index. Null if the image is missing.
       type: str
       returned: always
 """
