@@ -22,6 +22,7 @@ options:
   path:
     description:
       - The OCI layout directory, C(dir:) directory or archive, on the host that runs the task. An archive may be compressed with gzip, bzip2, xz or zstd.
+      - zstd requires Python 3.14 or the Python package zstandard. Otherwise the task fails with the error kind V(missing_library).
       - A path without an image fails with the error kind V(invalid_source). A path that cannot be read fails with V(local_io).
     type: path
     required: true
@@ -37,12 +38,13 @@ EXAMPLES = r"""
     path: bundle.tar
   register: bundle
 
-- name: Push every image of the bundle
+# The names must be full names of images, such as those that docker save writes. See images[].names for others.
+- name: Push every image of the bundle that has a name to another registry
   ocitools.registry.registry_push:
     path: bundle.tar
     source_name: "{{ item }}"
-    name: "registry.example.com/{{ item }}"
-  loop: "{{ bundle.images | map(attribute='names') | map('first') }}"
+    name: "{{ item | ocitools.registry.image_name(registry='mirror.example.com') }}"
+  loop: "{{ bundle.images | map(attribute='names') | select | map('first') }}"
 """
 
 RETURN = r"""
@@ -54,18 +56,20 @@ images:
   contains:
     names:
       description:
-        - The names of the image, for O(ocitools.registry.registry_push#module:source_name). For an image without a name, use its digest.
+        - The names of the image, for O(ocitools.registry.registry_push#module:source_name). In an OCI layout a name is often only a tag, such as V(1.4).
+        - Empty for an image without a name. For such an image use RV(images[].digest), or RV(images[].config_digest) if that is null.
       type: list
       elements: str
       returned: always
       sample: ["registry.example.com/team/app:1.4"]
     digest:
       description:
-        - Digest of the manifest or index. Null for an image of a C(docker save) archive, which has no manifest before it is pushed.
+        - Digest of the manifest or index. Null for an image of a C(docker save) archive that has no manifest for it, or none with compressed layers.
+          M(ocitools.registry.registry_push) then creates the manifest.
       type: str
       returned: always
     config_digest:
-      description: Digest of the config, for O(ocitools.registry.registry_push#module:source_name). Null for an index.
+      description: Digest of the config. Null for an index.
       type: str
       returned: always
     media_type:
@@ -77,21 +81,25 @@ images:
       type: bool
       returned: always
     platforms:
-      description: The platforms, C(os/arch[/variant]). Empty for an artifact.
+      description:
+        - The platforms, C(os/arch[/variant]), that the index or the config states. Empty for an artifact.
+        - An archive of an index may lack the images of some of them.
       type: list
       elements: str
       returned: always
       sample: [linux/amd64, linux/arm64]
     size:
-      description: Size in bytes of the manifests, configs and layers in the archive, each counted once.
+      description:
+        - Size in bytes of the manifests that are in the archive and of the configs and layers that they list, each counted once.
+        - If RV(images[].digest) is null, size in bytes of the config and of the layers as they are in the archive.
       type: int
       returned: always
     created:
-      description: Creation time in the config. For an index, that of its first image. Null if the config has none.
+      description: Creation time in the config. For an index, that of its first image. Null if the config has none, or if that image is not in the archive.
       type: str
       returned: always
     labels:
-      description: Labels in the config. For an index, those of its first image.
+      description: Labels in the config. For an index, those of its first image. Empty if there are none.
       type: dict
       returned: always
 """

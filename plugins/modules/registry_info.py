@@ -13,7 +13,9 @@ author: The ocitools.registry authors (@ocitools)
 description:
   - Checks that a registry is up and that the credentials work. Returns the authentication scheme, the end of the certificate's validity and the remaining
     rate limit. With O(push_to) it also checks whether the credentials may push to a repository.
-  - If the registry cannot be reached or refuses the credentials, the task fails, each with its own error kind.
+  - If the registry does not accept the credentials, the task fails with the error kind V(unauthorized) or V(denied). If the registry cannot be reached, the
+    task fails with the error kind V(network), V(timeout) or V(tls).
+  - Without credentials, a registry that requires them is no failure. RV(authenticated) is then V(false).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -21,7 +23,8 @@ extends_documentation_fragment:
 options:
   registry:
     description:
-      - The registry, C(host[:port]). A path only selects the credentials, if an auth file or O(auth_config) has an entry for that path.
+      - The registry, C(host[:port][/prefix]). A prefix selects the credentials, if an auth file or O(auth_config) has an entry for it, and O(push_to) is
+        below it.
       - Credentials and a client certificate of the task are for this host.
       - An invalid host fails with O(registry) named in the message. A host that is not a registry fails with the error kind V(invalid_response).
     type: str
@@ -29,9 +32,10 @@ options:
     aliases: [registry_url, url]
   push_to:
     description:
-      - A repository, relative to O(registry). RV(can_push) shows whether the credentials may push to it.
-      - The module opens an upload and cancels it at once, without content. This takes two more requests, and tokens. Some registries create an empty
-        repository for it.
+      - A repository, relative to O(registry), without tag or digest. RV(can_push) shows whether the credentials may push to it.
+      - An invalid name, or one with a tag or digest, fails with the error kind V(invalid_reference) before any request.
+      - The module opens an upload and cancels it at once, without content. This takes two more requests, and those for tokens. Some registries create an
+        empty repository for it.
       - In check mode nothing is opened, and RV(can_push) is null.
     type: str
     version_added: 1.1.0
@@ -72,21 +76,21 @@ reachable:
 authenticated:
   description:
     - Whether the registry required credentials and accepted those of the task. It is V(false) without credentials, and if the registry requires none.
-    - It does not show what the credentials may do. For a single repository, use RV(can_push).
+    - It does not show what the credentials may do. To find out whether they may push to a repository, use O(push_to).
   type: bool
   returned: success
 auth_scheme:
-  description: Authentication scheme of the registry. Null if it requires no credentials.
+  description: Authentication scheme of the registry, usually V(bearer) or V(basic). Null if it requires no credentials.
   type: str
   returned: success
   sample: bearer
 realm:
-  description: URL of the token server (V(bearer)), or the realm of the registry (V(basic)).
+  description: With V(bearer), the URL of the token server. With V(basic), the realm of the registry. Null if it requires no credentials.
   type: str
   returned: success
   sample: https://auth.example.com/token
 api_version:
-  description: API version that the registry states. Null if it states none.
+  description: Content of the header C(Docker-Distribution-Api-Version) of the registry. Null if it sends none.
   type: str
   returned: success
   sample: registry/2.0
@@ -124,7 +128,7 @@ push_error:
   version_added: 1.1.0
   contains:
     msg:
-      description: What the registry said, and what to do.
+      description: Why the registry does not accept the push, in one sentence.
       type: str
       returned: always
     kind:
@@ -139,12 +143,12 @@ rate_limit:
   returned: success
   contains:
     limit:
-      description: Number of allowed pulls.
+      description: Number of allowed pulls. Null if the registry reports only the other number.
       type: int
       returned: always
       sample: 100
     remaining:
-      description: Number of remaining pulls.
+      description: Number of remaining pulls. Null if the registry reports only the other number.
       type: int
       returned: always
       sample: 87

@@ -45,8 +45,8 @@ options:
     description:
       - List only tags that point to one of these digests. An empty list matches no tag.
       - For a tag of a multi-platform image, this is the digest of the index, not of an image in it.
-      - This takes one HEAD request for each tag that the other options select, except O(limit). For each of them it takes one GET request more if a digest
-        has another algorithm than that of the registry.
+      - This takes one HEAD request for each tag that O(include), O(exclude) and O(ignore_digest_tags) select. It takes one GET request more for each of
+        them if a digest has another algorithm than that of the registry.
       - An invalid digest fails with the error kind V(invalid_option) before any request.
     type: list
     elements: str
