@@ -49,7 +49,7 @@ options:
   auth_config:
     description:
       - The content of an auth file, as a dictionary with the keys C(auths), C(credHelpers) or C(credsStore), or as JSON text. Use it to pass credentials
-        for several registries without a file.
+        for several registries without a file. It comes before auth files.
       - Its passwords, tokens and C(auth) values are masked in output. Its hosts and user names are not.
       - Content that is not an auth file, or an invalid entry for the host, fails with the error kind V(credentials). The content is never shown.
       - An empty entry holds no credentials. Empty text fails.
@@ -57,12 +57,12 @@ options:
   auth_file:
     description:
       - Path of a Docker C(config.json) or containers C(auth.json) on the host that runs the task.
-      - By default, E(REGISTRY_AUTH_FILE), C($DOCKER_CONFIG/config.json), C($XDG_RUNTIME_DIR/containers/auth.json)
-        (C(/run/containers/$UID/auth.json) if that variable is unset), C(~/.config/containers/auth.json)
-        and C(~/.docker/config.json) are searched in this order. The first file that has the host is used.
+      - By default, the file that E(REGISTRY_AUTH_FILE) names is used, and no other. If that variable is unset, C($DOCKER_CONFIG/config.json),
+        C($XDG_RUNTIME_DIR/containers/auth.json) (C(/run/containers/$UID/auth.json) if that variable is unset), C(~/.config/containers/auth.json)
+        and C(~/.docker/config.json) are searched in this order. The first file that has credentials for the host is used.
       - In a file, a credential helper for the host comes first, then the most specific entry of C(auths), then C(credsStore).
-      - If you set this option and the file does not exist, cannot be read or is not an auth file, the task fails with the error kind V(credentials). So
-        does a failing credential helper.
+      - If you set this option or E(REGISTRY_AUTH_FILE), and the file does not exist, the task fails with the error kind V(credentials). So does any file
+        that cannot be read or is not an auth file, and a failing credential helper.
     type: path
     aliases: [authfile, config_path]
   use_auth_file:
@@ -95,14 +95,15 @@ options:
   ca_path:
     description:
       - Path of a PEM file (or of a directory prepared by C(openssl rehash)) with the certificate authorities to trust. No others are trusted then.
-      - By default, C(/etc/containers/certs.d) and C(/etc/docker/certs.d) of the host, then E(SSL_CERT_FILE) or E(REQUESTS_CA_BUNDLE), then the
-        system's certificate store are used.
+      - By default, the first of these that is set or exists is used - the C(*.crt) files in the folder of the host in C(/etc/containers/certs.d) or
+        C(/etc/docker/certs.d), the file of E(SSL_CERT_FILE), the file of E(REQUESTS_CA_BUNDLE), the system's certificate store.
       - A file that does not exist or holds no certificate fails before any request.
     type: path
     aliases: [ca_cert, cacert_path, tls_ca_cert]
   client_cert:
     description:
       - Path of a PEM client certificate for mutual TLS. The file may also contain the key.
+      - By default, the C(*.cert) file with its C(*.key) file in the folder of the host in C(/etc/containers/certs.d) or C(/etc/docker/certs.d) is used.
       - A file that does not exist, or does not match its key, fails before any request.
     type: path
     aliases: [cert_path, tls_client_cert]
@@ -126,8 +127,8 @@ options:
     default: 60
   retries:
     description:
-      - Number of retries after temporary errors, from 0 to 100. Temporary errors are broken connections and the status codes 408, 425, 429, 500, 502,
-        503 and 504.
+      - Number of retries of each request after temporary errors, from 0 to 100. Temporary errors are timeouts, refused and broken connections, and the
+        status codes 408, 425, 429, 500, 502, 503 and 504.
       - The task waits as long as C(Retry-After) asks, up to 60 seconds. A longer time fails at once with the error kind V(rate_limited).
     type: int
     default: 4
@@ -140,9 +141,10 @@ options:
 requirements:
   - requests >= 2.25.1 on the host that runs the task
 notes:
-  - If the task gives no credentials, they are read from the environment variables E(OCITOOLS_REGISTRY) (the host that they are for) with
+  - If the task sets no user name or token, credentials are read from the environment variables E(OCITOOLS_REGISTRY) (the host that they are for) with
     E(OCITOOLS_REGISTRY_USERNAME) and E(OCITOOLS_REGISTRY_PASSWORD), or E(OCITOOLS_REGISTRY_IDENTITY_TOKEN), or E(OCITOOLS_REGISTRY_TOKEN). They are
-    used for that host only. Do not set them with the task keyword C(environment), which Ansible writes into a command line.
+    used for that host only, and come before O(auth_config) and auth files. Do not set them with the task keyword C(environment), which Ansible writes
+    into a command line.
   - Paths, auth files and the environment are those of the host that runs the task. For lookups that is the controller.
   - In a task, a relative path is relative to the folder of the playbook for local connections, and to the user's home folder on other hosts.
   - A failed task returns RV(ignore:error), a dictionary of C(kind), C(status), C(code), C(registry) and C(reference). Unknown values are
