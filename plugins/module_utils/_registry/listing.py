@@ -69,10 +69,12 @@ def _first_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str,
 
 
 def _further_page(api: RepositoryApi, target: Target, key: str, scopes: tuple[str, ...] | None) -> Page:
-    """Return a page that the one before named: that it is missing does not mean that there is no list."""
+    """Return a page that the one before named: that it is missing, or not allowed, does not mean that there is no list."""
     try:
         return read_page(api, target, key, scopes)
-    except NotFound as error:
+    except RegistryError as error:
+        if error.kind not in ("not_found", "unsupported"):
+            raise
         raise RegistryError(
             f"The list of {api.name} is not complete: a page of it is missing. {error.message}",
             "invalid_response",

@@ -240,18 +240,19 @@ def test_what_is_no_list_is_refused(make_registry: MakeRegistry, run_module: Run
     list_tags(run_module, registry).failure(kind)
 
 
+@pytest.mark.parametrize(("status", "code"), [(404, "NAME_UNKNOWN"), (405, "UNSUPPORTED")])
 @pytest.mark.parametrize(
     ("module", "arguments"), [("registry_tag_info", {"name": "app", "missing": "ok"}), ("registry_repository_info", {"unsupported": "ok"})]
 )
 def test_a_list_that_lacks_a_page_is_not_absent(
-    make_registry: MakeRegistry, run_module: RunModule, module: str, arguments: dict[str, t.Any]
+    make_registry: MakeRegistry, run_module: RunModule, module: str, arguments: dict[str, t.Any], status: int, code: str
 ) -> None:
     registry = make_registry(page_size=1)
     for number in "123":
         registry.add_image("app", number)
         registry.add_image(f"app{number}", "1")
     for endpoint in ("list_tags", "catalog"):
-        registry.on(endpoint, nth=2, optional=True).answer(404, code="NAME_UNKNOWN")
+        registry.on(endpoint, nth=2, optional=True).answer(status, code=code)
     failure = run_module(module, registry.args(**arguments)).failure("invalid_response")
     assert "is not complete" in failure.msg
 
