@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ..module_utils._tasks import sync
+from ..module_utils._registry import download, image_import
+from ..module_utils._tasks import sync, sync_export, sync_extra, sync_import, sync_selection
 from ..plugin_utils._registry_action import RegistryAction
 
 
@@ -13,3 +14,4 @@ class ActionModule(RegistryAction):
     """registry_sync."""
 
     options, rules, run_task = sync.OPTIONS, sync.RULES, staticmethod(sync.run)
+    preloaded = (*RegistryAction.preloaded, download, image_import, sync_export, sync_extra, sync_import, sync_selection)

@@ -13,17 +13,17 @@ from .._oci.reference import Reference, split_base
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
-from .._registry.two_registries import parse_sided
 from .options import ArgumentSpec, two_registries_spec
 from .sync_entries import destination_of, parse_list
-from .sync_export import Export
-from .sync_extra import Extra
-from .sync_import import Import, archived_name, opened
 from .sync_outcome import Job, Outcome, State, raise_failures, summarize
 from .sync_plan import Planner, SyncPlan
 from .sync_runner import Bring, ImageCopier, Runner
 from .task import Task
 from .verify_option import VERIFY, parse_verify
+
+if t.TYPE_CHECKING:
+    from .sync_extra import Extra
+    from .sync_import import Import
 
 _SHARD: ArgumentSpec = {"index": {"type": "int", "required": True}, "count": {"type": "int", "required": True}}
 OPTIONS: ArgumentSpec = {
@@ -83,6 +83,8 @@ class Sync:
         """Plan, copy, and fill the result; raises in the end where something failed."""
         task, params = self._task, self._task.params
         if params["src_dir"] is not None:
+            from .sync_import import opened
+
             with opened(task) as source:
                 self._import(source)
             return
@@ -91,6 +93,8 @@ class Sync:
         self._registries = task.connect_two([entry.image for entry in entries], targets)
         plan = Planner(params, self._source, self._registries.concurrency, self._lists).plan(entries)
         if params["dest_dir"] is not None:
+            from .sync_export import Export
+
             export = Export(task, lambda job: self._source(job.copy.source), self._lists, self._verification)
             outcomes = self._run(plan.jobs, export.bring)
             missing = [outcome.result["name"] for outcome in [*outcomes, *(failed for _entry, failed in plan.failed)] if outcome.error]
@@ -102,8 +106,13 @@ class Sync:
         """Bring the images to the registry, delete there what the list does not include, and report both."""
         task, params = self._task, self._task.params
         outcomes = self._run(plan.jobs, bring)
+        if params["extra"] == "keep":
+            self._tell(plan, outcomes, {}, {})
+            return
+        from .sync_extra import Extra
+
         extra = Extra(self._deleter, params["max_deletions"], task.warn)
-        failure = self._delete(extra, plan, outcomes) if params["extra"] == "delete" else None
+        failure = self._delete(extra, plan, outcomes)
         task.result["deleted_tags"] = extra.deleted
         self._tell(plan, outcomes, *extra.states())
         if failure is not None:
@@ -111,7 +120,7 @@ class Sync:
 
     def _import(self, source: Import) -> None:
         params = self._task.params
-        entries = parse_list(params, (lambda name: parse_sided(params, "src", name)) if source.is_export else archived_name)
+        entries = parse_list(params, source.parse_name)
         for entry in entries:
             if entry.choice is not None and entry.choice.sort == "created":
                 raise RegistryError(

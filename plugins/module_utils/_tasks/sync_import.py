@@ -26,6 +26,7 @@ from .._registry.attached_images import AttachedImage
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copy, destination_tags
 from .._registry.image_import import LocalImage
+from .._registry.two_registries import parse_sided
 from .image_push import find_pushed
 from .sync_entries import Entry, Map, destination_of
 from .sync_outcome import Job, Outcome
@@ -43,7 +44,7 @@ class StoredImage:
     found: NamedImage | None = None
 
 
-def archived_name(name: str) -> Reference | None:
+def _archived_name(name: str) -> Reference | None:
     """Return the image that a name in an archive says; what is a tag alone says none."""
     try:
         return Reference.parse(name) if ":" in name or "/" in name or "@" in name else None
@@ -61,7 +62,7 @@ class Import:
         self._lock = threading.Lock()
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
-        self.is_export = raw is not None
+        self._is_export = raw is not None
         try:
             self.images = self._list_export(raw) if raw is not None else self._list_archive()
         except BaseException:
@@ -85,7 +86,7 @@ class Import:
             message = f"{self._path} has no {LIST}, which an export writes, and is not an OCI layout."
             raise RegistryError(message, "invalid_source")
         for image in list_images(self._store(self._path)):
-            full = [name for name in map(archived_name, image.names) if name is not None]
+            full = [name for name in map(_archived_name, image.names) if name is not None]
             images.append(StoredImage(full[0] if full else None, image.names, None, image))
         return images
 
@@ -101,6 +102,10 @@ class Import:
             store.close()
 
     # Which images
+
+    def parse_name(self, name: str) -> Reference | None:
+        """Return the image that a name in the list stands for; None for one that is found as it is written."""
+        return parse_sided(self._task.params, "src", name) if self._is_export else _archived_name(name)
 
     def jobs(self, entries: t.Sequence[Entry]) -> tuple[list[Job], list[tuple[Entry, Outcome]]]:
         """Return what is to be done, for the images that ``entries`` name or choose, without any for all of them, and what cannot be done."""
@@ -158,7 +163,7 @@ class Import:
     def _find(self, entry: Entry) -> list[StoredImage]:
         wanted = entry.source
         # An export may have one image for several places; an entry that names another place means the image alone.
-        most = None if self.is_export and entry.dest is None and not entry.tags else 1
+        most = None if self._is_export and entry.dest is None and not entry.tags else 1
         if entry.choice is not None and wanted is not None:
             of: dict[str, list[StoredImage]] = {}
             for stored in self.images:

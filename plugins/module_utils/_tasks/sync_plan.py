@@ -18,7 +18,6 @@ from .._registry.image_copy import Copy, destination_tags
 from .image_copies import check_destinations, check_order
 from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, shard_of
 from .sync_outcome import Job, Outcome
-from .sync_selection import choose_tags
 
 Tags = t.Union[t.Sequence[str], RegistryError]
 
@@ -113,6 +112,8 @@ class Planner:
 
     def _choose(self, entry: Entry) -> Tags:
         """Return the tags that an entry chooses, or why it can choose none."""
+        from .sync_selection import choose_tags
+
         image, choice = entry.image, entry.choice
         try:
             client = self._client_of(image)

@@ -12,10 +12,12 @@ from .._core.fanout import fan_out
 from .._core.progress import Progress
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copied, CopyOptions, CopyTask
-from .._registry.image_import import ImportTask, LocalImage
 from .._registry.two_registries import TwoRegistries
 from .image_copies import MOST_AT_A_TIME, Copier, Failed
 from .sync_outcome import Expected, Job, Outcome
+
+if t.TYPE_CHECKING:
+    from .._registry.image_import import LocalImage
 
 Bring = t.Callable[[Job], Outcome]
 
@@ -72,6 +74,8 @@ class ImageCopier:
 
     def bring_local(self, job: Job, image: LocalImage) -> Outcome:
         """Copy one image from this host."""
+        from .._registry.image_import import ImportTask
+
         return self._run(job, lambda target, options: ImportTask(image, target, job.copy, options))
 
     def _run(self, job: Job, make: t.Callable[[RegistryClient, CopyOptions], CopyTask]) -> Outcome:
