@@ -60,6 +60,7 @@ def test_artifacts(make_registry: MakeRegistry, tell: Tell) -> None:
     assert reader.play("pull.yml", *web, **LOGIN).changed == 1
     assert (pulled / "settings.json").read_text(encoding="utf-8") == "{}"
 
+    assert reader.play("attach.yml", "--check", **LOGIN).changed == 1
     assert reader.play("attach.yml", **LOGIN).changed == 2
     assert reader.play("attach.yml", **LOGIN).changed == 0
     assert (reader.folder / "sbom" / "app.spdx.json").read_text(encoding="utf-8") == "{}"
