@@ -31,8 +31,8 @@ options:
     default: false
   src_registry:
     description:
-      - The registry, C(host[:port][/prefix]), that names of sources are resolved below. Docker Hub defaults are then off. The default is
-        O(registry).
+      - The registry, C(host[:port][/prefix]), that names of sources are resolved below. C(docker.io) and C(library/) are then
+        never added. The default is O(registry).
       - Names that begin with a host are resolved below it as well, as in a mirror of several registries. With V(mirror.example.com), the name
         V(quay.io/org/app) means C(mirror.example.com/quay.io/org/app). A name that begins with this registry itself, or with C(host:port), fails.
     type: str
