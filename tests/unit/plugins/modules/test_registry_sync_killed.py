@@ -20,7 +20,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 Task = dict[str, t.Any]
 Start = t.Callable[..., Process]
 # How many requests an undisturbed run makes; the first test holds them against what is counted.
-EXPORT, IMPORT, DELETION = 12, 20, 11
+COPY, EXPORT, IMPORT, DELETION = 22, 12, 20, 11
 PLATFORMS = (("linux/amd64", "1"), ("linux/arm64", "2"))
 SIGNATURE = images.artifact(subject=images.image(layers=["shared"]))
 
@@ -48,6 +48,11 @@ def _export(source: FakeRegistry, folder: Path) -> Task:
 
 def _import(destination: FakeRegistry, folder: Path) -> Task:
     return _options(**side("dest", destination), src_dir=str(folder))
+
+
+def _copy(source: FakeRegistry, destination: FakeRegistry) -> Task:
+    listed = [{"src": name, "include": ["."]} for name in ("app", "db")]
+    return _options(**side("src", source), **side("dest", destination), images=listed)
 
 
 def _exact(source: FakeRegistry, destination: FakeRegistry) -> Task:
@@ -85,8 +90,12 @@ def _named(folder: Path) -> t.Iterator[tuple[Path, str]]:
 
 
 def test_how_many_requests_there_are_to_be_killed_at(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    source, inside, exact = make_registry(), make_registry(), make_registry()
+    source, copied, inside, exact = make_registry(), make_registry(), make_registry(), make_registry()
     _fill(source)
+    _fill(source, "db")
+    run_module("registry_sync", _copy(source, copied)).ok()
+    assert len(copied.log()) == COPY
+    source.clear()
     run_module("registry_sync", _export(source, tmp_path / "carried")).ok()
     assert len(source.log()) == EXPORT
     run_module("registry_sync", _import(inside, tmp_path / "carried")).ok()
@@ -96,6 +105,22 @@ def test_how_many_requests_there_are_to_be_killed_at(make_registry: MakeRegistry
     exact.add_image("app", "old", seed="old")
     run_module("registry_sync", _exact(source, exact)).ok()
     assert len(exact.log()) == DELETION
+
+
+@pytest.mark.parametrize("number", range(1, COPY + 1))
+def test_a_copy_goes_on(make_registry: MakeRegistry, run_module: RunModule, start_module: Start, number: int) -> None:
+    source, destination = make_registry(), make_registry()
+    digests = {name: dict(zip("12", _fill(source, name))) for name in ("app", "db")}
+    destination.guard_closure()
+    task = _copy(source, destination)
+    _kill(start_module, destination, number, task)
+    assert destination.gaps() == []
+    there = sum(len(destination.tags(name)) for name in digests)
+    result = run_module("registry_sync", task).ok()
+    assert result["summary"]["unchanged"] == there
+    assert {name: destination.tags(name) for name in digests} == digests
+    assert destination.gaps() == []
+    assert run_module("registry_sync", task).ok().changed is False
 
 
 @pytest.mark.parametrize("number", range(1, EXPORT + 1))
