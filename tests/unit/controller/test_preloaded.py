@@ -55,7 +55,7 @@ def test_a_task_in_the_worker_loads_nothing_of_the_collection(make_registry: Mak
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
         input=json.dumps(tasks),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))},
         capture_output=True,
         encoding="utf-8",
         check=False,

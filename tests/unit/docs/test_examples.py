@@ -15,13 +15,16 @@ import pytest
 import yaml
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
 from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, images, signing
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from jinja2.nativetypes import NativeEnvironment
 
 COLLECTION = Path(__file__).resolve().parents[3]
 PREFIX = "ocitools.registry."
-HOSTS = re.compile(r"\b(?:(?:registry|reg|old|new)\.example\.com|quay\.io|docker\.io)\b")
+HOSTS = re.compile(r"\b(?:(?:registry|reg|old|new|mirror)\.example\.com|quay\.io|docker\.io)\b")
+
+ENVIRONMENT = NativeEnvironment()
+ENVIRONMENT.filters.update({f"{PREFIX}{name}": run for name, run in plugin("filter.images").FilterModule().filters().items()})
 
 Task = dict[str, t.Any]
 RunLookup = t.Callable[..., list[str]]
@@ -126,6 +129,7 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
         "vault_signing_key": signing.private_pem(signing.make_key(), "passphrase"),
         "vault_signing_passphrase": "passphrase",
         "team": {"repositories": [f"{registry.host}/team/app"]},
+        "tags": {"results": [{"item": f"{registry.host}/team/app", "total": 3}]},
         **dict.fromkeys(("vault_registry_password", "vault_old_password", "vault_new_password"), "unused here"),
         "lookup": lookup,
         "query": query,
@@ -135,7 +139,7 @@ def _variables(registry: FakeRegistry, run_lookup: RunLookup) -> dict[str, t.Any
 def _rendered(value: t.Any, variables: dict[str, t.Any], host: str) -> t.Any:
     if isinstance(value, str):
         text = HOSTS.sub(host, value)
-        return NativeEnvironment().from_string(text).render(variables) if "{{" in text else text
+        return ENVIRONMENT.from_string(text).render(variables) if "{{" in text else text
     if isinstance(value, dict):
         return {key: _rendered(item, variables, host) for key, item in value.items()}
     if isinstance(value, list):
