@@ -21,8 +21,8 @@ _FIRST_IMAGE = datetime(2013, 1, 1, tzinfo=timezone.utc)  # builds that are to b
 _CLOCKS_DIFFER = timedelta(days=1)
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([hdwy])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
-_DATE = re.compile(
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,12})?(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})",
+_DATE = re.compile(  # Python 3.14 takes an hour 24
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,12})?(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
 

@@ -20,7 +20,7 @@ _SCHEMES = frozenset(f"{family}{bits}" for family in ("ES", "PS") for bits in (2
 _ATTRIBUTE = "io.cncf.notary."
 _SCHEME, _EXPIRY = f"{_ATTRIBUTE}signingScheme", f"{_ATTRIBUTE}expiry"
 _CONTENT = "application/vnd.cncf.notary.payload.v1+json"
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _WHAT = "The envelope"
 _SIGNED = "The signed text"
 

@@ -210,6 +210,9 @@ CERTIFICATES: dict[str, Trick] = {
     "an expiry that is no time": lambda registry, digest: add_notation(
         registry, digest, SIGNER, [AUTHORITY.issue(SIGNER)], header={f"{_PREFIX}expiry": "2999-99-99T00:00:00Z"}
     ),
+    "an expiry at an hour 24": lambda registry, digest: add_notation(
+        registry, digest, SIGNER, [AUTHORITY.issue(SIGNER)], header={f"{_PREFIX}expiry": "2999-01-01T24:00:00Z"}
+    ),
     "a demand that is not known": lambda registry, digest: add_notation(
         registry, digest, SIGNER, [AUTHORITY.issue(SIGNER)], header={"crit": [f"{_PREFIX}signingScheme", f"{_PREFIX}verificationPlugin"]}
     ),
