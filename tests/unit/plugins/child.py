@@ -25,7 +25,7 @@ class _Hidden(importlib.abc.MetaPathFinder):
 
     def find_spec(self, fullname: str, path: t.Any, target: t.Any = None) -> None:
         """Refuse the hidden ones."""
-        if fullname.partition(".")[0] in self._names:
+        if any(f"{fullname}.".startswith(f"{name}.") for name in self._names):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
