@@ -26,10 +26,8 @@ class PayloadImporter(zipimporter):
         """Return where the module is, None where it is not in the zip file."""
         try:
             is_package = self.is_package(fullname)
-        except ZipImportError:
-            return (
-                super().find_spec(fullname, target) if hasattr(zipimporter, "find_spec") else None
-            )  # a folder that is no package, or nothing
+        except ZipImportError:  # a folder that is no package, or nothing
+            return super().find_spec(fullname, target) if hasattr(zipimporter, "find_spec") else None
         folder = f"{self.archive}/{self.prefix}{fullname.rpartition('.')[2]}"
         if is_package:
             return spec_from_file_location(fullname, f"{folder}/__init__.py", loader=self, submodule_search_locations=[folder])

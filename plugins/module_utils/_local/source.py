@@ -10,7 +10,7 @@ import typing as t
 from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
-from .._oci.reference import Digest
+from .._oci.reference import DIGEST_PREFIXES, Digest
 from .files import SAVED_IMAGES, Directory, Store, open_path
 from .flat_store import FlatStore, read_single_manifest
 from .oci_layout import INDEX, MARKER, LayoutImage, blob_path, check_version, find_root, read_index, read_manifest
@@ -20,7 +20,6 @@ if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads 
     from .docker_archive import DockerArchive
 
 Opened = t.Union[LayoutImage, "DockerArchive"]
-_DIGESTS = ("sha256:", "sha512:")
 
 
 def open_source(path: str, source_name: str | None = None, budget: Budget | None = None) -> Opened:
@@ -128,11 +127,10 @@ def _find_below(store: Store, source_name: str | None) -> LayoutImage | None:
     """Return the image below an index that has the digest ``source_name``: ``list_images`` tells it where the index is not complete."""
     from .docker_archive import list_saved
 
-    if not source_name or not source_name.startswith(_DIGESTS) or any(source_name == str(saved.digest) for saved in list_saved(store)):
+    name = source_name or ""
+    if not name.startswith(DIGEST_PREFIXES) or any(name == str(saved.digest) for saved in list_saved(store)):
         return None
-    found = (
-        whole.with_root(manifest) for whole in _every_layout(store) for manifest in whole.reachable() if str(manifest.digest) == source_name
-    )
+    found = (whole.with_root(manifest) for whole in _every_layout(store) for manifest in whole.reachable() if str(manifest.digest) == name)
     return next(found, None)
 
 

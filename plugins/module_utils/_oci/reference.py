@@ -31,6 +31,8 @@ _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
+DIGEST_PREFIXES = tuple(f"{algorithm}:" for algorithm in _DIGEST_LENGTHS)
+"""How a digest begins."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from .._oci.artifact import (
     make_artifact,
 )
 from .._oci.manifest import MAX_CONFIG, Descriptor
-from .._oci.reference import Digest, Reference, check_tags
+from .._oci.reference import DIGEST_PREFIXES, Digest, Reference, check_tags
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_referrers
 from .._registry.results import Result
@@ -122,7 +122,7 @@ def parse_subject(task: Task, image: Reference) -> str | None:
     subject = task.params["subject"]
     if subject is None:
         return None
-    if subject.startswith(("sha256:", "sha512:")):
+    if subject.startswith(DIGEST_PREFIXES):
         return str(Digest.parse(subject))
     parsed = task.reference(subject)
     if parsed.name != image.name:

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from .._http.auth_config import auth_config_secrets
+from .._oci.reference import DIGEST_PREFIXES
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
 Map = t.Mapping[str, t.Any]
@@ -133,7 +134,7 @@ def find_user_info(text: str, what: str = "image") -> t.Iterator[str]:
     if not what:
         return
     before, at, host = text.rpartition("@")
-    if host.startswith(("sha256:", "sha512:")):
+    if host.startswith(DIGEST_PREFIXES):
         before, at, host = before.rpartition("@")
     user, colon, password = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:/+", "", before).partition(":")
     yield password if colon else user if at and (what == "host" or "/" in host) else ""

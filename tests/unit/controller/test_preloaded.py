@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import PYTHON_PATH
 
 # What few tasks need: archives, and what refers to an image.
 SELDOM = {"archive", "compressed_file", "compression", "digest_tags", "docker_archive", "pages", "referrers", "saved_layers", "tar"}
@@ -55,7 +55,7 @@ def test_a_task_in_the_worker_loads_nothing_of_the_collection(make_registry: Mak
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
         input=json.dumps(tasks),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
         capture_output=True,
         encoding="utf-8",
         check=False,

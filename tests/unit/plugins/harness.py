@@ -42,6 +42,7 @@ except ImportError:  # ansible-core before 2.19
 __all__ = ["Process", "Result", "assert_clean", "canaries", "plugin", "run_ansible", "run_lookup", "run_module", "start_module"]
 
 ROOT = Path(__file__).resolve().parents[6]
+PYTHON_PATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))  # of processes that import the collection
 PLUGINS = "ansible_collections.ocitools.registry.plugins"
 _CHILD = Path(__file__).with_name("child.py")
 HAS_CONTROLLER = importlib.util.find_spec("ansible.plugins") is not None
@@ -246,13 +247,12 @@ def start_module(
         "fast": fast,
         "status": str(status or ""),
     }
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     process = subprocess.Popen(
         [sys.executable, str(_CHILD)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path, **(env or {})},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH, **(env or {})},
     )
     return Process(process, json.dumps(request).encode())
 
@@ -289,7 +289,7 @@ def ansible_command(program: str, arguments: t.Sequence[str], **settings: str) -
     """Return what ``run_ansible`` runs, and its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environ.update(
-        PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        PYTHONPATH=PYTHON_PATH,
         ANSIBLE_COLLECTIONS_PATH=str(ROOT),
         ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH="ignore",
         ANSIBLE_LOCALHOST_WARNING="false",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import put
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import ROOT, Result, RunModule, module_arguments
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import PYTHON_PATH, Result, RunModule, module_arguments
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
 
@@ -230,7 +230,7 @@ def test_five_thousand_tags(make_registry: MakeRegistry, tmp_path: Path) -> None
         [sys.executable, "-c", _MEASURED],
         input=json.dumps(request).encode(),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
         check=True,
     )
     result = json.loads(ran.stdout)
