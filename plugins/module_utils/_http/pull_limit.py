@@ -40,14 +40,14 @@ class PullLimit:
     def take(self, ask: t.Callable[[], object]) -> None:
         """Count a pull that is about to be made; where nothing is known yet, ``ask`` first, which costs none.
 
-        Errors: ``rate_limited`` where fewer than ``least`` would be left.
+        Errors: ``rate_limited`` where fewer than ``least`` would be left; those of ``ask``, after which the next pull asks again.
         """
         if not self.least:
             return
         with self._asking:
             if self._left is None and not self._is_asked:
-                self._is_asked = True
                 ask()
+                self._is_asked = True
         with self._lock:
             if self._left is None:
                 return

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -104,7 +105,8 @@ class RepositoryApi:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
         shown = self.display(identifier)
         whole = (MAX_MANIFEST, f"The manifest of {shown}")
-        self.exchange.pulls.take(lambda: self.head_manifest(identifier))
+        with suppress(NotFound):  # the GET says it, with what the registry has to say about it
+            self.exchange.pulls.take(lambda: self.head_manifest(identifier))
         answer = self.send("GET", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT}, whole=whole)
         if answer.status != 200:
             raise self.failure(answer, f"Reading {shown}", shown)

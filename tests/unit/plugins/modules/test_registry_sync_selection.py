@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, limit_pulls, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.auth import TokenAuth
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 TAGS = ("1.9", "1.10", "1.11-rc1", "2.0", "latest", "main")
@@ -156,6 +158,17 @@ def test_pulls_are_left_to_others_and_what_is_there_costs_none(make_registry: Ma
     assert failed["summary"]["copied"] == 3
     assert failed["summary"]["unchanged"] == 1
     assert failed["summary"]["failed"] == 2
+
+
+def test_a_missing_image_is_told_alike_whichever_asks_for_the_limit_first(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry = make_registry(auth=TokenAuth())
+    registry.add_image("app", "1")
+    pulls = limit_pulls(registry, 10)
+    options = {**side("src", registry), "dest_dir": str(tmp_path / "out"), "min_remaining": 8, "concurrency": 1}
+    failed = run_module("registry_sync", {"images": ["gone:1", "app:1"], **options}).failure("not_found")
+    assert "(404 MANIFEST_UNKNOWN: 1 is unknown)" in failed["images"][0]["error"]["msg"]
+    assert failed["summary"]["copied"] == 1
+    assert pulls["left"] == 8
 
 
 def test_a_registry_that_had_enough_is_not_asked_again_for_each_image(make_registry: MakeRegistry, run_module: RunModule) -> None:
