@@ -102,7 +102,7 @@ class OciArchiveWriter:
     def __init__(self, path: str, private: bool, dress: Dress) -> None:
         self.path = path
         self._place = ArchivePlace(path, private, dress)
-        self._existing = ExistingContent(None, {}, ())
+        self._existing = ExistingContent()
         self._file: NewFile | None = None
         self._offsets: dict[Digest, int] = {}
         try:
@@ -122,7 +122,7 @@ class OciArchiveWriter:
 
     def find(self, name: ImageName, digest: Digest | None) -> Manifest | None:
         """Return the manifest or index that is there under ``name``, and with ``digest`` where it is given; None where there is none."""
-        root = self._existing.find(name)
+        root = self._existing.index.find(name)
         return self._existing.manifest(root) if root and digest in (None, root.digest) else None
 
     def manifest(self, descriptor: Descriptor) -> Manifest | None:
@@ -131,11 +131,12 @@ class OciArchiveWriter:
 
     def gap(self, content: ImageContent, workers: int) -> Gap:
         """Return what of ``content`` is missing: nothing, or everything."""
-        current = self._existing.find(content.name)
-        digest = current.digest if current else self._existing.roots[0].digest if self._existing.roots else None
+        current = self._existing.index.find(content.name)
+        roots = self._existing.index.roots
+        digest = current.digest if current else roots[0].digest if roots else None
         if digest != content.root.digest:
             fault = ""
-        elif current is None or len(self._existing.roots) > 1:
+        elif current is None or len(roots) > 1:
             fault = RENAMED
         else:
             fault = INCOMPLETE if any(self._existing.lacks(content, workers)) else ""
@@ -198,7 +199,7 @@ class OciArchiveWriter:
 
 def _members(content: ImageContent) -> t.Iterator[tuple[str, int, bytes | Digest]]:
     """Yield name, size and content (or the digest of a blob) of each member, in order; directories end with "/"."""
-    index = layout_index([content.entry()])
+    index = layout_index({"manifests": [content.entry()]})
     yield MARKER, len(LAYOUT_VERSION), LAYOUT_VERSION
     yield INDEX, len(index), index
     yield "blobs/", 0, b""

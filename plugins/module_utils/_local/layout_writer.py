@@ -12,13 +12,14 @@ import stat
 import typing as t
 
 from .._core.errors import RegistryError
-from .._oci.image_content import FULL_NAME, LAYOUT_VERSION, TAG_NAME, Gap, ImageContent, ImageName, layout_index
+from .._oci.image_content import FULL_NAME, LAYOUT_VERSION, TAG_NAME, Gap, ImageContent, ImageName
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .disk import Folder, NewFile, default_mode, is_temporary
 from .existing_content import ExistingContent
-from .files import Directory, MemoryFile
+from .files import Directory, FileState, MemoryFile
+from .layout_index import KnownLayout, LayoutIndex
 from .oci_layout import INDEX, MARKER, check_version
 from .open_path import Found, Place, find, others_write
 
@@ -31,17 +32,21 @@ _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 class LayoutWriter:
     """A layout directory as a destination; the one at ``path`` is not made before ``begin``.
 
-    With ``append`` the other images of the layout stay. ``private`` leaves what is made to its owner until somebody sets modes. ``mode`` is that
-    of its files; without it the umask is looked up, which must not be done beside other threads.
+    With ``append`` the other images of the layout stay, of which the task may have put some there itself: ``known`` goes from one to the next.
+    ``private`` leaves what is made to its owner until somebody sets modes. ``mode`` is that of its files; without it the umask is looked up, which
+    must not be done beside other threads.
     """
 
-    def __init__(self, path: str, append: bool = False, private: bool = False, mode: int | None = None) -> None:
+    def __init__(
+        self, path: str, append: bool = False, private: bool = False, mode: int | None = None, known: KnownLayout | None = None
+    ) -> None:
         self.path = path
+        self._known = known or KnownLayout()
         self._place = Place(path)
         self._append = append
         self._modes = (0o600, 0o700) if private else (default_mode() if mode is None else mode, 0o777)
         self._algorithms: dict[str, Folder] = {}
-        self._existing = ExistingContent(None, {}, ())
+        self._existing = ExistingContent()
         self._folder: Folder | None = None
         try:
             self._folder = self._open()
@@ -73,21 +78,26 @@ class LayoutWriter:
             # Without an index.json the first pull to this layout was cut off.
             existing = self._read_index(store) if INDEX in names else None
             on_failure.pop_all()
-        return existing or ExistingContent(store, {}, ())
+        return existing or ExistingContent(store)
 
     def _read_index(self, store: Directory) -> ExistingContent | None:
         try:
-            return ExistingContent.read(store)
+            return ExistingContent(store, self._known.read_index(store, self._index_state()), self._known.blobs)
         except RegistryError:
             if self._append:
                 raise
             return None
 
+    def _index_state(self) -> FileState:
+        found = t.cast(Folder, self._folder).stat(INDEX)
+        return (found.st_ino, found.st_size, found.st_mtime_ns) if found else ()
+
     # What is there
 
     def find(self, name: ImageName, digest: Digest | None) -> Manifest | None:
         """Return the manifest or index that is there under ``name`` or with ``digest``, None where there is none."""
-        root = self._existing.find_digest(digest) if digest else self._existing.find(name)
+        index = self._existing.index
+        root = index.find_digest(digest) if digest else index.find(name)
         return self._existing.manifest(root) if root else None
 
     def manifest(self, descriptor: Descriptor) -> Manifest | None:
@@ -97,17 +107,19 @@ class LayoutWriter:
     def gap(self, content: ImageContent, workers: int) -> Gap:
         """Return what of ``content`` is missing."""
         manifests, blobs = self._existing.lacks(content, workers)
-        current = self._existing.find(content.name)
+        current = self._existing.index.find(content.name)
         state: str | None = str(current.digest) if current else None
         if current and current.digest == content.root.digest and (manifests or blobs):
             state = f"{state} (incomplete)"
         before: dict[str, t.Any] = {self.path: state}
         if not self._append:
-            for root in self._existing.roots:
+            for root in self._existing.index.roots:
                 if root is not current:
                     before[f"{self.path} {_label(root)}"] = str(root.digest)
         after = {self.path: str(content.root.digest)}
-        strays = sum(len(folder.leftovers(_LABEL)) for folder, _algorithm in self._blob_folders()) + len(list(self._unnamed(content)))
+        if self._known.leftovers is None:
+            self._known.leftovers = sum(len(folder.leftovers(_LABEL)) for folder, _algorithm in self._blob_folders())
+        strays = self._known.leftovers + len(list(self._unnamed(content)))
         if strays and before == after:
             before[f"{self.path} (files that nothing names)"] = strays
         return Gap(before, after, manifests, blobs)
@@ -140,8 +152,9 @@ class LayoutWriter:
         """Make the folders, and remove what an ended task left behind."""
         if self._folder is None:
             self._folder = t.cast(Folder, self._place.folder.child(self._place.name, self._modes[1]))
-        for folder, _algorithm in self._blob_folders():
+        for folder, _algorithm in self._blob_folders() if self._known.leftovers != 0 else ():
             folder.leftovers(_LABEL, remove=True)
+        self._known.leftovers = 0
         if self._folder.stat(MARKER) is None:
             self._write(self._folder, MARKER, LAYOUT_VERSION)
         blobs = t.cast(Folder, self._folder.child(_BLOBS, self._modes[1]))
@@ -171,17 +184,21 @@ class LayoutWriter:
         for folder in self._algorithms.values():
             folder.sync()
         with layout.locked():
-            self._write(layout, INDEX, self._index(content))
+            self._list(layout, content)
             layout.sync()
         for folder, name in self._unnamed(content):
             folder.remove(name)
 
-    def _index(self, content: ImageContent) -> bytes:
-        """Return the new index.json; with append it is that of this moment, to which another task may have added."""
-        if not self._append:
-            return layout_index([content.entry()])
-        with contextlib.closing(self._read()) as existing:
-            return layout_index(existing.entries_with(content.name, content.entry()), existing.document)
+    def _list(self, layout: Folder, content: ImageContent) -> None:
+        """Write index.json with the image; with append it is that of this moment, to which another task may have added."""
+        index = LayoutIndex()
+        if self._append:
+            with contextlib.closing(self._read()) as existing:
+                index = existing.index
+        self._known.forget_index()  # until the file is what the index is
+        index.put(content.name, content.entry())
+        self._write(layout, INDEX, index.encoded())
+        self._known.note_index(index, self._index_state())
 
     @property
     def surroundings(self) -> Found:

@@ -12,7 +12,7 @@ import typing as t
 from .._core.errors import RegistryError
 from .._core.json import check_spelling, load_object
 from .._core.scrub import quoted
-from .._oci.image_source import BlobStream, VerifiedBlob
+from .._oci.image_source import BLOCK, BlobStream, VerifiedBlob
 from .._oci.manifest import MAX_DESCRIPTORS, MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
 from .._oci.reference import Digest
 from .files import FileState, Store, StoredFile, read_all, read_file
@@ -164,21 +164,35 @@ def open_blob(store: Store, descriptor: Descriptor, known: dict[Digest, FileStat
     return VerifiedBlob(file, descriptor, store.path, on_verified=lambda: states.update({descriptor.digest: state}))
 
 
+def has_blob(store: Store, descriptor: Descriptor, known: dict[Digest, FileState | None]) -> bool:
+    """Tell whether a blob is there and what its digest says; a file that is as it was when it was found right is not read."""
+    try:
+        stream = open_blob(store, descriptor, known)
+        try:
+            while not isinstance(stream, _KnownBlob) and stream.read(BLOCK):
+                pass
+        finally:
+            stream.close()
+    except RegistryError:
+        return False
+    return True
+
+
 class LayoutImage:
     """One image or index of a layout; its blobs are opened by their digest and checked while they are read.
 
     Reading a blob once more is not worth another digest where its file is as it was: a push reads each twice, to find what is
-    corrupt before its first byte is sent.
+    corrupt before its first byte is sent. ``known`` keeps how the files were, also for other images of the layout.
     """
 
-    def __init__(self, store: Store, root: Manifest) -> None:
+    def __init__(self, store: Store, root: Manifest, known: dict[Digest, FileState | None] | None = None) -> None:
         self._store = store
-        self._known: dict[Digest, FileState | None] = {}
+        self._known = {} if known is None else known
         self._root = root
 
     def with_root(self, root: Manifest) -> LayoutImage:
         """Return another image of the same layout."""
-        return LayoutImage(self._store, root)
+        return LayoutImage(self._store, root, self._known)
 
     @property
     def is_local(self) -> bool:

@@ -35,10 +35,16 @@ class ImageName:
         """The annotations of the image's entry in index.json; tools look for one or the other."""
         return {FULL_NAME: self.full, **({TAG_NAME: self.tag} if self.tag else {})}
 
-    def means(self, entry: Descriptor) -> bool:
-        """Tell whether ``entry`` of an index.json is this image; the full name decides where the entry has one."""
-        stated = entry.annotations.get(FULL_NAME) or entry.annotations.get(TAG_NAME)
-        return stated is not None and stated in ((self.full,) if FULL_NAME in entry.annotations else (self.full, self.tag))
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """The ``entry_key`` of each entry that is this image; the full name decides where an entry has one."""
+        return ((FULL_NAME, self.full), (TAG_NAME, self.full), *([(TAG_NAME, self.tag)] if self.tag else []))
+
+
+def entry_key(entry: Descriptor) -> tuple[str, str] | None:
+    """Return which annotation names ``entry`` of an index.json, and the name; None where it has none."""
+    name = entry.annotations.get(FULL_NAME) or entry.annotations.get(TAG_NAME)
+    return (FULL_NAME if FULL_NAME in entry.annotations else TAG_NAME, name) if name else None
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,9 @@ class ImageContent:
         }
 
 
-def layout_index(entries: t.Sequence[t.Mapping[str, t.Any]], document: t.Mapping[str, t.Any] | None = None) -> bytes:
-    """Return index.json with ``entries``; whatever else ``document`` holds stays."""
-    made = {"schemaVersion": 2, "mediaType": OCI_INDEX, **(document or {}), "manifests": list(entries)}
-    return json.dumps(made, separators=(",", ":")).encode()
+def layout_index(document: t.Mapping[str, t.Any]) -> bytes:
+    """Return index.json with the ``manifests`` of ``document``, and whatever else it holds."""
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, **document}, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._local.disk import default_mode, disk_errors
 from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_bytes, parse_list, read_raw, write_list
+from .._local.layout_index import KnownLayout
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.image_source import walk
@@ -62,6 +63,7 @@ class Export:
         self._verification = verification
         self._mode = default_mode()  # now, while there is one thread
         self._locks: dict[str, threading.Lock] = {}
+        self._known: dict[str, KnownLayout] = {}
         self._exported: dict[tuple[Copy, bool], ExportedImage] = {}
         self._expected = Expected()
         if not task.check_mode:
@@ -77,13 +79,16 @@ class Export:
         folder = re.sub("[/:]", "+", job.copy.source.name)
         path = os.path.join(self._path, folder)
         try:
-            layout = t.cast(Destination, LayoutWriter(path, True, mode=self._mode) if self._exists else _Nowhere(path))
+            layout = t.cast(Destination, self._layout(path, folder) if self._exists else _Nowhere(path))
             try:
                 return self._bring(job, folder, layout)
             finally:
                 layout.close()
         except RegistryError as error:
             return Outcome.failed(job.name, path, error, {}, {})
+
+    def _layout(self, path: str, folder: str) -> LayoutWriter:
+        return LayoutWriter(path, True, mode=self._mode, known=self._known.setdefault(folder, KnownLayout()))
 
     def _bring(self, job: Job, folder: str, layout: Destination) -> Outcome:
         client = self._source(job)
@@ -124,7 +129,7 @@ class Export:
         gap = plan.gap
         if gap.before != gap.after and not self._task.check_mode:
             with self._locks.setdefault(folder, threading.Lock()):
-                fresh = LayoutWriter(layout.path, True, mode=self._mode)
+                fresh = self._layout(layout.path, folder)
                 try:
                     gap = fresh.gap(plan.content, client.connection.options.workers)
                     execute_pull(replace(plan, gap=gap), fresh, client)

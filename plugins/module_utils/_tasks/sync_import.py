@@ -17,11 +17,12 @@ from .._local.docker_archive import DockerArchive
 from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
 from .._local.files import Store
 from .._local.inventory import NamedImage, list_images
-from .._local.oci_layout import MARKER, LayoutImage, find_root
+from .._local.layout_index import KnownLayout
+from .._local.oci_layout import MARKER, LayoutImage, find_root, read_manifest
 from .._local.source import open_store
 from .._oci.image_source import ImageSource
 from .._oci.platform import Platform
-from .._oci.reference import Reference
+from .._oci.reference import Digest, Reference
 from .._registry.attached_images import AttachedImage
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copy, destination_tags
@@ -59,6 +60,7 @@ class Import:
         self._task = task
         self._path = str(task.params["src_dir"])
         self._stores: dict[str, Store] = {}
+        self._known: dict[str, KnownLayout] = {}
         self._lock = threading.Lock()
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
@@ -190,8 +192,7 @@ class Import:
         return LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path)
 
     def _open(self, image: ExportedImage) -> ImageSource:
-        store = self._layout(image.path)
-        return LayoutImage(store, find_root(store, str(image.digest)))
+        return self._find_root(image, image.digest)
 
     def _layout(self, folder: str) -> Store:
         path = os.path.join(self._path, folder)
@@ -201,9 +202,14 @@ class Import:
 
     def _attached(self, stored: StoredImage) -> list[AttachedImage]:
         image = t.cast(ExportedImage, stored.exported)
+        return [AttachedImage(item.identifier, self._find_root(image, item.digest), item.subject) for item in image.referrers]
+
+    def _find_root(self, image: ExportedImage, digest: Digest) -> LayoutImage:
+        """Return what ``digest`` means in the layout of an exported image."""
         store = self._layout(image.path)
-        along = image.referrers
-        return [AttachedImage(item.identifier, LayoutImage(store, find_root(store, str(item.digest))), item.subject) for item in along]
+        known = self._known.setdefault(image.path, KnownLayout())
+        root = known.read_index(store, ()).find_digest(digest)
+        return LayoutImage(store, read_manifest(store, root) if root else find_root(store, str(digest)), known.blobs)
 
     def _build(self, client: RegistryClient, saved: DockerArchive, tags: t.Sequence[str]) -> ImageSource:
         pushed, _known = find_pushed(client, saved, tags)

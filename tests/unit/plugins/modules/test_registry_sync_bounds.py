@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
+import typing as t
+from pathlib import Path
 
+import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._local import files
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
 def test_five_thousand_images_fit_into_the_memory_of_a_task(make_registry: MakeRegistry, run_module: RunModule) -> None:
@@ -37,3 +43,34 @@ def test_five_thousand_images_fit_into_the_memory_of_a_task(make_registry: MakeR
         "bytes_existing": 0,
     }
     assert peak < 100_000_000
+
+
+def _read_so_far() -> int:
+    """Return how many bytes this process has read, from files and from connections."""
+    told = Path("/proc/self/io").read_text(encoding="ascii").split()
+    return int(told[told.index("rchar:") + 1])
+
+
+@pytest.fixture
+def shared_layer(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Twenty images on one large layer, whose files are old enough for their times to be trusted; return its size."""
+    monkeypatch.setattr(files, "_COARSEST_CLOCK", -1_000_000_000_000)
+    layer = random.Random(1).randbytes(500_000)
+    images = [registry.add_image("app", f"1.{number}", seed=str(number), layers=[layer]) for number in range(20)]
+    return int(images[0].layers[0]["size"])
+
+
+def test_a_layer_of_many_images_is_read_once(
+    registry: FakeRegistry, shared_layer: int, run_module: RunModule, tmp_path: Path, make_registry: MakeRegistry
+) -> None:
+    folder = str(tmp_path / "out")
+    task: dict[str, t.Any] = {**side("src", registry), "images": [{"src": "app", "include": "1"}], "dest_dir": folder, "concurrency": 1}
+    run_module("registry_sync", task).ok()
+    begun = _read_so_far()
+    again = run_module("registry_sync", task).ok()
+    assert again["summary"]["unchanged"] == 20
+    assert _read_so_far() - begun < 2 * shared_layer
+    inside = make_registry()
+    begun = _read_so_far()
+    assert run_module("registry_sync", {**side("dest", inside), "src_dir": folder, "concurrency": 1}).ok()["summary"]["copied"] == 20
+    assert _read_so_far() - begun < 5 * shared_layer

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""index.json of a layout, and what a task knows of a layout from the images that it has put there already."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .._oci.image_content import ImageName, entry_key, layout_index
+from .._oci.manifest import Descriptor
+from .._oci.reference import Digest
+from .files import FileState, Store
+from .oci_layout import INDEX, read_index
+
+
+class LayoutIndex:
+    """The whole ``document``, and its entries, found by name or digest at once. Safe for several threads."""
+
+    def __init__(self, document: dict[str, t.Any] | None = None, roots: t.Sequence[Descriptor] = ()) -> None:
+        self._document = {"manifests": [], **(document or {})}
+        self._roots = list(roots)
+        self._lock = threading.Lock()
+        self._names: dict[tuple[str, str], int] = {}
+        self._digests: dict[Digest, int] = {}
+        self._number()
+
+    @property
+    def roots(self) -> tuple[Descriptor, ...]:
+        """The entries."""
+        return tuple(self._roots)
+
+    def _number(self, first: int = 0) -> None:
+        for number, root in enumerate(self._roots[first:], first):
+            key = entry_key(root)
+            if key is not None:
+                self._names.setdefault(key, number)
+            self._digests.setdefault(root.digest, number)
+
+    def _at(self, name: ImageName) -> int | None:
+        return min((self._names[key] for key in name.keys if key in self._names), default=None)
+
+    def find(self, name: ImageName) -> Descriptor | None:
+        """Return the entry of the image ``name``, None where there is none."""
+        with self._lock:
+            at = self._at(name)
+            return None if at is None else self._roots[at]
+
+    def find_digest(self, digest: Digest) -> Descriptor | None:
+        """Return an entry with this digest, None where there is none."""
+        with self._lock:
+            at = self._digests.get(digest)
+            return None if at is None else self._roots[at]
+
+    def put(self, name: ImageName, entry: dict[str, t.Any]) -> None:
+        """Put ``entry`` in the place of the one of ``name``, or at the end."""
+        root = Descriptor.parse(entry, f"The entry of {name.full} in {INDEX}")
+        entries = self._document["manifests"]
+        with self._lock:
+            at = self._at(name)
+            if at is None:
+                entries.append(entry)
+                self._roots.append(root)
+                self._number(len(self._roots) - 1)
+            else:
+                entries[at], self._roots[at] = entry, root
+                self._names.clear()
+                self._digests.clear()
+                self._number()
+
+    def encoded(self) -> bytes:
+        """Return the bytes of index.json."""
+        return layout_index(self._document)
+
+
+class KnownLayout:
+    """What need not be looked at again for the next image of the same layout. Safe for several threads.
+
+    ``blobs`` says how the files were that were found right, ``leftovers`` how many files ended tasks left behind, None before somebody counted them.
+    """
+
+    def __init__(self) -> None:
+        self.blobs: dict[Digest, FileState | None] = {}
+        self.leftovers: int | None = None
+        self._index: tuple[FileState, LayoutIndex] | None = None
+
+    def read_index(self, store: Store, state: FileState) -> LayoutIndex:
+        """Return what index.json of ``store`` says; ``state`` tells which file it is, before it is read."""
+        known = self._index
+        if known is None or known[0] != state:
+            known = self._index = state, LayoutIndex(*read_index(store))
+        return known[1]
+
+    def forget_index(self) -> None:
+        """Read index.json anew the next time."""
+        self._index = None
+
+    def note_index(self, index: LayoutIndex, state: FileState) -> None:
+        """Take ``index`` for what is in the file with this ``state``, which was just written."""
+        self._index = state, index
