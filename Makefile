@@ -14,7 +14,7 @@ RUN = @$(PYTHON) tests/runner/run.py --name "make $@" $(if $(TARGETS),--targets 
 help:
 	@echo "make demo         release, promote and mirror an image in a throw-away registry on this machine"
 	@echo "make test         lint, galaxy, sanity, units, worker, integration, events, pulp and fuzz: the newest ansible-core, the lowest and the highest Python"
-	@echo "                  with OPTIONS=--ends the newest ansible-core with the highest Python, and the oldest with the lowest"
+	@echo "                  with OPTIONS=--ends the newest ansible-core with the highest Python, the oldest with the lowest, and no pulp"
 	@echo "make test-all     the same with every ansible-core and every Python that is supported"
 	@echo "make lint | galaxy | sanity | units | worker | integration"
 	@echo "                  with TARGETS=\"registry_push role_mirror\" these integration targets alone; units and worker take files of tests, sanity names of its tests"

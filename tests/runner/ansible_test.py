@@ -30,11 +30,9 @@ _OF_HIGHEST = (("tls",), (".*",))
 _OF_LOWEST = (("token",), ("registry_.*",))
 _OF_WORKER = (("open",), (".*",))
 _WORKER = "worker"  # in place of a Python: tasks that Ansible runs itself, by its own Python
-# The modules that all others stand on, and the lookup; their unit tests, with those of every module's start and errors; the sanity tests of documentation
-# and options.
+# The modules that all others stand on, and the lookup; their unit tests, with those of every module's start and errors.
 _CORE_TARGETS = "registry_(digest|image_info|push|tag|tag_delete)"
 CORE_UNITS = r"tests/unit/plugins/modules/test_(errors|smoke|registry_(push|tag).*)\.py"
-_PLUGIN_SANITY = ("ansible-doc", "validate-modules")
 _INSTALLING = re.compile(
     r"\s*(Collecting |Downloading |Processing |Installing collected |Successfully installed |Looking in |Using cached |Requirement already "
     r"|Attempting uninstall|Found existing |Uninstalling |Successfully uninstalled |\u2501|$"
@@ -135,7 +133,7 @@ def _core(core: str, out: t.TextIO | None = None) -> Path:
     return make_venv(f"core-{core}", find_pythons()[find_controller()], [REQUIREMENTS / f"core-{core}.txt"], out)
 
 
-def _usable(core: str) -> list[str]:
+def usable(core: str) -> list[str]:
     """Return the Pythons of this machine that an ansible-core knows, from the lowest to the highest."""
     pythons = list(find_pythons())
     return [minor for minor in pythons if int(minor.split(".")[1]) <= int(CORES[core].split(".")[1])]
@@ -143,17 +141,17 @@ def _usable(core: str) -> list[str]:
 
 def _pythons(core: str, wanted: Wanted) -> list[str]:
     """Return the Pythons to test with, from the highest to the lowest."""
-    usable = _usable(core)
+    there = usable(core)
     if wanted.pythons:
-        chosen = [minor for minor in usable if minor in wanted.pythons]
+        chosen = [minor for minor in there if minor in wanted.pythons]
         if not chosen:
-            raise Failed(f"None of {', '.join(wanted.pythons)} is here and known to ansible-core {core}; there are {', '.join(usable)}.")
+            raise Failed(f"None of {', '.join(wanted.pythons)} is here and known to ansible-core {core}; there are {', '.join(there)}.")
     elif wanted.ends:
-        chosen = usable[-1:] if core == NEWEST else usable[:1]
+        chosen = there[-1:] if core == NEWEST else there[:1]
     elif wanted.every and core == NEWEST:
-        chosen = usable
+        chosen = there
     else:
-        chosen = [minor for minor in usable if minor in (usable[0], usable[-1])]
+        chosen = [minor for minor in there if minor in (there[0], there[-1])]
     return chosen[::-1]
 
 
@@ -187,21 +185,14 @@ def label(core: str, python: str = "") -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _is_other_end(core: str, wanted: Wanted) -> bool:
+def is_other_end(core: str, wanted: Wanted) -> bool:
+    """Tell whether both ends are wanted, and this is not the newest one."""
     return wanted.ends and core != NEWEST
-
-
-def sanity(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the run of all sanity tests, or of those of plugins."""
-    tests = wanted.targets or (_PLUGIN_SANITY if _is_other_end(core, wanted) else ())
-    chosen = [word for test in tests for word in ("--test", test)]
-    name = "sanity of plugins" if tests == _PLUGIN_SANITY else "sanity"
-    yield Job(f"{name}{label(core)}", lambda out: AnsibleTest.prepare(core, "sanity", out).run("sanity", "--local", *chosen))
 
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
     """Yield the runs of the unit tests, or of the core of them; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
-    is_core = _is_other_end(core, wanted) and not wanted.targets
+    is_core = is_other_end(core, wanted) and not wanted.targets
     paths = [CORE_UNITS] if is_core else wanted.targets
     name = "core units" if is_core else "units"
     for python in _pythons(core, wanted):
@@ -243,14 +234,14 @@ def shares(core: str, wanted: Wanted) -> list[Share]:
     is there in any case), and the roles, which are made of tasks, run on the highest; the two ends divide the targets as well.
     """
     pythons = [*_pythons(core, wanted), *([] if wanted.pythons else [_WORKER])]
-    usable = _usable(core)
+    there = usable(core)
     if wanted.targets:
         return [Share(python, _ALL[0], wanted.targets) for python in pythons]
-    if wanted.every or wanted.pythons or len(usable) == 1:
+    if wanted.every or wanted.pythons or len(there) == 1:
         return [Share(python, *_ALL) for python in pythons]
-    parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {_WORKER: _OF_WORKER, usable[-1]: _OF_HIGHEST, usable[0]: _OF_LOWEST}
+    parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {_WORKER: _OF_WORKER, there[-1]: _OF_HIGHEST, there[0]: _OF_LOWEST}
     if wanted.ends:
-        parts |= {usable[-1]: (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)), usable[0]: (_OF_LOWEST[0], (_CORE_TARGETS,))}
+        parts |= {there[-1]: (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)), there[0]: (_OF_LOWEST[0], (_CORE_TARGETS,))}
         if core != NEWEST:
             pythons.remove(_WORKER)
     return [Share(python, *parts[python]) for python in pythons]

@@ -29,6 +29,7 @@ from galaxy import galaxy
 from lint import lint
 from pulp import pulp
 from pythons import Failed
+from sanity import sanity
 from worker import worker
 
 STAGES = ("lint", "galaxy", "sanity", "units", "worker", "integration", "events", "pulp", "fuzz")
@@ -39,10 +40,10 @@ def jobs(stage: str, cores: t.Sequence[str], wanted: ansible_test.Wanted, fuzzin
     if stage in ("lint", "galaxy"):
         return [Job(stage, {"lint": lint, "galaxy": galaxy}[stage])]
     if stage in ("events", "pulp"):
-        return [{"events": events, "pulp": pulp}[stage]()]
+        return [] if stage == "pulp" and wanted.ends else [{"events": events, "pulp": pulp}[stage]()]
     if stage == "fuzz":
         return [fuzz(fuzzing)]
-    of_core = {"sanity": ansible_test.sanity, "units": ansible_test.units, "worker": worker, "integration": ansible_test.integration}[stage]
+    of_core = {"sanity": sanity, "units": ansible_test.units, "worker": worker, "integration": ansible_test.integration}[stage]
     return [job for core in cores for job in of_core(core, wanted)]
 
 
@@ -128,7 +129,9 @@ def read_arguments() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description="Run the tests.")
     parser.add_argument("--all", action="store_true", help="every ansible-core, and every Python with the newest one")
-    parser.add_argument("--ends", action="store_true", help="the newest ansible-core with the highest Python, the oldest with the lowest")
+    parser.add_argument(
+        "--ends", action="store_true", help="the newest ansible-core with the highest Python, the oldest with the lowest, and no Pulp"
+    )
     parser.add_argument("--core", action="append", choices=ansible_test.CORES, help="this ansible-core only; may be repeated")
     parser.add_argument("--python", action="append", default=[], help="this Python (3.9) only, if it is found; may be repeated")
     parser.add_argument(

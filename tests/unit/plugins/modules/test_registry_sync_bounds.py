@@ -17,6 +17,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Run
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
+@pytest.mark.parametrize("front", ["module"])  # Ansible's worker runs the same body, and this takes long
 def test_five_thousand_images_fit_into_the_memory_of_a_task(make_registry: MakeRegistry, run_module: RunModule) -> None:
     registry = make_registry()
     digest = registry.add_image("app", "first").digest

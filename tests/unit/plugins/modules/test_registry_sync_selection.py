@@ -160,7 +160,9 @@ def test_pulls_are_left_to_others_and_what_is_there_costs_none(make_registry: Ma
     assert failed["summary"]["failed"] == 2
 
 
-def test_a_missing_image_is_told_alike_whichever_asks_for_the_limit_first(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+def test_a_missing_image_is_told_alike_whichever_asks_for_the_limit_first(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
     registry = make_registry(auth=TokenAuth())
     registry.add_image("app", "1")
     pulls = limit_pulls(registry, 10)
