@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from ..module_utils._registry import download
-from ..module_utils._tasks import extract
-from ..plugin_utils._registry_action import RegistryAction
+from ..plugin_utils._compiled import compiled_imports
+
+with compiled_imports():
+    from ..module_utils._registry import download
+    from ..module_utils._tasks import extract
+    from ..plugin_utils._registry_action import RegistryAction
 
 
 class ActionModule(RegistryAction):

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._tasks import tag_delete
-from ..plugin_utils._registry_action import RegistryAction
+from ..plugin_utils._compiled import compiled_imports
+
+with compiled_imports():
+    from ..module_utils._tasks import tag_delete
+    from ..plugin_utils._registry_action import RegistryAction
 
 
 class ActionModule(RegistryAction):

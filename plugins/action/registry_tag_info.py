@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from ..module_utils._oci import subset
-from ..module_utils._registry import download, listing
-from ..module_utils._tasks import tag_info
-from ..plugin_utils._registry_action import RegistryAction
+from ..plugin_utils._compiled import compiled_imports
+
+with compiled_imports():
+    from ..module_utils._oci import subset
+    from ..module_utils._registry import download, listing
+    from ..module_utils._tasks import tag_info
+    from ..plugin_utils._registry_action import RegistryAction
 
 
 class ActionModule(RegistryAction):

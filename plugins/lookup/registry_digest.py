@@ -85,16 +85,19 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ..module_utils._core.errors import NotFound, RegistryError
-from ..module_utils._core.fanout import fan_out
-from ..module_utils._core.interruption import interruptible
-from ..module_utils._core.scrub import Scrubber, quoted
-from ..module_utils._core.secrets import register_secret
-from ..module_utils._http.auth_config import auth_config_secrets
-from ..module_utils._oci.platform import Platform
-from ..module_utils._oci.reference import Reference
-from ..module_utils._registry.connections import ConnectionOptions, Connections, Listeners
-from ..module_utils._tasks.verify_option import VERIFY, parse_verify
+from ..plugin_utils._compiled import compiled_imports
+
+with compiled_imports():
+    from ..module_utils._core.errors import NotFound, RegistryError
+    from ..module_utils._core.fanout import fan_out
+    from ..module_utils._core.interruption import interruptible
+    from ..module_utils._core.scrub import Scrubber, quoted
+    from ..module_utils._core.secrets import register_secret
+    from ..module_utils._http.auth_config import auth_config_secrets
+    from ..module_utils._oci.platform import Platform
+    from ..module_utils._oci.reference import Reference
+    from ..module_utils._registry.connections import ConnectionOptions, Connections, Listeners
+    from ..module_utils._tasks.verify_option import VERIFY, parse_verify
 
 if t.TYPE_CHECKING:
     from ..module_utils._registry.verification import Verification

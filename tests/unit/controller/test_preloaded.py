@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an action loads is what its task needs: else each task would load the rest anew, in a process of its own, and from source."""
+"""What an action loads is what its task needs, as compiled code: else each task would load the rest anew, in a process of its own, and from source."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import matrix
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import PYTHON_PATH
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import PYTHON_PATH, ROOT
 
 # What few tasks need: archives, and what refers to an image.
 SELDOM = {"archive", "compressed_file", "compression", "digest_tags", "docker_archive", "pages", "referrers", "saved_layers", "tar"}
@@ -43,6 +44,29 @@ def late(module, options):
 
 print(json.dumps({module: late(module, options) for module, options in json.load(sys.stdin).items()}))
 """
+
+
+IMPORT = """
+import importlib, sys
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader([sys.argv[2]])
+before = list(sys.meta_path)
+importlib.import_module(f"ansible_collections.ocitools.registry.plugins.{sys.argv[1]}")
+assert sys.meta_path == before
+for name in [name for name in sys.modules if name.startswith("ansible_collections.ocitools.registry.plugins.module_utils._")]:
+    print(getattr(sys.modules[name], "__cached__", name))
+"""
+
+
+@pytest.mark.parametrize("plugin", ["action.registry_push", "lookup.registry_digest"])
+def test_compiled_code_is_kept_for_the_next_play(plugin: str, tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": PYTHON_PATH, "PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-c", IMPORT, plugin, str(ROOT)]
+    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    kept = done.stdout.splitlines()
+    assert kept
+    assert [path for path in kept if not path.startswith(str(tmp_path)) or not Path(path).is_file()] == []
 
 
 def test_a_task_in_the_worker_loads_nothing_of_the_collection(make_registry: MakeRegistry, tmp_path: Path) -> None:
