@@ -90,7 +90,7 @@ def _names(pattern: str) -> list[str]:
 def _highest(folder: str, order: t.Mapping[str, int]) -> int:
     """Return the highest layer that a kind of plugin imports."""
     texts = [path.read_text(encoding="utf-8") for path in (CHECKOUT / "plugins" / folder).glob("*.py")]
-    return max(order[name] for text in texts for name in re.findall(r"^from \.\.module_utils\.(\w+)\.\w+ import", text, re.MULTILINE))
+    return max(order[name] for text in texts for name in re.findall(r"^ *from \.\.module_utils\.(\w+)\.\w+ import", text, re.MULTILINE))
 
 
 def _layers() -> t.Iterator[Box]:
