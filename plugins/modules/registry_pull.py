@@ -76,6 +76,7 @@ options:
       - Whether to keep the other images of the layout. With V(false), O(path) contains only this image afterwards, and other files are removed.
       - An image with the same name is replaced, but its blobs stay. A layout whose C(index.json) cannot be read fails with the error kind
         V(invalid_source).
+      - A layout holds at most 10,000 images. One more fails with the error kind V(limit).
       - V(true) fails with the error kind V(invalid_option) if O(format) is an archive.
     type: bool
     default: false

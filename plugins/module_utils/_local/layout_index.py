@@ -8,11 +8,15 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from .._core.budget import Budget, weigh
+from .._core.errors import RegistryError
 from .._oci.image_content import ImageName, entry_key, layout_index
 from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .files import FileState, Store
-from .oci_layout import INDEX, read_index
+from .oci_layout import INDEX, MAX_IMAGES, MAX_INDEX, read_index
+
+_ENTRY = 1500  # bytes that an entry takes beside what it is in the document
 
 
 class LayoutIndex:
@@ -53,8 +57,14 @@ class LayoutIndex:
             at = self._digests.get(digest)
             return None if at is None else self._roots[at]
 
+    def check_room(self, name: ImageName) -> None:
+        """Refuse an image that the layout has no room for: ``limit``."""
+        if self.find(name) is None and len(self._roots) >= MAX_IMAGES:
+            raise _too_many()
+
     def put(self, name: ImageName, entry: dict[str, t.Any]) -> None:
-        """Put ``entry`` in the place of the one of ``name``, or at the end."""
+        """Put ``entry`` in the place of the one of ``name``, or at the end; ``limit`` where there is no room."""
+        self.check_room(name)
         root = Descriptor.parse(entry, f"The entry of {name.full} in {INDEX}")
         entries = self._document["manifests"]
         with self._lock:
@@ -70,17 +80,29 @@ class LayoutIndex:
                 self._number()
 
     def encoded(self) -> bytes:
-        """Return the bytes of index.json."""
-        return layout_index(self._document)
+        """Return the bytes of index.json; ``limit`` where nobody would read so many."""
+        raw = layout_index(self._document)
+        if len(raw) > MAX_INDEX:
+            raise _too_many()
+        return raw
+
+
+def _too_many() -> RegistryError:
+    return RegistryError(
+        f"The layout has no room for another image: {INDEX} may have {MAX_IMAGES} entries and {MAX_INDEX} bytes. Write to another directory.",
+        "limit",
+    )
 
 
 class KnownLayout:
     """What need not be looked at again for the next image of the same layout. Safe for several threads.
 
     ``blobs`` says how the files were that were found right, ``leftovers`` how many files ended tasks left behind, None before somebody counted them.
+    What is kept is charged to ``budget``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self.blobs: dict[Digest, FileState | None] = {}
         self.leftovers: int | None = None
         self._index: tuple[FileState, LayoutIndex] | None = None
@@ -88,9 +110,13 @@ class KnownLayout:
     def read_index(self, store: Store, state: FileState) -> LayoutIndex:
         """Return what index.json of ``store`` says; ``state`` tells which file it is, before it is read."""
         known = self._index
-        if known is None or known[0] != state:
-            known = self._index = state, LayoutIndex(*read_index(store))
-        return known[1]
+        if known is not None and known[0] == state:
+            return known[1]
+        document, roots = read_index(store)
+        index = LayoutIndex(document, roots)
+        self.budget.hold(index, weigh(document) + _ENTRY * len(roots), f"{INDEX} in {store.path}")
+        self._index = state, index
+        return index
 
     def forget_index(self) -> None:
         """Read index.json anew the next time."""

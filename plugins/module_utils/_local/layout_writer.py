@@ -72,6 +72,7 @@ class LayoutWriter:
             )
         with contextlib.ExitStack() as on_failure:
             store = Directory(os.dup(self._folder.descriptor), self.path)
+            store.budget = self._known.budget
             on_failure.callback(store.close)
             if MARKER in names:
                 check_version(store)
@@ -150,6 +151,8 @@ class LayoutWriter:
 
     def begin(self, content: ImageContent, gap: Gap) -> None:
         """Make the folders, and remove what an ended task left behind."""
+        if self._append:
+            self._existing.index.check_room(content.name)
         if self._folder is None:
             self._folder = t.cast(Folder, self._place.folder.child(self._place.name, self._modes[1]))
         for folder, _algorithm in self._blob_folders() if self._known.leftovers != 0 else ():
@@ -195,8 +198,8 @@ class LayoutWriter:
         if self._append:
             with contextlib.closing(self._read()) as existing:
                 index = existing.index
-        self._known.forget_index()  # until the file is what the index is
         index.put(content.name, content.entry())
+        self._known.forget_index()  # until the file says so too
         self._write(layout, INDEX, index.encoded())
         self._known.note_index(index, self._index_state())
 

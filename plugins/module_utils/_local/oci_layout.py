@@ -13,7 +13,7 @@ from .._core.errors import RegistryError
 from .._core.json import check_spelling, load_object
 from .._core.scrub import quoted
 from .._oci.image_source import BLOCK, BlobStream, VerifiedBlob
-from .._oci.manifest import MAX_DESCRIPTORS, MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
+from .._oci.manifest import MAX_MANIFEST, UNCOMPRESSED_TYPES, Descriptor, Manifest
 from .._oci.reference import Digest
 from .files import FileState, Store, StoredFile, read_all, read_file
 from .selection import Candidate, choose, merge_names
@@ -21,6 +21,8 @@ from .selection import Candidate, choose, merge_names
 MARKER = "oci-layout"
 INDEX = "index.json"
 _NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
+MAX_INDEX = 8 * 1024 * 1024
+MAX_IMAGES = 10_000  # in one layout: an export puts all tags of a repository into one
 _MAX_MARKER = 64 * 1024
 
 
@@ -37,13 +39,16 @@ def reading_source() -> t.Iterator[None]:
 
 def read_index(store: Store) -> tuple[dict[str, t.Any], list[Descriptor]]:
     """Return index.json, and the images that it names."""
-    document = load_object(read_file(store, INDEX, MAX_MANIFEST), MAX_MANIFEST, f"{INDEX} in {store.path}", "invalid_source")
-    check_spelling(document, ("manifests", "mediaType", "schemaVersion"), f"{INDEX} in {store.path}", "invalid_source")
+    what = f"{INDEX} in {store.path}"
+    raw = read_file(store, INDEX, MAX_INDEX)
+    with store.budget.parsing(raw, what):
+        document = load_object(raw, MAX_INDEX, what, "invalid_source")
+    check_spelling(document, ("manifests", "mediaType", "schemaVersion"), what, "invalid_source")
     entries = document.get("manifests")
-    if not isinstance(entries, list) or len(entries) > MAX_DESCRIPTORS:
-        raise RegistryError(f"{INDEX} in {store.path} has no list of manifests, or one of more than {MAX_DESCRIPTORS}.", "invalid_source")
+    if not isinstance(entries, list) or len(entries) > MAX_IMAGES:
+        raise RegistryError(f"{what} has no list of manifests, or one of more than {MAX_IMAGES}.", "invalid_source")
     with reading_source():
-        return document, [Descriptor.parse(entry, f"Entry {number} of {INDEX} in {store.path}") for number, entry in enumerate(entries)]
+        return document, [Descriptor.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(entries)]
 
 
 def find_root(store: Store, source_name: str | None) -> Manifest:

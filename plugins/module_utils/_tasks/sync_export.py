@@ -88,7 +88,7 @@ class Export:
             return Outcome.failed(job.name, path, error, {}, {})
 
     def _layout(self, path: str, folder: str) -> LayoutWriter:
-        return LayoutWriter(path, True, mode=self._mode, known=self._known.setdefault(folder, KnownLayout()))
+        return LayoutWriter(path, True, mode=self._mode, known=self._known.setdefault(folder, KnownLayout(self._task.budget)))
 
     def _bring(self, job: Job, folder: str, layout: Destination) -> Outcome:
         client = self._source(job)

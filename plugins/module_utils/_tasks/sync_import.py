@@ -207,7 +207,7 @@ class Import:
     def _find_root(self, image: ExportedImage, digest: Digest) -> LayoutImage:
         """Return what ``digest`` means in the layout of an exported image."""
         store = self._layout(image.path)
-        known = self._known.setdefault(image.path, KnownLayout())
+        known = self._known.setdefault(image.path, KnownLayout(self._task.budget))
         root = known.read_index(store, ()).find_digest(digest)
         return LayoutImage(store, read_manifest(store, root) if root else find_root(store, str(digest)), known.blobs)
 

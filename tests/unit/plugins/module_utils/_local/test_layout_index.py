@@ -12,9 +12,11 @@ from pathlib import Path
 from ansible_collections.ocitools.registry.plugins.module_utils._local.files import MemoryFile
 from ansible_collections.ocitools.registry.plugins.module_utils._local.layout_index import KnownLayout
 from ansible_collections.ocitools.registry.plugins.module_utils._local.layout_writer import LayoutWriter
+from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import MAX_IMAGES
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.image_content import FULL_NAME, TAG_NAME, ImageContent, ImageName
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.manifest import OCI_MANIFEST, Manifest
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
+from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
 
 EMPTY = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": str(Digest.of(b"{}")), "size": 2, "data": "e30="}
 
@@ -93,3 +95,33 @@ def test_a_short_name_is_the_same_image_unless_the_entry_has_a_full_one(tmp_path
     (path / "index.json").write_text(json.dumps(document), encoding="utf-8")
     assert _put(path, KnownLayout(), image)
     assert set(_names(path)) == {"registry.example.com/other:1", "registry.example.com/app:1"}
+
+
+def _crowd(path: Path, count: int) -> None:
+    """Give the layout so many entries."""
+    path.mkdir()
+    entries = [
+        {"mediaType": OCI_MANIFEST, "digest": f"sha256:{number:064}", "size": 2, "annotations": {TAG_NAME: f"v{number}"}}
+        for number in range(count)
+    ]
+    (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}', encoding="utf-8")
+    (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": entries}), encoding="utf-8")
+
+
+def test_all_tags_of_a_large_repository_fit_into_a_layout(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    _crowd(path, MAX_IMAGES - 1)
+    image = _image("last")
+    assert _put(path, KnownLayout(), image)
+    assert not _put(path, KnownLayout(), image)
+    assert len(_names(path)) == MAX_IMAGES
+
+
+def test_a_layout_that_nobody_could_read_is_not_written(tmp_path: Path) -> None:
+    path, known = tmp_path / "out", KnownLayout()
+    _crowd(path, MAX_IMAGES)
+    with refused("limit", "no room", str(MAX_IMAGES)):
+        _put(path, known, _image("one more"))
+    assert len(_names(path)) == MAX_IMAGES
+    with refused("limit", "no room", str(MAX_IMAGES)):
+        _put(path, known, _image("another"))
