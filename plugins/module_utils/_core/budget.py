@@ -77,9 +77,8 @@ class Budget:
 
     def parsing(self, raw: bytes, what: str) -> t.ContextManager[Loan]:
         """Borrow what it takes to read the JSON in ``raw``."""
-        marks = sum(raw.count(mark) for mark in (b",", b"[", b"{"))
         narrow = raw.isascii() and b"\\u" not in raw  # one character beyond makes all of a text wider
-        return self.lend(len(raw) * (1 if narrow else 4) + _MARK * marks, what)
+        return self.lend(len(raw) * (1 if narrow else 4) + _MARK * count_values(raw), what)
 
     def _make_room(self, size: int, what: str) -> None:
         while self._kept + self._lent + size > self._most:
@@ -93,6 +92,11 @@ class Budget:
             "Split the task into smaller ones.",
             "limit",
         )
+
+
+def count_values(raw: bytes) -> int:
+    """Return how many values the JSON in ``raw`` has at most."""
+    return sum(raw.count(mark) for mark in (b",", b"[", b"{"))
 
 
 class Loan:

@@ -9,6 +9,7 @@ import json
 import math
 import typing as t
 
+from .budget import count_values
 from .errors import RegistryError
 from .scrub import quoted
 
@@ -63,7 +64,7 @@ def load_value(raw: bytes, limit: int, what: str, kind: str = "invalid_response"
     """Return what JSON ``raw`` holds, whatever its type; the rest as ``load_object``."""
     if len(raw) > limit:
         raise RegistryError(f"{what} is larger than the limit of {limit} bytes.", "limit")
-    if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > values:
+    if count_values(raw) > values:
         raise RegistryError(f"{what} contains more than the limit of {values} values.", "limit")
     try:
         document = json.loads(

@@ -15,7 +15,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .._core.budget import Budget
+from .._core.budget import Budget, count_values
 from .._core.errors import RegistryError
 from .._core.json import load_object
 from .._core.scrub import quoted
@@ -25,6 +25,7 @@ from .files import Directory, MissingFile, read_file
 
 LIST = "images.yml"
 MOST_BYTES = 16 * 1024 * 1024
+_MOST_VALUES = 500_000
 _LABEL = "images"
 _LINE = re.compile(r"(?P<dash> *- )?(?P<indent> *)(?P<key>[a-z_]+):(?: (?P<value>.*))?", re.ASCII)
 _ITEM = re.compile(r" *- (?P<value>.+)", re.ASCII)
@@ -117,10 +118,13 @@ def _referrer(item: t.Any) -> CarriedReferrer:
 
 
 def list_bytes(images: t.Iterable[ExportedImage], failed: t.Sequence[str] = ()) -> bytes:
-    """Return the list of ``images``, one a line, and the names of those that ``failed``."""
+    """Return the list of ``images``, one a line, and the names of those that ``failed``; ``limit`` where no import would read it."""
     lines = ",\n".join(f"  {json.dumps(image.entry())}" for image in images)
     missing = f', "failed": {json.dumps(list(failed))}' if failed else ""
-    return f'{{"images": [\n{lines}\n]{missing}}}\n'.encode("ascii")
+    raw = f'{{"images": [\n{lines}\n]{missing}}}\n'.encode("ascii")
+    if len(raw) > MOST_BYTES or count_values(raw) > _MOST_VALUES:
+        raise RegistryError(f"{LIST} would be larger than what an import reads: export to several directories.", "limit")
+    return raw
 
 
 def read_raw(folder: str) -> bytes | None:
@@ -144,7 +148,7 @@ def parse_list(raw: bytes, folder: str, budget: Budget) -> ExportedList:
     try:
         if raw.lstrip()[:1] == b"{":
             with budget.parsing(raw, what):
-                document = load_object(raw, MOST_BYTES, what, "invalid_source", 500_000)
+                document = load_object(raw, MOST_BYTES, what, "invalid_source", _MOST_VALUES)
             entries, failed = document.get("images"), tuple(_texts(document, "failed"))
         else:
             entries, failed = _parse_block(raw.decode("ascii")), None

@@ -39,18 +39,25 @@ class AuthFilePlace:
     def plan(self, edit: Edit) -> Changed:
         """Return what ``edit`` would make of the file; nothing is written."""
         if not os.path.isdir(self._directory):
-            return edit(AuthDocument(b"", self.what))
+            return self._edited(edit, b"")
         with self._folder() as folder:
-            return edit(AuthDocument(self._read(folder)[0], self.what))
+            return self._edited(edit, self._read(folder)[0])
 
     def change(self, edit: Edit, seconds: float) -> None:
         """Write what ``edit`` makes of the file as it is at this moment; the lock is waited for so many ``seconds``."""
         _make_directory(self._directory)
         with self._folder() as folder, self._locked(folder, seconds):
             raw, found = self._read(folder)
-            changed = edit(AuthDocument(raw, self.what))
+            changed = self._edited(edit, raw)
             if changed.differs:
                 self._write(folder, changed.content, found)
+
+    def _edited(self, edit: Edit, raw: bytes) -> Changed:
+        changed = edit(AuthDocument(raw, self.what))
+        if changed.differs and len(changed.content) > MAX_AUTH_FILE:
+            fault = f"would be larger than the limit of {MAX_AUTH_FILE} bytes, and no task could read it: remove entries that are not needed first"
+            raise RegistryError(f"{self.what} {fault}.", "limit")
+        return changed
 
     @contextlib.contextmanager
     def _folder(self) -> t.Iterator[Folder]:

@@ -107,6 +107,16 @@ def test_t74_a_file_too_large_is_no_auth_file(run_module: RunModule, tmp_path: P
     run_module("registry_login", _options(path)).failure("limit")
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_t74_a_file_that_no_task_could_read_is_not_written(run_module: RunModule, tmp_path: Path, check: bool) -> None:
+    path = tmp_path / "config.json"
+    before = json.dumps({"auths": {"other.example": {"auth": pair("robot", "secret")}}, "note": "x" * (1024 * 1024 - 150)})
+    path.write_text(before, encoding="ascii")
+    failed = run_module("registry_login", _options(path), check=check).failure("limit")
+    assert "would be larger than the limit of 1048576 bytes" in failed.msg
+    assert path.read_text(encoding="ascii") == before
+
+
 @pytest.mark.parametrize(
     "change", [{"username": "a:b"}, {"password": "c4nary\0"}, {"registry_token": "x" * 20, "username": None, "password": None}]
 )
