@@ -136,10 +136,10 @@ def _files(path: Path) -> list[str]:
 
 def test_an_index_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = images.write_layout(tmp_path, IMAGE)
-    monkeypatch.setattr(oci_layout, "MAX_DESCRIPTORS", 0)
+    monkeypatch.setattr(oci_layout, "MAX_IMAGES", 0)
     with refused("invalid_source", "more than 0"):
         open_source(path)
-    monkeypatch.setattr(oci_layout, "MAX_MANIFEST", 10)
+    monkeypatch.setattr(oci_layout, "MAX_INDEX", 10)
     with refused("limit", "'index.json' in", "10 bytes"):
         open_source(path)
 
