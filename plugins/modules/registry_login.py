@@ -53,7 +53,8 @@ options:
     description:
       - V(present) writes the credentials, and replaces those that the file has for the registry.
       - V(absent) removes them, in every spelling of the registry in the file. It requires no credentials. Entries for namespaces are kept unless
-        O(registry) names them.
+        O(registry) names them. For Docker Hub it also removes the tokens that C(docker login) keeps in C(https://index.docker.io/v1/access-token)
+        and C(https://index.docker.io/v1/refresh-token), as C(docker logout) does.
     type: str
     choices: [present, absent]
     default: present

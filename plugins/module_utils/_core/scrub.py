@@ -12,7 +12,7 @@ import weakref
 
 from .secret_index import CUT, SHORTEST, SecretIndex
 from .spellings import Unescaped, encodings, escapes, may_be_escaped
-from .vocabulary import is_ours
+from .vocabulary import is_advice, is_ours
 
 MASK = "********"
 _HEAD = 1020  # so much of a long token is looked for; what follows it up to the end of the token is masked with it
@@ -32,7 +32,7 @@ def _mask(text: str, places: t.Iterable[tuple[int, int]]) -> str:
     shown: list[str] = []
     end = 0
     for start, stop in sorted(places):
-        if _within_digest(text, start, stop):
+        if _within_digest(text, start, stop) or is_advice(text, start, stop):
             continue
         if start >= end:
             shown += [text[end:start], MASK]

@@ -9,6 +9,11 @@ import re
 
 from .errors import KINDS
 
+# What is said about user information, which is masked: the sentence itself stays whole, also where somebody is called "user".
+_ADVICE = re.compile(
+    r"(?:The (?:option (?:src_|dest_)?registry|image name) )?contains user information before '@': "
+    r"use the options (?:src_|dest_)?username and (?:src_|dest_)?password instead\."
+)
 _DIGEST = re.compile(r"sha(?:256|512):(?:[0-9a-f]{128}|[0-9a-f]{64})", re.ASCII)
 _ANSIBLE = """
 after after_header after_line ansible_facts ansible_job_id async attempts backup_file before before_header before_line cache cause changed chain cmd
@@ -64,6 +69,11 @@ MANIFEST_BLOB_UNKNOWN MANIFEST_INVALID MANIFEST_UNKNOWN NAME_INVALID NAME_UNKNOW
 """
 _EVENTS = "change interval moved previous_digest"
 WORDS = frozenset([*KINDS, *_EVENTS.split(), *_ANSIBLE.split(), *_KEYS.split(), *_OPTIONS.split(), *_VALUES.split()])
+
+
+def is_advice(text: str, start: int, end: int) -> bool:
+    """Tell whether what stands in ``text`` from ``start`` to ``end`` is part of a sentence that is always the same."""
+    return any(match.start() <= start and end <= match.end() for match in _ADVICE.finditer(text, max(0, start - 200), end + 200))
 
 
 def is_ours(text: str) -> bool:

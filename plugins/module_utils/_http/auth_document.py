@@ -18,6 +18,7 @@ from .credentials import Credentials
 from .keychain import HUB_KEY, MAX_AUTH_FILE, SECTIONS, TOKEN_USER, normalize_key
 
 DOCKERS = "config.json"  # what Docker calls its file; it has keys for hosts alone
+_HUB_TOKENS = frozenset(normalize_key(f"{HUB_KEY}{name}") for name in ("access-token", "refresh-token"))  # of a login in the browser
 _LOGIN = frozenset({"auth", "username", "password", "identitytoken", "registrytoken"})
 
 Entry = dict[str, t.Any]
@@ -40,7 +41,9 @@ class AuthDocument:
         return f"{self._mark}{text}"
 
     def _section(self, name: str) -> dict[str, t.Any]:
-        section = self._document.get(name) or {}
+        section = self._document.get(name)
+        if section is None:
+            return {}
         if not isinstance(section, dict):
             raise RegistryError(f"{self._what} has no dictionary under {name}: repair the file first.", "credentials")
         return section
@@ -77,8 +80,10 @@ class AuthDocument:
         return self._changed(spellings, {**kept, key: entry})
 
     def without_entry(self, key: str) -> Changed:
-        """Return the document without the entry under ``key``, however it is spelt."""
+        """Return the document without the entry under ``key``, however it is spelt, and without the tokens that Docker keeps beside it."""
         spellings = self._spellings(key)
+        if normalize_key(key) == DOCKER_HUB:
+            spellings |= {name for name in self._auths if normalize_key(name) in _HUB_TOKENS}
         return self._changed(spellings, {name: value for name, value in self._auths.items() if name not in spellings})
 
     def _spellings(self, key: str) -> set[str]:

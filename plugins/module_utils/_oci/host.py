@@ -31,7 +31,7 @@ def check_host(text: str) -> str:
     if "://" in text:
         raise invalid(f"{shown} is a URL: give only the host, with the port if there is one.")
     if "@" in text:
-        raise invalid(f"{shown} has a user name or password before it: use the options username and password instead.")
+        raise invalid(f"{shown} contains user information before '@': use the options username and password instead.")
     bracket = text.rfind("]") + 1 if text.startswith("[") else 0
     host, colon, port = text[bracket:].partition(":")
     host = (text[:bracket] + host).lower()

@@ -136,6 +136,21 @@ def test_absent_needs_no_credentials_and_makes_no_file(offline: t.Callable[..., 
     assert _auths(path) == {}
 
 
+@pytest.mark.parametrize("key", ["https://index.docker.io/v1/", "docker.io", "index.docker.io"])
+def test_absent_takes_the_tokens_of_docker_hub_as_well(offline: t.Callable[..., t.Any], path: Path, key: str) -> None:
+    tokens = {f"https://index.docker.io/v1/{name}-token": pair("robot", "token") for name in ("access", "refresh")}
+    kept = {"docker.io/team": ENTRY, "reg.example": ENTRY}
+    _write(path, {"auths": {key: ENTRY, **tokens, **kept}})
+    offline(state="absent").ok()
+    assert set(_auths(path)) == {"docker.io/team", *tokens, key}
+    assert offline("docker.io", state="absent").ok().changed
+    assert _auths(path) == {"docker.io/team": ENTRY}
+    _write(path, {"auths": tokens})
+    assert offline("docker.io", state="absent").ok().changed
+    assert not offline("docker.io", state="absent").ok().changed
+    assert _auths(path) == {}
+
+
 @pytest.mark.parametrize("missing", ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"])
 def test_without_auth_file_it_is_where_podman_would_write(
     offline: t.Callable[..., t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str

@@ -78,6 +78,9 @@ SPOILT: dict[str, t.Callable[[Path], object]] = {
     "a key twice": lambda path: path.write_bytes(b'{"auths": {}, "auths": {}}'),
     "a key in another case": lambda path: path.write_bytes(b'{"Auths": {}}'),
     "auths that are a list": lambda path: path.write_bytes(b'{"auths": [1]}'),
+    "auths that are an empty list": lambda path: path.write_bytes(b'{"auths": []}'),
+    "auths that are an empty text": lambda path: path.write_bytes(b'{"auths": ""}'),
+    "helpers that are false": lambda path: path.write_bytes(b'{"credHelpers": false}'),
     "helpers that are a text": lambda path: path.write_bytes(b'{"credHelpers": "x"}'),
 }
 
@@ -134,6 +137,20 @@ def test_an_empty_option_is_an_unset_variable(run_module: RunModule, tmp_path: P
 def test_no_credentials_is_said(run_module: RunModule, tmp_path: Path) -> None:
     options = {"registry": "reg.example", "auth_file": str(tmp_path / "auth.json")}
     assert "no credentials to write" in run_module("registry_login", options).failure("invalid_option").msg
+
+
+@pytest.mark.parametrize("user", ["user", "password", "registry", "information", "c4nary-token"])
+@pytest.mark.parametrize("form", ["{}@reg.example", "https://{}@reg.example", "someone:{}@reg.example/team"])
+def test_user_information_is_hidden_in_a_sentence_that_stays_whole(run_module: RunModule, tmp_path: Path, user: str, form: str) -> None:
+    result = run_module("registry_login", _options(tmp_path / "auth.json", registry=form.format(user))).failure("invalid_reference")
+    sentence = "The option registry contains user information before '@': use the options username and password instead."
+    assert result.msg == sentence
+    assert user not in result.text.replace(sentence, "") or not user.startswith("c4nary")
+
+
+def test_sections_that_are_null_are_empty(run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "auth.json").write_text('{"auths": null, "credHelpers": null}', encoding="ascii")
+    assert run_module("registry_login", _options(tmp_path / "auth.json")).ok().changed
 
 
 def test_an_empty_file_is_an_auth_file(run_module: RunModule, tmp_path: Path) -> None:
