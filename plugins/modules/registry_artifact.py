@@ -51,7 +51,8 @@ options:
     default: []
   artifact_type:
     description:
-      - The type of the artifact, a media type. Without this option and O(config), it is C(application/vnd.unknown.artifact.v1).
+      - The type of the artifact, a media type. Without this option, and with the empty config, it is
+        C(application/vnd.unknown.artifact.v1).
       - A value that is not a media type fails with the error kind V(invalid_option).
     type: str
   config:
@@ -60,13 +61,13 @@ options:
     type: dict
     suboptions:
       path:
-        description: Path of a file that contains the config, up to 8 MiB. Set either this or O(config.content).
+        description: Path of a file that contains the config, up to 8 MiB. Set either this or O(config.content). An empty value of either fails.
         type: path
       content:
         description: The config itself. A string is used as it is. A dictionary or list is converted to JSON.
         type: raw
       media_type:
-        description: Media type of the config.
+        description: Media type of the config. With V(application/vnd.oci.empty.v1+json), the empty config, the content must be C({}).
         type: str
         default: application/vnd.unknown.config.v1+json
   annotations:
@@ -76,14 +77,16 @@ options:
     default: {}
   created:
     description:
-      - Creation time of the artifact, for the annotation C(org.opencontainers.image.created), such as V(2026-01-31T12:00:00Z). By default the artifact has
-        none, so that a second run gives the same digest.
+      - Creation time of the artifact, for the annotation C(org.opencontainers.image.created), a time of RFC 3339 such as
+        V(2026-01-31T12:00:00Z). By default the artifact has none, so that a second run gives the same digest.
+      - Any other value fails with the error kind V(invalid_option), as does a time that does not exist.
     type: str
   subject:
     description:
       - The image, index or artifact to attach this artifact to, as a name, C(repository[:tag][@digest]), or as a digest. It must be in the same repository.
       - If the registry has no referrers API, the module updates the tag that replaces it, and keeps the other entries of that tag.
       - A subject that does not exist fails with the error kind V(not_found), one in another repository with V(invalid_reference).
+      - A tag of the artifact that points to the subject fails with the error kind V(invalid_option), since it would no longer point to the subject.
     type: str
 notes:
   - For an artifact that exists, the task sends one HEAD request for each tag. Without tags, it sends one for the digest and reads the list of referrers.

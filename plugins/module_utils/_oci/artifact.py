@@ -175,7 +175,8 @@ def _document(descriptor: Descriptor) -> dict[str, t.Any]:
 
 def make_artifact(parts: ArtifactParts, layers: t.Sequence[Descriptor]) -> Manifest:
     """Return the manifest of an artifact with ``layers``, byte by byte as ORAS writes it."""
-    artifact_type = parts.artifact_type or (UNKNOWN_ARTIFACT if parts.config is None else "")
+    has_config = parts.config is not None and parts.config.media_type != EMPTY_TYPE
+    artifact_type = parts.artifact_type or ("" if has_config else UNKNOWN_ARTIFACT)  # one of the two has to say what it is
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,

@@ -120,7 +120,9 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     side = option[: -len("registry")]
     text = strip_scheme(base, what, side)
     if "@" in text:
-        raise invalid(f"The option {option} contains user information before '@': use the options {side}username and {side}password instead.")
+        raise invalid(
+            f"The option {option} contains user information before '@': use the options {side}username and {side}password instead."
+        )
     host, slash, prefix = text.partition("/")
     host = normalize_registry(check_host(host))
     if is_api_path(host, prefix, is_pasted(base)):

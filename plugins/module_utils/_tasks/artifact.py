@@ -10,6 +10,8 @@ import os
 import re
 import time
 import typing as t
+from dataclasses import replace
+from datetime import datetime
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
@@ -18,6 +20,7 @@ from .._local.files import Directory, FileRange, open_path, read_all
 from .._oci.artifact import (
     CREATED,
     EMPTY,
+    EMPTY_TYPE,
     TITLE,
     UNKNOWN_CONFIG,
     ArtifactParts,
@@ -32,7 +35,7 @@ from .._registry.client import RegistryClient
 from .._registry.referrers import list_referrers
 from .._registry.results import Result
 from .._registry.transfer import PushPlan
-from .entries import parse_annotations, parse_entries
+from .entries import parse_annotations, parse_entries, refuse_unset
 from .options import ArgumentSpec
 from .push_plan import carry_out
 from .task import Task
@@ -51,7 +54,9 @@ OPTIONS: ArgumentSpec = {
     "subject": {"type": "str"},
 }
 _ENTRY = {"path": "text", "media_type": "text", "title": "text"}
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(  # Python 3.14 takes an hour 24
+    r"(\d{4}-\d\d-\d\d)[T ]((?!24)\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 def _parse_files(task: Task) -> list[NamedFile]:
@@ -80,23 +85,35 @@ def _parse_annotations(task: Task) -> dict[str, str]:
         return annotations
     if CREATED in annotations:
         raise RegistryError(f"The task sets both created and the annotation {CREATED}: leave one out.", "invalid_option")
-    match = _TIME.fullmatch(created)
-    if match is None:
+    return {**annotations, CREATED: _parse_time(created)}
+
+
+def _parse_time(text: str) -> str:
+    """Return a time that there is, as RFC 3339 has it."""
+    match = _TIME.fullmatch(text)
+    try:
+        day, time_of_day, fraction, offset = match.groups() if match else ("", "", "", "")
+        datetime.fromisoformat(f"{day} {time_of_day}")
+    except ValueError:
         raise RegistryError(
-            f"The option created is {quoted(created, 100)}: write a time with its offset, for example 2026-01-31T12:00:00Z.",
+            f"The option created is {quoted(text, 100)}, which is not a time of RFC 3339: write it with its offset, for example "
+            "2026-01-31T12:00:00Z.",
             "invalid_option",
-        )
-    return {**annotations, CREATED: "{}T{}{}".format(*match.groups())}
+        ) from None
+    return f"{day}T{time_of_day}{fraction or ''}{offset}"
 
 
 def _read_config(task: Task) -> tuple[Descriptor, bytes] | None:
     config = task.params["config"]
     if config is None:
         return None
+    refuse_unset(config, ("path", "content", "media_type"), " of config")
     path, content = config["path"], config["content"]
     if (path is None) == (content is None):
         raise RegistryError("The option config requires either path or content.", "invalid_option")
     raw = _read_file(path) if path is not None else _text(content)
+    if config["media_type"] == EMPTY_TYPE and raw != EMPTY:
+        raise RegistryError(f"The config has the media type {EMPTY_TYPE}, whose only content is {{}}: set another one.", "invalid_option")
     return Descriptor(check_media_type(config["media_type"], "media_type of config"), Digest.of(raw), len(raw)), raw
 
 
@@ -117,20 +134,32 @@ def _read_file(path: str) -> bytes:
         opened.close()
 
 
-def parse_subject(task: Task, image: Reference) -> str | None:
-    """Return the tag or digest that ``subject`` says, which is in the repository of ``image``; None without one."""
+def _parse_subject(task: Task, image: Reference) -> Reference | None:
+    """Return what ``subject`` says, which is in the repository of ``image``; None without one."""
     subject = task.params["subject"]
     if subject is None:
         return None
     if subject.startswith(DIGEST_PREFIXES):
-        return str(Digest.parse(subject))
+        return replace(image, tag=None, digest=Digest.parse(subject))
     parsed = task.reference(subject)
     if parsed.name != image.name:
         raise RegistryError(
             f"The subject {parsed} is in another repository than {image.name}: an artifact must be in the repository of its subject.",
             "invalid_reference",
         )
-    return parsed.identifier
+    return parsed if parsed.tag or parsed.digest else parsed.with_tag(parsed.identifier)
+
+
+def _check_tags_stay(tags: t.Iterable[str], image: Reference, subject: str) -> None:
+    """Refuse ``tags`` that are those of the subject: they would point to the artifact from now on."""
+    taken = [f"{image.name}:{tag}" for tag in tags]
+    if taken:
+        raise RegistryError(
+            f"{', '.join(taken)} points to the subject {subject}, and would point to the artifact instead: give the artifact another tag, or "
+            "none.",
+            "invalid_option",
+            reference=taken[0],
+        )
 
 
 def _parse_name(task: Task) -> Reference:
@@ -145,6 +174,9 @@ def _parse_name(task: Task) -> Reference:
 def _plan(client: RegistryClient, source: ArtifactSource, tags: tuple[str, ...], subject: Descriptor | None) -> PushPlan:
     digest = source.root.digest
     plan = client.plan_push(source, tags or [str(digest)])
+    if subject is not None:
+        image = Reference(client.registry, client.repository)
+        _check_tags_stay([tag for tag in tags if plan.before.get(tag) == subject.digest], image, str(subject.digest))
     if tags or plan.writes or subject is None or any(item.digest == digest for item in list_referrers(client.api, subject.digest)):
         return plan
     # It was stored, and the list of what refers to its subject does not know it: an earlier run was cut off in between.
@@ -163,8 +195,11 @@ def run(task: Task) -> None:
     start = time.monotonic()
     image = _parse_name(task)
     task.progress.name(str(image))
-    subject = parse_subject(task, image)
+    subject = _parse_subject(task, image)
     tags = check_tags(([image.tag] if image.tag else []) + task.params["tags"]) or (() if subject else ("latest",))
+    if subject is not None:
+        _check_tags_stay([tag for tag in tags if tag == subject.tag], image, str(subject))
+    refuse_unset(task.params, ("artifact_type", "created"))
     files = _parse_files(task)
     annotations = _parse_annotations(task)
     given = task.params["artifact_type"]
@@ -172,7 +207,7 @@ def run(task: Task) -> None:
     config = _read_config(task)
     client = task.client(image, "pull", "push")
     layers = pack_files(files, lambda: None if task.check_mode else task.tmpdir, task.params["concurrency"])
-    target = client.get_descriptor(subject) if subject else None
+    target = client.get_descriptor(subject.identifier) if subject else None
     root = make_artifact(
         ArtifactParts(artifact_type, config[0] if config else None, annotations, target), [layer.descriptor for layer in layers]
     )

@@ -184,7 +184,23 @@ def test_titles_that_name_another_place_are_refused(
         ({"files": [{"path": "x", "colour": "hush-hush-secret"}]}, "entry 1 of files has 'colour'"),
         ({"files": ["a/x", "b/x"]}, "used twice"),
         ({"files": [{"path": "a", "title": "x"}, {"path": "b", "title": "x/y"}]}, "which is the title of another file"),
-        ({"created": "yesterday"}, "write a time"),
+        ({"created": "yesterday"}, "not a time of RFC 3339"),
+        *[({"created": f"2026-{time}"}, "not a time of RFC 3339") for time in ("99-99T99:99:99Z", "02-30T10:00:00Z", "01-31T24:00:00Z")],
+        *[
+            ({"created": f"2026-01-31T{time}"}, "not a time of RFC 3339")
+            for time in ("10:60:00Z", "10:00:00", "10:00:00+24:00", "10:00:00-01:60")
+        ],
+        ({"created": ""}, "created is empty, so a variable seems to be empty"),
+        ({"artifact_type": ""}, "artifact_type is empty, so a variable seems to be empty"),
+        ({"config": {"content": ""}}, "content of config is empty, so a variable seems to be empty"),
+        ({"config": {"path": ""}}, "path of config is empty, so a variable seems to be empty"),
+        ({"config": {"content": {}, "media_type": ""}}, "media_type of config is empty, so a variable seems to be empty"),
+        ({"config": {"content": "x", "media_type": "application/vnd.oci.empty.v1+json"}}, "whose only content is {}"),
+        ({"files": [""]}, "path of entry 1 of files is empty, so a variable seems to be empty"),
+        ({"subject": "app:1"}, "app:1 points to the subject"),
+        ({"subject": "app:2", "tags": ["2"]}, "app:2 points to the subject"),
+        ({"subject": "app", "tags": ["latest"]}, "app:latest points to the subject"),
+        ({"subject": f"app:1@sha256:{'0' * 64}"}, "app:1 points to the subject"),
         ({"created": TIME, "annotations": {"org.opencontainers.image.created": TIME}}, "leave one out"),
         ({"annotations": {"version": 1.1}}, "which is not a string"),
         ({"config": {"content": "{}", "path": "x"}}, "either path or content"),
@@ -206,6 +222,34 @@ def test_a_subject_elsewhere_and_an_absent_one(registry: FakeRegistry, run_modul
     assert registry.log() == []
     run_module("registry_artifact", {**options, "subject": "app:none"}).failure("not_found")
     assert registry.writes() == []
+
+
+def test_no_tag_is_moved_away_from_the_subject(registry: FakeRegistry, run_module: RunModule, hello: str) -> None:
+    image = registry.add_image("app", "1")
+    registry.set_tag("app", "stable", image.digest)
+    for subject in (image.digest, "app:1", f"app@{image.digest}"):
+        options = registry.args(name="app:stable", subject=subject, files=[hello])
+        for check in (True, False):
+            assert "app:stable points to the subject" in run_module("registry_artifact", options, check=check).failure("invalid_option").msg
+    assert registry.writes() == []
+    options["name"] = "app:sbom"
+    run_module("registry_artifact", options).ok()
+    assert not run_module("registry_artifact", options).ok().changed
+
+
+def test_an_artifact_with_the_empty_config_says_what_it_is(registry: FakeRegistry, run_module: RunModule, hello: str) -> None:
+    config = {"content": {}, "media_type": "application/vnd.oci.empty.v1+json"}
+    options = registry.args(name="app:1", files=[hello])
+    plain = run_module("registry_artifact", options).ok()
+    assert run_module("registry_artifact", {**options, "config": config}).ok()["digest"] == plain["digest"]
+    run_module("registry_artifact", {**options, "config": config, "artifact_type": "a/b"}).ok()
+    assert json.loads(registry.stored("app", "1").raw)["artifactType"] == "a/b"
+
+
+@pytest.mark.parametrize(("given", "stored"), [("2024-02-29 23:59:59.5+05:30", "2024-02-29T23:59:59.5+05:30"), (TIME, TIME)])
+def test_the_time_of_creation_is_an_annotation(registry: FakeRegistry, run_module: RunModule, hello: str, given: str, stored: str) -> None:
+    run_module("registry_artifact", registry.args(name="app:1", files=[hello], created=given)).ok()
+    assert json.loads(registry.stored("app", "1").raw)["annotations"] == {"org.opencontainers.image.created": stored}
 
 
 def test_links_out_of_a_folder_and_pipes_are_refused(registry: FakeRegistry, run_module: RunModule, folder: Path) -> None:
