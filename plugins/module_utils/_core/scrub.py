@@ -11,7 +11,7 @@ import typing as t
 import weakref
 
 from .secret_index import CUT, SHORTEST, SecretIndex
-from .spellings import Unescaped, encodings, escapes, may_be_escaped
+from .spellings import LONG, Joined, Unescaped, encodings, escapes, has_gaps, may_be_escaped
 from .vocabulary import is_advice, is_ours
 
 MASK = "********"
@@ -94,6 +94,7 @@ class Scrubber:
         self._fresh: list[str] = []  # known, but not in the indexes yet
         self._as_written = SecretIndex()
         self._unescaped = SecretIndex()
+        self._joined = SecretIndex()
         self._lock = threading.RLock()
         _live.add(self)
 
@@ -115,8 +116,12 @@ class Scrubber:
             secret = head[:_HEAD] if is_open else head
             for form in {*encodings(secret), *escapes(secret)}:
                 self._as_written.add(form, is_open)
-            for form in {Unescaped(encoding).text for encoding in encodings(secret)}:
+            unescaped = {Unescaped(encoding).text for encoding in encodings(secret)}
+            for form in unescaped:
                 self._unescaped.add(form, is_open)
+            for form in {Joined(text).text for text in {*encodings(secret), *unescaped}}:
+                if len(form) >= LONG:  # a shorter one may be made of the ends of two words
+                    self._joined.add(form, False)  # what follows it may be another word
         self._fresh.clear()
 
     def retire(self) -> None:
@@ -128,11 +133,18 @@ class Scrubber:
         with self._lock:
             if self._fresh:
                 self._learn()
-            found = self._as_written.find(value)
+            found = self._as_written.find(value) + self._find_joined(value)
             if self._known and may_be_escaped(value):
                 plain = Unescaped(value)
-                found = found + [plain.origin(start, end) for start, end in self._unescaped.find(plain.text)]
+                places = self._unescaped.find(plain.text) + self._find_joined(plain.text)
+                found += [plain.origin(start, end) for start, end in places]
         return found
+
+    def _find_joined(self, value: str) -> list[tuple[int, int]]:
+        if not self._known or not has_gaps(value):
+            return []
+        joined = Joined(value)
+        return [joined.origin(start, end) for start, end in self._joined.find(joined.text)]
 
     def text(self, value: str) -> str:
         """Return ``value`` with every known secret masked, also the beginning of one where ``value`` was cut."""

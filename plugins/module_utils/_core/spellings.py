@@ -108,6 +108,37 @@ class Unescaped:
         return start, end
 
 
+def has_gaps(text: str) -> bool:
+    """Tell whether ``Joined`` may leave anything out."""
+    return " " in text or not text.isprintable()
+
+
+class Joined:
+    """Text without its blanks, line ends and what is shown as a blank, which may divide a secret, and where its characters come from."""
+
+    def __init__(self, text: str) -> None:
+        gaps = "".join(re.escape(char) for char in set(text) if char == " " or not char.isprintable())
+        self._starts, self._shifts = array("Q"), array("Q")
+        parts: list[str] = []
+        end = left_out = 0
+        for match in re.finditer(f"[{gaps}]+", text) if gaps else ():
+            start, stop = match.span()
+            parts.append(text[end:start])
+            end = stop
+            self._starts.append(start - left_out)
+            left_out += stop - start
+            self._shifts.append(left_out)
+        self.text = "".join([*parts, text[end:]])
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """Return what of the original text the characters from ``start`` to ``end`` were."""
+        return self._origin(start), self._origin(end - 1) + 1
+
+    def _origin(self, position: int) -> int:
+        gap = bisect_right(self._starts, position) - 1
+        return position + (self._shifts[gap] if gap >= 0 else 0)
+
+
 def _base64_cores(raw: bytes) -> t.Iterator[str]:
     """Yield what of ``raw`` shows in a longer base64 text, whatever bytes stand before and behind it."""
     for shift in range(3):

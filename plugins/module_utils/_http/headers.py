@@ -20,6 +20,11 @@ _BARE_LINK = re.compile(
 _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?', re.ASCII)
 
 _OTHER_PARAMETER = re.compile(r'(?i)\b(?!rel\b)[a-z*]{1,20}\s{0,5}=\s{0,5}"[^"]*"')
+_LIST = re.compile(r"\?|/v2/|/tags/|/_catalog|/referrers/")  # what the address of a page of a list has
+_OTHER_RELATION = re.compile(  # of links that are no page of a list, or not the next one
+    r"alternate|canonical|collection|deprecation|describedby|dns-prefetch|first|help|icon|index|item|last|license|modulepreload|preconnect|prefetch|preload"
+    r"|prev|previous|search|self|service-(?:desc|doc)|start|stylesheet|sunset|up|[a-z]+://.*",
+)
 _SAYS_NEXT = re.compile(r"""(?i)\brel\s{0,5}=\s{0,5}\\?["']?[^"';,]{0,100}\bnext\b(?!-)""")
 
 
@@ -66,7 +71,9 @@ def parse_next_link(value: str | None) -> str | None:
     for link, relations in links:
         if relations and "next" in relations[0]:
             return link or None  # an empty one is how some registries say that this was the last page
-    if _SAYS_NEXT.search(_OTHER_PARAMETER.sub("", text)) or any("?" in link and _may_be_next(relations) for link, relations in links):
+    if _SAYS_NEXT.search(_OTHER_PARAMETER.sub("", text)) or any(
+        _LIST.search(link) and _may_be_next(relations) for link, relations in links
+    ):
         raise ValueError("it is malformed")
     if not bare and "?" in _LINK.sub("", text):
         raise ValueError("it has a URL without rel")
@@ -74,8 +81,9 @@ def parse_next_link(value: str | None) -> str | None:
 
 
 def _may_be_next(relations: list[list[str]]) -> bool:
-    """Tell whether a link with these relations may be the next page all the same: it says nothing, or something like next."""
-    return not any(relations) or any("next" in word for words in relations for word in words)
+    """Tell whether a link with these relations may be the next page all the same: it says nothing, or what no link to anything else says."""
+    said = [word for words in relations for word in words]
+    return not said or not all(map(_OTHER_RELATION.fullmatch, said))
 
 
 def _relations(parameters: str) -> list[list[str]]:

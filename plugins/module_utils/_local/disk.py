@@ -15,6 +15,7 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._core.interruption import current
+from .._core.scrub import quoted
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -46,9 +47,16 @@ def special_file(path: str) -> RegistryError:
     return RegistryError(f"{path} is a device, a pipe or a socket, and is not replaced: remove it, or choose another path.", "local_io")
 
 
+def check_path(path: str) -> None:
+    """Refuse a path that no file can have: ``invalid_option``."""
+    if "\0" in path:
+        raise RegistryError(f"The path {quoted(path, 300)} contains a NUL character: remove it.", "invalid_option")
+
+
 @contextlib.contextmanager
 def disk_errors(path: str) -> t.Iterator[None]:
     """Turn an ``OSError`` inside the block into a ``local_io`` error about ``path``."""
+    check_path(path)
     try:
         yield
     except OSError as error:

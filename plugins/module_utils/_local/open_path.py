@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._core.errors import RegistryError
-from .disk import Folder, NewFile, disk_errors
+from .disk import Folder, NewFile, check_path, disk_errors
 
 _MAX_LINKS = 40  # on the way, as Linux has it
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -58,6 +58,7 @@ class Place:
     """
 
     def __init__(self, path: str) -> None:
+        check_path(path)
         self.path = path
         self._links = 0
         self._folders = [os.open("/", _STEP)]

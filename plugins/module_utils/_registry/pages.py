@@ -24,6 +24,20 @@ from .api import RepositoryApi
 MAX_PAGE = 8 * 1024 * 1024
 MAX_NAMES = 1_000_000  # on a page
 MAX_UNUSABLE = 1000
+_SAY_MORE = frozenset(
+    {
+        "next",
+        "nexttoken",
+        "nextpage",
+        "nextpagetoken",
+        "continuationtoken",
+        "truncated",
+        "istruncated",
+        "hasmore",
+        "hasadditional",
+        "hasnext",
+    }
+)
 _DIGEST = re.compile(r"sha[0-9]{3}:[0-9a-f]+", re.ASCII)
 
 
@@ -76,7 +90,28 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
         raise RegistryError(f"{what} is no list.", "invalid_response")
     api.exchange.shown = True
     usable, unusable = _sort_names(names, check_tag if key == "tags" else check_repository, what)
-    return Page(usable, next_page(api, answer), unusable, len(names))
+    following = next_page(api, answer)
+    _check_whole(document, following is None, api, what)
+    return Page(usable, following, unusable, len(names))
+
+
+def _check_whole(document: dict[str, t.Any], is_last: bool, api: RepositoryApi, what: str) -> None:
+    """Refuse a page that says that it is not what was asked for: a list must not be taken for the whole then."""
+    if document.get("errors"):
+        raise RegistryError(
+            f"{what} reports an error instead of the whole list.", "invalid_response", 200, None, api.exchange.registry, api.name
+        )
+    says_more = [name for name, value in document.items() if value and name.lower().replace("_", "") in _SAY_MORE]
+    if is_last and says_more:
+        raise RegistryError(
+            f"{api.exchange.registry} says that the list of {api.name} has another page, by {clean(says_more[0], 30)} in its content, "
+            "but not where: it must send a Link header.",
+            "invalid_response",
+            200,
+            None,
+            api.exchange.registry,
+            api.name,
+        )
 
 
 def next_page(api: RepositoryApi, answer: Answer) -> Target | None:

@@ -48,6 +48,8 @@ def _read_page(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Tar
         failure = api.failure(answer, f"Listing the referrers in {api.name}")
         raise _no_list(api, "leads elsewhere", failure) if answer.abroad else failure
     raw = answer.read_all(MAX_MANIFEST, what)
+    if not raw.strip():
+        raise _no_list(api, "sends an empty response")
     if is_page(answer.content_type, b"") or raw.lstrip()[:1] != b"{":
         raise _no_list(api, "shows a web page")
     with api.exchange.budget.parsing(raw, what):

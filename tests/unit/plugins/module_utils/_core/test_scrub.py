@@ -216,3 +216,27 @@ def test_t43_any_text_becomes_a_printable_line_in_bounds(text: str, limit: int) 
     assert line.isprintable()
     assert len(line) <= limit
     assert clean(line, limit) == line
+
+
+@pytest.mark.parametrize("gap", ["\n", "\t", "\0", "\r\n", "\u00ad", "\u200b", " ", "\\n", "%0A", " \n\t "], ids=ascii)
+@pytest.mark.parametrize(
+    "form", [lambda text: text, lambda text: base64.b64encode(text.encode()).decode(), lambda text: text.encode().hex()]
+)
+def test_t37_a_secret_that_is_wrapped_or_cut_by_a_blank_is_masked(form: t.Callable[[str], str], gap: str) -> None:
+    scrubber = Scrubber()
+    scrubber.add("Pq7+xYz/T9&kLm=Wv")
+    spelt = form("Pq7+xYz/T9&kLm=Wv")
+    for place in range(1, len(spelt)):
+        for show in (lambda text: text, clean):
+            shown = scrubber.shown(show(f"It said <{spelt[:place]}{gap}{spelt[place:]}> to us."))
+            assert shown == f"It said <{MASK}> to us."
+    lines = gap.join(spelt[start : start + 5] for start in range(0, len(spelt), 5))
+    assert scrubber.shown(f"It said <{lines}> to us.") == f"It said <{MASK}> to us."
+
+
+def test_short_secrets_and_words_that_follow_a_long_token_are_not_joined() -> None:
+    scrubber = Scrubber()
+    scrubber.add("inform")
+    scrubber.add("x" * 3000)
+    assert scrubber.text("found in forms") == "found in forms"
+    assert scrubber.text(f"{'x' * 3000} is not valid here") == f"{MASK} is not valid here"

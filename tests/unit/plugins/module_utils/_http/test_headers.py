@@ -124,6 +124,9 @@ def test_t18_the_next_page(value: str, link: str) -> None:
         '</x>; norel="next"',
         "</x>",
         "</style.css?v=2>; rel=preload; as=style",
+        '</v2/a/tags/list?n=50>; rel="first self"',
+        '</v2/>; rel="https://example.com/rels/root"',
+        '<https://example.com/docs>; title="next"',
     ],
 )
 def test_t18_no_next_page(value: str | None) -> None:
@@ -149,6 +152,10 @@ def test_t18_no_next_page(value: str | None) -> None:
         "</v2/a/tags/list?last=x&n=50>; rel",
         "</v2/a/tags/list?last=x&n=50>; rel=nextpage",
         "</v2/a/tags/list?last=x&n=50>; rel=next-page",
+        '</v2/a/tags/list?last=x&n=50>; rel="following"',
+        "</v2/a/tags/list/page/2>",
+        '</v2/a/tags/list/page/2>; "next"',
+        "</v2/_catalog/2>; rel=more",
         "/v2/a/tags/list?last=a;b&n=50; rel=next",
         '&lt;/v2/a/tags/list?last=x&gt;; rel="next"',
         '%3C/v2/a/tags/list?last=x%3E; rel="next"',

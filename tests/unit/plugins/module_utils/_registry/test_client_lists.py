@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -94,3 +95,39 @@ def test_repositories_under_the_scope(make_registry: MakeRegistry, connect: Make
 def test_no_catalog_is_unsupported(make_registry: MakeRegistry, connect: MakeClient) -> None:
     registry = make_registry(catalog=405)
     assert kind_of(connect(registry).list_repositories) == "unsupported"
+
+
+ENDS_EARLY: dict[str, tuple[dict[str, str], dict[str, t.Any]]] = {
+    "a link without rel": ({"Link": "</v2/app/tags/list/page/2>"}, {}),
+    "a link whose rel has no name": ({"Link": '</v2/app/tags/list/page/2>; "next"'}, {}),
+    "a link that is called otherwise": ({"Link": '</v2/app/tags/list?last=b>; rel="following"'}, {}),
+    "an address in the body": ({}, {"next": "/v2/app/tags/list?last=b"}),
+    "truncated": ({}, {"truncated": True}),
+    "a token in the body": ({}, {"nextToken": "b"}),
+    "Quay's word": ({}, {"has_additional": True}),
+    "an error beside the tags": ({}, {"errors": [{"code": "UNAVAILABLE"}]}),
+}
+
+
+@pytest.mark.parametrize("case", ENDS_EARLY)
+def test_a_list_that_ends_early_is_not_taken_for_the_whole(registry: FakeRegistry, connect: MakeClient, case: str) -> None:
+    registry.add_image("app", "a")
+    headers, members = ENDS_EARLY[case]
+    registry.on("list_tags").answer(200, headers, json.dumps({"name": "app", "tags": ["a"], **members}).encode())
+    assert kind_of(connect(registry, "app").list_tags) == "invalid_response"
+
+
+@pytest.mark.parametrize(
+    "members", [{"next": "", "truncated": False, "nextToken": None}, {"errors": []}, {"child": ["x"], "manifest": {"x": 1}}]
+)
+def test_what_does_not_say_that_there_is_more_does_no_harm(registry: FakeRegistry, connect: MakeClient, members: dict[str, t.Any]) -> None:
+    registry.add_image("app", "a")
+    registry.on("list_tags").answer(200, {}, json.dumps({"name": "app", "tags": ["a"], **members}).encode())
+    assert connect(registry, "app").list_tags() == ["a"]
+
+
+def test_a_last_page_that_reports_an_error_is_no_end(registry: FakeRegistry, connect: MakeClient) -> None:
+    registry.add_image("app", "a")
+    registry.on("list_tags").answer(200, {"Link": "</v2/app/tags/list?last=a>; rel=next"}, b'{"name": "app", "tags": ["a"]}')
+    registry.on("list_tags").answer(200, {}, b'{"name": "app", "errors": [{"code": "UNKNOWN"}]}')
+    assert kind_of(connect(registry, "app").list_tags) == "invalid_response"
