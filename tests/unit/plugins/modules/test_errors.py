@@ -266,7 +266,11 @@ def test_an_empty_path_is_not_the_working_directory(registry: FakeRegistry, run_
 
 @pytest.mark.parametrize(
     ("registry_option", "words"),
-    [("", "registry is empty"), ("reg.example.com/app:1", "registry is not host"), ("u:p@reg.example.com", "registry contains user information before '@'")],
+    [
+        ("", "registry is empty"),
+        ("reg.example.com/app:1", "registry is not host"),
+        ("u:p@reg.example.com", "registry contains user information before '@'"),
+    ],
 )
 def test_a_registry_that_is_none_is_named_by_its_option(run_module: RunModule, registry_option: str, words: str) -> None:
     _facts(_look(run_module, "app:1", registry=registry_option), "invalid_reference", words)
