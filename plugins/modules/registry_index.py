@@ -33,10 +33,13 @@ options:
     description:
       - The images in the index, in this order. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and further keys.
       - C(platform) is the platform, C(os/arch[/variant]), that the index states for the image. Without it, the platform is read from the config of the
-        image. An image whose config states none fails with the error kind V(invalid_option).
+        image. An image whose config states none fails with the error kind V(invalid_option). In both cases C(os.version) and C(os.features) are read from
+        the config, if it states the same C(os) and C(architecture).
       - C(annotations) is a dictionary of annotations for the entry of the image in the index.
-      - An index in the list adds its images, including attestations. With C(platform), it adds only the image for that platform.
-      - Two images for one platform fail with the error kind V(invalid_option). Images for different versions of Windows (C(os.version)) are different.
+      - An index in the list adds its images, including attestations. With C(platform), it adds only the image for that platform, also from an index
+        within that index. Without C(platform), an index within it is added as an index.
+      - Two different images for one platform fail with the error kind V(invalid_option). The same image is added once, even if the list contains it several
+        times. Images with different versions of Windows (C(os.version)) are for different platforms.
       - An image that does not exist fails with the error kind V(not_found). Unknown keys and values that are not strings fail before any request.
     type: list
     elements: raw
@@ -59,6 +62,8 @@ options:
       - V(exact) creates an index with O(images) only.
       - V(append) adds them to the index of the first tag. If the index already has an image for the platform, the new image replaces it and its
         attestations. If the tag points to a single image, that image becomes the first entry. A missing tag is not an error.
+      - V(append) never replaces an image with another C(os.version). A Windows image with a newer patch is added, and the older one is kept. To remove the
+        older one, list all images and use V(exact).
       - With V(append) the tag is read again right before it is written. If somebody else moved it, the images are added to its new content. If that happens
         twice, the task fails with the error kind V(conflict).
     type: str
@@ -74,8 +79,7 @@ options:
     choices: [auto, oci, docker]
     default: auto
 notes:
-  - For an index that is up to date, the task sends one HEAD request for each tag, and reads the manifest of each image. It also reads the config of each
-    image without C(platform).
+  - For an index that is up to date, the task sends one HEAD request for each tag, and reads the manifest and the config of each image.
 seealso:
   - module: ocitools.registry.registry_copy
   - module: ocitools.registry.registry_tag
@@ -182,7 +186,7 @@ skipped_layers:
   elements: dict
   returned: success
 platforms:
-  description: The platforms in the index, each with C(platform), C(digest), C(size) and C(media_type).
+  description: The platforms in the index and in the indexes within it, each with C(platform), C(digest), C(size) and C(media_type).
   type: list
   elements: dict
   returned: success

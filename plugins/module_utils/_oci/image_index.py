@@ -9,6 +9,7 @@ import json
 import typing as t
 
 from .._core.errors import RegistryError
+from .._core.scrub import clean
 from .manifest import ATTESTATION, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, Manifest
 from .platform import Platform
 
@@ -44,21 +45,22 @@ def _annotated(entry: Entry, annotations: Annotations) -> Entry:
     return {**entry, "annotations": dict(sorted({**own, **annotations}.items()))}
 
 
-def platform_of(config: t.Mapping[str, t.Any]) -> Entry | None:
-    """Return the platform that the config of an image states, as an index writes it; None where it states none."""
+def platform_of(config: t.Mapping[str, t.Any], given: Platform | None = None) -> Entry | None:
+    """Return the platform of an image as an index writes it: the ``given`` one, or what its config states; None where there is neither.
+
+    The version and features of the operating system are those of the config, where that is for the same one.
+    """
     stated = Platform.from_document(config)
-    if stated is None:
+    platform = given or stated
+    if platform is None:
         return None
-    further = {key: config[key] for key in ("os.version", "os.features") if config.get(key)}
-    return {**platform_entry(stated), **further}
+    is_same = stated is not None and (stated.os, stated.architecture) == (platform.os, platform.architecture)
+    further = {key: config[key] for key in ("os.version", "os.features") if config.get(key)} if is_same else {}
+    variant = {"variant": platform.variant} if platform.variant else {}
+    return {"architecture": platform.architecture, "os": platform.os, **variant, **further}
 
 
-def platform_entry(platform: Platform) -> Entry:
-    """Return a platform as an index writes it."""
-    return {"architecture": platform.architecture, "os": platform.os, **({"variant": platform.variant} if platform.variant else {})}
-
-
-def _key(entry: Entry) -> tuple[t.Any, ...] | None:
+def _key(entry: Entry) -> tuple[Platform, str, str] | None:
     """Return what an index has once: the platform of an entry, with its version of Windows; None for what is no image for one."""
     platform = Platform.from_document(entry.get("platform"))
     if platform is None or ATTESTATION in (entry.get("annotations") or {}) or "unknown" in (platform.os, platform.architecture):
@@ -68,14 +70,15 @@ def _key(entry: Entry) -> tuple[t.Any, ...] | None:
 
 
 def check_platforms_differ(entries: t.Iterable[tuple[str, Entry]]) -> None:
-    """Refuse two images for one platform; each of ``entries`` comes with the name of the image that it is from."""
-    seen: dict[t.Any, str] = {}
+    """Refuse two different images for one platform; each of ``entries`` comes with the name of the image that it is from."""
+    seen: dict[t.Any, tuple[str, str]] = {}
     for name, entry in entries:
         key = _key(entry)
-        here = f"{name} ({entry['digest']})"
-        if key is not None and seen.setdefault(key, here) is not here:
+        first, digest = seen.setdefault(key, (name, entry["digest"]))
+        if key is not None and digest != entry["digest"]:
+            version = f" ({clean(key[1], 60)})" if key[1] else ""
             raise RegistryError(
-                f"Two images are for the platform {Platform.from_document(entry['platform'])}: {seen[key]} and {here}. "
+                f"Two images are for the platform {key[0]}{version}: {first} ({digest}) and {name} ({entry['digest']}). "
                 "An index has one image for each platform: leave one out, or set its platform.",
                 "invalid_option",
             )
@@ -103,10 +106,15 @@ def _is_same(one: Entry, other: Entry) -> bool:
 
 
 def unique_entries(entries: t.Iterable[Entry]) -> list[Entry]:
-    """Return the entries without those that are there already word for word, as attestations may be."""
+    """Return the entries, each image once for its platform, with the annotations of all its entries; others word for word once."""
     unique: list[Entry] = []
+    places: dict[t.Any, int] = {}
     for entry in entries:
-        if _key(entry) is not None or entry not in unique:
+        key = _key(entry)
+        place = places.setdefault((key, entry["digest"]), len(unique)) if key is not None else len(unique)
+        if place < len(unique):
+            unique[place] = _annotated(unique[place], entry.get("annotations") or {})
+        elif key is not None or entry not in unique:
             unique.append(entry)
     return unique
 

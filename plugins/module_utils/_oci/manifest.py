@@ -245,6 +245,10 @@ class Manifest:
         """Tell whether these bytes have ``digest``, which may be of another algorithm than this manifest's own."""
         return digest == self.digest or (digest.algorithm != self.digest.algorithm and digest == Digest.of(self.raw, digest.algorithm))
 
+    def has_platform(self, platform: Platform) -> bool:
+        """Tell whether the index lists an image for ``platform`` itself."""
+        return any(child.platform.satisfies(platform) for child in self.platforms if child.platform)
+
     def child(self, platform: Platform, what: str, registry: str | None = None) -> Descriptor:
         """Return the first child of the index ``what``, which is in ``registry`` or a file, for ``platform``.
 
@@ -253,7 +257,8 @@ class Manifest:
         for candidate in self.platforms:
             if candidate.platform and candidate.platform.satisfies(platform):
                 return candidate
-        there = ", ".join(dict.fromkeys(str(child.platform) for child in self.platforms)) or "none"
+        there = ", ".join(dict.fromkeys(str(child.platform) for child in self.platforms))
+        there = there or ("only other indexes" if any(child.is_index for child in self.children) else "none")
         message = f"{what} has no image for the platform {platform}; it has: {there}."
         raise NotFound(message, registry=registry, reference=what if registry else None)
 

@@ -18,15 +18,14 @@ from .._oci.image_index import (
     entry_of,
     make_index,
     merge_entries,
-    platform_entry,
     platform_of,
     unique_entries,
 )
-from .._oci.image_source import BlobStream, ImageSource
+from .._oci.image_source import BlobStream, ImageSource, walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
-from .._oci.subset import choose_platforms, image_config
+from .._oci.subset import image_config, reduce_index
 from .client import RegistryClient
 from .transfer import PushPlan, Transferred
 
@@ -62,18 +61,27 @@ def read_member(client: RegistryClient, member: Member) -> ReadMember:
     image = client.get_image(member.image.identifier)
     name = str(member.image)
     if image.root.is_index:
-        wanted = [member.platform] if member.platform else []
-        chosen = choose_platforms(image, wanted, name, member.image.registry)
-        entries = entries_of(chosen.root, member.annotations)
+        entries = entries_of(_chosen(image, member.platform, name, member.image.registry), member.annotations)
         if not entries:
             raise RegistryError(f"{name} is an empty index: it has no image to add.", "invalid_response", reference=name)
         return ReadMember(name, client, image, entries)
-    platform = platform_entry(member.platform) if member.platform else _stated_platform(client, image, name)
-    return ReadMember(name, client, image, [entry_of(image.root, platform, member.annotations)])
+    return ReadMember(name, client, image, [entry_of(image.root, _platform(client, image, name, member.platform), member.annotations)])
 
 
-def _stated_platform(client: RegistryClient, image: ImageSource, name: str) -> Entry:
-    platform = platform_of(image_config(image, client.registry, client.connection.exchange.budget))
+def _chosen(image: ImageSource, platform: Platform | None, name: str, registry: str) -> Manifest:
+    """Return the index with the image for ``platform`` alone, which may be in an index within it; all of it without a platform."""
+    root = image.root
+    if platform is None:
+        return root
+    holders = [root]
+    if not root.has_platform(platform) and any(child.is_index for child in root.children):
+        holders += [index for _child, index in walk(image, root) if index.is_index]
+    holder = next((index for index in holders if index.has_platform(platform)), root)
+    return reduce_index(holder, [platform], name, registry)
+
+
+def _platform(client: RegistryClient, image: ImageSource, name: str, given: Platform | None = None) -> Entry:
+    platform = platform_of(image_config(image, client.registry, client.connection.exchange.budget), given)
     if platform is None:
         raise RegistryError(
             f"The config of {name} states no platform: set the platform of this entry, for example linux/arm64.",
@@ -168,9 +176,7 @@ class IndexTask:
             return None
         if self._options.verification is not None:
             self._options.verification.check(self._client, name, image.root.digest)
-        entries = (
-            entries_of(image.root, {}) if image.root.is_index else [entry_of(image.root, _stated_platform(self._client, image, name), {})]
-        )
+        entries = entries_of(image.root, {}) if image.root.is_index else [entry_of(image.root, _platform(self._client, image, name), {})]
         return ReadMember(name, self._client, image, entries)
 
     def _make(self, base: ReadMember | None) -> Manifest:

@@ -74,7 +74,8 @@ def _read(registries: TwoRegistries, image: Reference, members: list[Member], ve
 def _carry_out(task: Task, image: Reference, index: IndexTask) -> None:
     plan, source = index.plan()
     carry_out(task, image, plan, lambda written: index.execute(plan, source, written), lambda: index.predict(plan))
-    task.result["platforms"] = platforms_result(plan.root)
+    indexes = [plan.root, *(manifest for _child, manifest in plan.children if manifest.is_index)]
+    task.result["platforms"] = [entry for manifest in indexes for entry in platforms_result(manifest)]
 
 
 def run(task: Task) -> None:

@@ -63,7 +63,7 @@ def test_what_an_index_of_images_of_its_own_repository_costs(registry: FakeRegis
     registry.clear()
     stated = [{"name": name, "platform": f"linux/{name[4:]}"} for name in builds]
     assert not run_module("registry_index", {**options, "images": stated}).ok().changed
-    assert registry.counts() == {"get_manifest": 2, "head_manifest": 1}
+    assert registry.counts() == {"get_manifest": 2, "get_blob": 2, "head_manifest": 1}
 
 
 def test_images_of_other_repositories_are_mounted(registry: FakeRegistry, run_module: RunModule) -> None:
@@ -168,14 +168,72 @@ def test_the_variant_and_the_version_of_windows_come_from_the_config(registry: F
     ]
 
 
-def test_two_images_for_one_platform_are_refused(registry: FakeRegistry, run_module: RunModule) -> None:
-    registry.add_image("app", "a", platform="linux/arm64")
-    registry.add_image("app", "b", platform="linux/arm64/v8")
-    for images in (["app:a", "app:b"], ["app:a", "app:a"]):
-        result = run_module("registry_index", registry.args(name="app:1", images=images)).failure("invalid_option")
-        assert "for the platform linux/arm64" in result.msg
-        assert registry.name(images[1]) in result.msg
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        ({"platform": "linux/arm64"}, {"platform": "linux/arm64/v8"}, "linux/arm64/v8"),
+        ({"platform": "linux/arm/v7"}, {"platform": "linux/arm"}, "linux/arm/v7"),
+        (
+            {"platform": "windows/amd64", "config": {"os.version": "10.0.17763.1"}},
+            {"platform": "windows/amd64", "config": {"os.version": "10.0.17763.1", "author": "b"}},
+            "windows/amd64 (10.0.17763.1)",
+        ),
+    ],
+)
+def test_two_images_for_one_platform_are_refused(
+    registry: FakeRegistry, run_module: RunModule, first: dict[str, t.Any], second: dict[str, t.Any], shown: str
+) -> None:
+    registry.add_image("app", "a", **first)
+    registry.add_image("app", "b", **second)
+    result = run_module("registry_index", registry.args(name="app:1", images=["app:a", "app:b"])).failure("invalid_option")
+    assert f"for the platform {shown}: {registry.name('app:a')} (" in result.msg
+    assert registry.name("app:b") in result.msg
     assert registry.writes() == []
+
+
+def test_one_image_twice_is_one_entry(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_index("app", "8", platforms=["linux/amd64", "linux/arm64"], attestations=True)
+    registry.add_image("app", "armv6", platform="linux/arm/v6")
+    options = registry.args(name="app:8", images=["app:8", "app:armv6"])
+    assert run_module("registry_index", options).ok().changed
+    before = _index(registry, tag="8")
+    assert not run_module("registry_index", options).ok().changed
+    assert _index(registry, tag="8") == before
+    options["images"] = ["app:armv6", {"name": "app:armv6", "annotations": {"board": "one"}}, "app:8"]
+    run_module("registry_index", options).ok()
+    entries = _index(registry, tag="8")["manifests"]
+    assert [entry.get("annotations") for entry in entries if entry["platform"]["architecture"] == "arm"] == [{"board": "one"}]
+    assert len(entries) == 5
+
+
+def test_a_stated_platform_keeps_the_version_of_windows(registry: FakeRegistry, run_module: RunModule) -> None:
+    for version in ("10.0.17763.1", "10.0.20348.1"):
+        config = {"os.version": version, "os.features": ["win32k"]}
+        registry.add_image("app", version, platform="windows/amd64", config=config)
+    images = [{"name": f"app:{version}", "platform": "windows/amd64"} for version in ("10.0.17763.1", "10.0.20348.1")]
+    images.append({"name": "app:10.0.20348.1", "platform": "windows/arm64"})
+    run_module("registry_index", registry.args(name="app:1", images=images)).ok()
+    windows = {"architecture": "amd64", "os": "windows"}
+    assert [entry["platform"] for entry in _index(registry)["manifests"]] == [
+        {**windows, "os.version": "10.0.17763.1", "os.features": ["win32k"]},
+        {**windows, "os.version": "10.0.20348.1", "os.features": ["win32k"]},
+        {"architecture": "arm64", "os": "windows"},
+    ]
+
+
+def test_an_index_within_an_index(registry: FakeRegistry, run_module: RunModule) -> None:
+    built = registry.add_index("builds", "nested", nested=True)
+    options = registry.args(name="app:1", images=["builds:nested"])
+    for changed in (True, False):
+        result = run_module("registry_index", options).ok()
+        assert result.changed is changed
+        assert [entry["platform"] for entry in result["platforms"]] == ["linux/amd64", "linux/arm64"]
+    assert registry.gaps() == []
+    options = registry.args(name="app:2", images=[{"name": "builds:nested", "platform": "linux/arm64"}])
+    run_module("registry_index", options).ok()
+    assert [entry["digest"] for entry in _index(registry, tag="2")["manifests"]] == [built.children["linux/arm64"].digest]
+    options["images"][0]["platform"] = "linux/s390x"
+    assert "it has: only other indexes" in run_module("registry_index", options).failure("not_found").msg
 
 
 def test_an_image_without_a_platform_needs_one_stated(registry: FakeRegistry, run_module: RunModule) -> None:

@@ -49,6 +49,15 @@ def test_an_image_for_a_known_platform_takes_its_place_and_that_of_its_attestati
     assert not run_module("registry_index", options).ok().changed
 
 
+def test_another_version_of_windows_takes_no_place(registry: FakeRegistry, run_module: RunModule) -> None:
+    versions = ("10.0.17763.1", "10.0.17763.2")
+    added = [registry.add_image("app", version, platform="windows/amd64", config={"os.version": version}).digest for version in versions]
+    for version in versions:
+        images = [{"name": f"app:{version}", "platform": "windows/amd64"}]
+        run_module("registry_index", registry.args(name="app:1", images=images, children="append")).ok()
+    assert _digests(registry) == added
+
+
 def test_an_absent_tag_and_a_single_image_can_be_added_to(registry: FakeRegistry, run_module: RunModule) -> None:
     arm = registry.add_image("app", "arm", platform="linux/arm64")
     run_module("registry_index", registry.args(name="app:1", images=["app:arm"], children="append")).ok()
