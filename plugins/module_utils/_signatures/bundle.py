@@ -10,6 +10,7 @@ import hashlib
 import json
 import typing as t
 
+from .._core.json import check_spelling, check_twins
 from .._oci.reference import Digest
 from . import crypto
 from .crypto import unproven
@@ -24,44 +25,52 @@ _PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _STATEMENTS = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 _WHAT = "The bundle"
 _SIGNED = "The signed text"
+_NAMES = ("mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature")
+_ENVELOPE_NAMES = ("payloadType", "payload", "signatures")
+_SIGNERS = ("publicKey", "certificate", "x509CertificateChain")
+_STATEMENT_NAMES = ("_type", "predicateType", "subject", "predicate")
+_SUBJECT_NAMES = ("digest", "annotations", "name")
 
 
 def read_bundle(raw: bytes) -> Envelope:
     """Return the signature in a bundle; raises ``unverified``."""
-    document = load_text(raw, _WHAT)
+    document = load_text(raw, _WHAT, _NAMES)
     if document.get("mediaType") != MEDIA_TYPE:
         raise unproven(f"{_WHAT} is not of the type {MEDIA_TYPE}.")
-    material = map_in(document, "verificationMaterial", _WHAT)
+    material = map_in(document, "verificationMaterial", _WHAT, _SIGNERS)
     if "dsseEnvelope" not in document or "messageSignature" in document:
         raise unproven(f"{_WHAT} is not a signed statement about an image.")
-    envelope = map_in(document, "dsseEnvelope", _WHAT)
+    envelope = map_in(document, "dsseEnvelope", _WHAT, _ENVELOPE_NAMES)
     if envelope.get("payloadType") != _PAYLOAD_TYPE:
         raise unproven(f"{_WHAT} has a payload that is not of the type {_PAYLOAD_TYPE}.")
     payload = decode_base64(text_in(envelope, "payload", _WHAT), "The payload")
     signatures = envelope.get("signatures")
     if not isinstance(signatures, list) or len(signatures) != 1 or not isinstance(signatures[0], dict):
         raise unproven(f"{_WHAT} does not contain exactly one signature.")
+    check_spelling(signatures[0], ("sig",), _WHAT, "unverified")
     signature = decode_base64(text_in(signatures[0], "sig", _WHAT), "The signature")
     return Envelope(BUNDLE, encode_dsse(_PAYLOAD_TYPE, payload), signature, payload, chain=_read_chain(material))
 
 
 def _read_chain(material: t.Mapping[str, t.Any]) -> tuple[bytes, ...]:
     """Return the certificates that came along; a bundle names its signer in one way."""
-    given = [name for name in ("publicKey", "certificate", "x509CertificateChain") if name in material]
+    given = [name for name in _SIGNERS if name in material]
     if len(given) != 1:
         raise unproven(f"{_WHAT} does not name exactly one key or certificate.")
     if given == ["publicKey"]:
         return ()
-    entry = map_in(material, given[0], _WHAT)
+    entry = map_in(material, given[0], _WHAT, ("rawBytes", "certificates"))
     entries = [entry] if given == ["certificate"] else entry.get("certificates")
     if not isinstance(entries, list) or not entries or not all(isinstance(one, dict) for one in entries):
         raise unproven(f"{_WHAT} has an empty chain of certificates.")
+    for one in entries:
+        check_spelling(one, ("rawBytes",), _WHAT, "unverified")
     return tuple(decode_base64(text_in(one, "rawBytes", _WHAT), "A certificate") for one in entries)
 
 
 def read_bundle_claims(payload: bytes) -> tuple[Claim, ...]:
     """Return what a signed statement claims, one for each of its subjects; raises ``unverified`` for one that is no image's signature."""
-    document = load_text(payload, _SIGNED)
+    document = load_text(payload, _SIGNED, _STATEMENT_NAMES)
     if document.get("_type") not in _STATEMENTS:
         raise unproven(f"{_SIGNED} is not an in-toto statement.")
     if document.get("predicateType") != PREDICATE:
@@ -75,10 +84,13 @@ def read_bundle_claims(payload: bytes) -> tuple[Claim, ...]:
 
 
 def _read_subject(subject: t.Mapping[str, t.Any]) -> t.Iterator[Claim]:
+    check_spelling(subject, _SUBJECT_NAMES, _SIGNED, "unverified")
     annotations = subject.get("annotations")
     digests = subject.get("digest")
+    check_twins(digests, _SIGNED, "unverified")
     for algorithm, digits in digests.items() if isinstance(digests, dict) else ():
-        yield Claim(f"{algorithm}:{digits}", "", annotations if isinstance(annotations, dict) else {})
+        if isinstance(digits, str):
+            yield Claim(f"{algorithm}:{digits}", "", annotations if isinstance(annotations, dict) else {})
 
 
 def write_bundle(key: SigningKey, digest: Digest, annotations: t.Mapping[str, str]) -> bytes:

@@ -171,25 +171,27 @@ def check_chain(chain: t.Sequence[Certificate], authorities: t.Sequence[Certific
 
 
 def _climb(chain: t.Sequence[Certificate], authorities: t.Sequence[Certificate], now: datetime.datetime) -> None:
-    current, left, below = chain[0], list(chain[1:]), 0
-    while current.handle not in [authority.handle for authority in authorities]:
-        issuers = [one for one in (*authorities, *left) if one.handle != current.handle and _has_issued(one, current)]
-        if not issuers:
-            raise crypto.unproven(f"The certificate of {chain[0].shown} is not issued by one of certificate_authorities.")
-        current = _choose_issuer(issuers, below, now)
-        left = [one for one in left if one.handle != current.handle]
-        below += 1
-
-
-def _choose_issuer(issuers: t.Sequence[Certificate], below: int, now: datetime.datetime) -> Certificate:
-    """Return the first that may be one now: an authority that was renewed has several certificates."""
+    """Climb from the first of ``chain`` by every issuer that fits, for some are certified by several authorities; each is looked at once."""
+    trusted = [authority.handle for authority in authorities]
+    level, left, below = [chain[0]], list(chain[1:]), 0
     fault: RegistryError | None = None
-    for issuer in issuers:
-        try:
-            _check_common(issuer, now)
-            _check_issuer(issuer, below)
-        except RegistryError as error:
-            fault = fault or error
-        else:
-            return issuer
-    raise fault or crypto.unproven("There is no issuer.")
+    while level:
+        if any(one.handle in trusted for one in level):
+            return
+        issuers = [one for one in (*authorities, *left) if any(_is_above(one, current) for current in level)]
+        left = [one for one in left if one not in issuers]
+        level = []
+        for issuer in issuers:
+            try:
+                _check_common(issuer, now)
+                _check_issuer(issuer, below)
+            except RegistryError as error:
+                fault = fault or error
+            else:
+                level.append(issuer)
+        below += 1
+    raise fault or crypto.unproven(f"The certificate of {chain[0].shown} is not issued by one of certificate_authorities.")
+
+
+def _is_above(issuer: Certificate, certificate: Certificate) -> bool:
+    return bool(issuer.handle != certificate.handle) and _has_issued(issuer, certificate)

@@ -9,7 +9,7 @@ import base64
 import re
 import typing as t
 
-from .._core.json import load_object
+from .._core.json import check_spelling, load_object
 from .crypto import unproven
 
 _URL_BASE64 = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
@@ -18,16 +18,22 @@ MAX_SIGNATURE = 1024 * 1024  # bytes of a payload or an envelope
 MAX_VALUES = 10_000
 
 
-def load_text(raw: bytes, what: str) -> dict[str, t.Any]:
-    """Return the JSON object of a signature, read strictly: a key that comes twice is refused, for programs would not agree on its value."""
-    return load_object(raw, MAX_SIGNATURE, what, "unverified", MAX_VALUES)
+def load_text(raw: bytes, what: str, names: t.Collection[str]) -> dict[str, t.Any]:
+    """Return the JSON object of a signature, read strictly: a key that comes twice, or one of ``names`` in another case, is refused.
+
+    Programs would not agree on its value.
+    """
+    document = load_object(raw, MAX_SIGNATURE, what, "unverified", MAX_VALUES)
+    check_spelling(document, names, what, "unverified")
+    return document
 
 
-def map_in(document: t.Mapping[str, t.Any], key: str, what: str) -> dict[str, t.Any]:
-    """Return the object under ``key`` of ``document``, which ``what`` names."""
+def map_in(document: t.Mapping[str, t.Any], key: str, what: str, names: t.Collection[str]) -> dict[str, t.Any]:
+    """Return the object under ``key`` of ``document``, which ``what`` names; its own keys ``names`` are refused in another case."""
     value = document.get(key)
     if not isinstance(value, dict):
         raise unproven(f"{what} has no {key}.")
+    check_spelling(value, names, what, "unverified")
     return value
 
 

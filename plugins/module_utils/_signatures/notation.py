@@ -19,6 +19,7 @@ COSE = "application/cose"
 _SCHEMES = frozenset(f"{family}{bits}" for family in ("ES", "PS") for bits in (256, 384, 512))
 _ATTRIBUTE = "io.cncf.notary."
 _SCHEME, _EXPIRY = f"{_ATTRIBUTE}signingScheme", f"{_ATTRIBUTE}expiry"
+_PROTECTED = ("alg", "crit", "cty", _SCHEME, _EXPIRY)
 _CONTENT = "application/vnd.cncf.notary.payload.v1+json"
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _WHAT = "The envelope"
@@ -27,20 +28,21 @@ _SIGNED = "The signed text"
 
 def read_notation(raw: bytes) -> Envelope:
     """Return the signature in a JWS envelope; raises ``unverified``."""
-    document = load_text(raw, _WHAT)
+    document = load_text(raw, _WHAT, ("payload", "protected", "header", "signature"))
     protected, payload = (text_in(document, key, _WHAT) for key in ("protected", "payload"))
     signature = decode_url_base64(text_in(document, "signature", _WHAT), "The signature")
-    header = load_text(decode_url_base64(protected, "The protected header"), "The protected header")
-    scheme = header.get("alg")
+    signed = decode_url_base64(payload, "The payload")
+    header = load_text(decode_url_base64(protected, "The protected header"), "The protected header", _PROTECTED)
+    scheme = text_in(header, "alg", _WHAT)
     if scheme not in _SCHEMES:
         raise unproven(f"{_WHAT} is signed with another algorithm than ES256, ES384, ES512, PS256, PS384 and PS512.")
     expires = _read_attributes(header)
-    entries = map_in(document, "header", _WHAT).get("x5c")
+    entries = map_in(document, "header", _WHAT, ("x5c",)).get("x5c")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
         raise unproven(f"{_WHAT} has no chain of certificates.")
     chain = tuple(decode_base64(entry, "A certificate") for entry in entries)
-    text = f"{protected}.{payload}".encode()
-    return Envelope(JWS, text, signature, decode_url_base64(payload, "The payload"), scheme, chain, expires)
+    text = f"{protected}.{payload}".encode("ascii")
+    return Envelope(JWS, text, signature, signed, scheme, chain, expires)
 
 
 def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
@@ -68,6 +70,7 @@ def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
 
 def read_notation_claims(payload: bytes) -> tuple[Claim, ...]:
     """Return what a signed payload claims; raises ``unverified``."""
-    target = map_in(load_text(payload, _SIGNED), "targetArtifact", _SIGNED)
+    document = load_text(payload, _SIGNED, ("targetArtifact",))
+    target = map_in(document, "targetArtifact", _SIGNED, ("mediaType", "digest", "size", "annotations"))
     annotations = target.get("annotations")
     return (Claim(text_in(target, "digest", _SIGNED), "", annotations if isinstance(annotations, dict) else {}),)

@@ -34,14 +34,18 @@ def read_simple(payload: bytes, annotations: t.Mapping[str, str]) -> Envelope:
 
 def read_simple_claims(payload: bytes) -> tuple[Claim, ...]:
     """Return what a signed payload claims; raises ``unverified`` for one that is no image's signature."""
-    document = load_text(payload, _WHAT)
-    critical = map_in(document, "critical", _WHAT)
+    document = load_text(payload, _WHAT, ("critical", "optional"))
+    critical = map_in(document, "critical", _WHAT, ("type", "image", "identity"))
     if critical.get("type") != _TYPE:
         raise unproven(f"{_WHAT} is not of the type {_TYPE!r}.")
-    digest = text_in(map_in(critical, "image", _WHAT), "docker-manifest-digest", _WHAT)
-    name = text_in(map_in(critical, "identity", _WHAT), "docker-reference", _WHAT)
+    digest = _text_within(critical, "image", "docker-manifest-digest")
+    name = _text_within(critical, "identity", "docker-reference")
     optional = document.get("optional")
     return (Claim(digest, name, optional if isinstance(optional, dict) else {}),)
+
+
+def _text_within(critical: t.Mapping[str, t.Any], part: str, key: str) -> str:
+    return text_in(map_in(critical, part, _WHAT, (key,)), key, _WHAT)
 
 
 def write_simple(name: str, digest: Digest, annotations: t.Mapping[str, str]) -> bytes:

@@ -183,8 +183,12 @@ class Authority:
     def subordinate(self, name: str = "Subordinate", **changes: t.Any) -> Authority:
         """Return an authority that this one has made."""
         made = Authority(name)
-        made.certificate = self._make(made.name, made.key.public_key(), authority=True, **changes)
+        made.certificate = self.certify(made, **changes)
         return made
+
+    def certify(self, other: Authority, **changes: t.Any) -> x509.Certificate:
+        """Issue a certificate for another authority."""
+        return self._make(other.name, other.key.public_key(), authority=True, **changes)
 
 
 def add_notation(
@@ -195,8 +199,9 @@ def add_notation(
     payload: bytes | Document | None = None,
     header: Document | None = None,
     signature: bytes | None = None,
+    changes: Document | None = None,
 ) -> None:
-    """Put a JWS envelope of notation's kind among the referrers of ``digest``; ``header`` is added to the protected one."""
+    """Put a JWS envelope of notation's kind among the referrers of ``digest``; ``header`` is added to the protected one, ``changes`` to the envelope."""
     target = {"mediaType": OCI_MANIFEST, "digest": digest, "size": 1}
     document = payload if payload is not None else {"targetArtifact": target}
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -212,7 +217,13 @@ def add_notation(
     text = f"{head}.{url_base64_of(raw)}".encode()
     made = raw_signature(key, text) if signature is None else signature
     ders = [base64_of(one.public_bytes(serialization.Encoding.DER)) for one in chain]
-    envelope = {"payload": url_base64_of(raw), "protected": head, "header": {"x5c": ders}, "signature": url_base64_of(made)}
+    envelope = {
+        "payload": url_base64_of(raw),
+        "protected": head,
+        "header": {"x5c": ders},
+        "signature": url_base64_of(made),
+        **(changes or {}),
+    }
     registry.add_referrer(
         "app", digest, NOTATION, json.dumps(envelope).encode(), layers=[registry.add_blob("app", json.dumps(envelope).encode(), JOSE)]
     )

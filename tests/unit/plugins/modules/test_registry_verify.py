@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.signing import (
     AUTHORITY,
@@ -101,3 +102,42 @@ def test_the_names_that_are_not_verified(registry: FakeRegistry, run_module: Run
     assert "2 of 3 images are not verified: app:2, app." in failure.msg
     assert [image["verified"] for image in failure["images"]] == [False, True, False]
     assert run_module("registry_verify", registry.args(name=[], keys=[KEYS["rsa"]])).failure("invalid_option")
+
+
+@pytest.mark.parametrize("change", [{"changes": {"payload": "\ud800"}}, {"header": {"alg": []}}])
+def test_t63_an_envelope_that_nobody_can_read_harms_no_valid_signature(
+    registry: FakeRegistry, run_module: RunModule, change: dict[str, t.Any]
+) -> None:
+    digest = registry.add_image("app", "1").digest
+    key, leaf_key, authority = signing.make_key(), signing.make_key(), signing.Authority()
+    signing.add_notation(registry, digest, leaf_key, [authority.issue(leaf_key)], **change)
+    options = registry.args(name=["app:1"], keys=[signing.pem_of(key)], unverified="report")
+    reported = run_module("registry_verify", options).ok()["images"][0]
+    assert reported["verified"] is False
+    assert "The payload is not base64 for URLs." in reported["reason"] or "has no text alg" in reported["reason"]
+    signing.add_simple(registry, digest, key)
+    assert run_module("registry_verify", options).ok()["images"][0]["verified"]
+
+
+def test_an_authority_that_two_have_certified_is_climbed_from_both_ways(registry: FakeRegistry, run_module: RunModule) -> None:
+    trusted, foreign, key = signing.Authority(), signing.Authority("Foreign"), signing.make_key()
+    middle = trusted.subordinate()
+    by_foreign = foreign.certify(middle)
+    lower = middle.subordinate("Lower")
+    options = {"certificate_authorities": [trusted.pem], "identities": ["ci@example.com"]}
+    for tag, chain in enumerate([[by_foreign, middle.certificate], [middle.certificate, by_foreign], [by_foreign]]):
+        digest = registry.add_image("app", str(tag), seed=str(tag)).digest
+        signing.add_notation(registry, digest, key, [lower.issue(key), lower.certificate, *chain])
+    for tag in ("0", "1"):
+        assert run_module("registry_verify", registry.args(name=[f"app:{tag}"], **options)).ok()["verified"]
+    failure = run_module("registry_verify", registry.args(name=["app:2"], **options)).failure("unverified")
+    assert "is not issued by one of certificate_authorities" in failure.msg
+
+
+def test_t64_authorities_that_certify_each_other_end(registry: FakeRegistry, run_module: RunModule) -> None:
+    trusted, key = signing.Authority(), signing.make_key()
+    ring = signing.Authority("Ring")
+    certificates = [ring.certify(ring) for _number in range(9)]
+    signing.add_notation(registry, registry.add_image("app", "1").digest, key, [ring.issue(key), *certificates])
+    options = registry.args(name=["app:1"], certificate_authorities=[trusted.pem], identities=["ci@example.com"])
+    run_module("registry_verify", options).failure("unverified")
