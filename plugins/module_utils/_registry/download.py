@@ -9,7 +9,7 @@ import threading
 import typing as t
 
 from .._core.budget import Once
-from .._core.errors import RegistryError
+from .._core.errors import NotFound, RegistryError, damaged
 from .._http.headers import parse_content_range, parse_part
 from .._http.retry import Allowance, Retry
 from .._http.transport import Answer
@@ -156,13 +156,17 @@ class RegistryImage:
         return self._root
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
-        """Return the manifest of a child, which must be what ``descriptor`` says; it is read once."""
+        """Return the manifest of a child, which must be what ``descriptor`` says; it is read once. That it lacks does not mean the index does."""
         known = self._known.get(descriptor.digest, lambda: self._read(descriptor.digest))
         known.check(descriptor, f"The manifest {descriptor.digest} in {self.api.name}")
         return known
 
     def _read(self, digest: Digest) -> Manifest:
-        manifest = self.api.get_manifest(str(digest))
+        try:
+            manifest = self.api.get_manifest(str(digest))
+        except NotFound as error:
+            shown = self.api.display(str(self._root.digest))
+            raise damaged(error, f"{shown} is an index and lacks {digest}, which it lists") from None
         with self._lock:
             self._size += len(manifest.raw)
         check_manifests(self._size)

@@ -83,7 +83,7 @@ def read_bundle_claims(payload: bytes) -> tuple[Claim, ...]:
     return tuple(claim for subject in subjects if isinstance(subject, dict) for claim in _read_subject(subject))
 
 
-def _read_subject(subject: t.Mapping[str, t.Any]) -> t.Iterator[Claim]:
+def _read_subject(subject: dict[str, t.Any]) -> t.Iterator[Claim]:
     check_spelling(subject, _SUBJECT_NAMES, _SIGNED, "unverified")
     annotations = subject.get("annotations")
     digests = subject.get("digest")

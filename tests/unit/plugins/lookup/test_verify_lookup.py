@@ -36,3 +36,14 @@ def test_t65_a_misspelt_suboption_of_the_lookup_verifies_nothing_and_says_so(
         with pytest.raises(AnsibleLookupError):
             run_lookup(["app:1"], **registry.args(verify=wrong))
     assert registry.requests == []
+
+
+def test_t65_an_index_that_lacks_a_child_is_not_absent(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    index = registry.add_index("app", "1")
+    for digest in (index.digest, *(child.digest for child in index.children.values())):
+        signing.add_simple(registry, digest, KEY)
+    options = registry.args(verify={**VERIFY, "recursive": True}, missing="empty")
+    assert run_lookup(["app:1"], **options) == [index.digest]
+    registry.remove_manifest("app", index.children["linux/arm64"].digest)
+    with pytest.raises(AnsibleLookupError, match=r"is an index and lacks sha256:[0-9a-f]*, which it lists: .* \(kind invalid_response,"):
+        run_lookup(["app:1"], **options)

@@ -124,9 +124,9 @@ def test_an_authority_that_two_have_certified_is_climbed_from_both_ways(registry
     middle = trusted.subordinate()
     by_foreign = foreign.certify(middle)
     lower = middle.subordinate("Lower")
-    options = {"certificate_authorities": [trusted.pem], "identities": ["ci@example.com"]}
-    for tag, chain in enumerate([[by_foreign, middle.certificate], [middle.certificate, by_foreign], [by_foreign]]):
-        digest = registry.add_image("app", str(tag), seed=str(tag)).digest
+    options: dict[str, t.Any] = {"certificate_authorities": [trusted.pem], "identities": ["ci@example.com"]}
+    for number, chain in enumerate([[by_foreign, middle.certificate], [middle.certificate, by_foreign], [by_foreign]]):
+        digest = registry.add_image("app", str(number), seed=str(number)).digest
         signing.add_notation(registry, digest, key, [lower.issue(key), lower.certificate, *chain])
     for tag in ("0", "1"):
         assert run_module("registry_verify", registry.args(name=[f"app:{tag}"], **options)).ok()["verified"]

@@ -260,3 +260,21 @@ def test_t65_all_signers_have_to_sign(registry: FakeRegistry, run_module: RunMod
     run_module("registry_verify", registry.args(name=["app:1"], require="all", **both)).failure("unverified")
     signing.add_bundle(registry, digest, other)
     run_module("registry_verify", registry.args(name=["app:1"], require="all", **both)).ok()
+
+
+@pytest.mark.parametrize("module", ["registry_verify", "registry_sign", "registry_tag"])
+def test_t65_an_index_that_lacks_a_child_is_damaged_and_not_absent(registry: FakeRegistry, run_module: RunModule, module: str) -> None:
+    index = registry.add_index("app", "1")
+    lacking = index.children["linux/arm64"].digest
+    for digest in (index.digest, *(child.digest for child in index.children.values())):
+        signing.add_simple(registry, digest, KEY)
+    registry.remove_manifest("app", lacking)
+    verify = {**VERIFY, "recursive": True}
+    options: dict[str, dict[str, t.Any]] = {
+        "registry_verify": {"name": ["app:1"], "unverified": "report", **verify},
+        "registry_sign": {"name": "app:1", "signing_key": signing.private_pem(KEY), "recursive": True},
+        "registry_tag": {"name": "app:1", "tags": ["2"], "verify": verify},
+    }
+    failure = run_module(module, registry.args(**options[module])).failure("invalid_response")
+    assert f"is an index and lacks {lacking}, which it lists" in failure.msg
+    assert registry.writes() == []
