@@ -44,8 +44,10 @@ options:
     description:
       - The files and directories to extract, as absolute paths in the image. A directory includes everything below it. V(/) is the whole image.
       - C(*), C(?) and C([...]) match within one part of a path. C(**) matches any number of parts.
-      - Symbolic links on the path are followed inside the image. The path itself may be a symbolic link.
-      - A path that the image does not have fails with the error kind V(not_found).
+      - Symbolic links on the path are followed inside the image, also in front of and behind the C(*) of a glob. C(**) does not go through symbolic links
+        that it finds itself. The path itself may be a symbolic link.
+      - A path that the image does not have fails with the error kind V(not_found). A path without glob characters that is a device, a pipe or a socket
+        fails with V(unsupported), and one that is a hard link to a file that the image does not have with V(invalid_source).
     type: list
     elements: raw
     required: true
@@ -97,8 +99,8 @@ notes:
     platform, and then the layers.
   - A symbolic link in an extracted directory stays a link if its target is extracted as well. Absolute links become relative. If the target is a
     file that is not extracted, the file is written in place of the link. Other links are skipped.
-  - Hard links become separate files. Devices, pipes and sockets are skipped. Extended attributes, including file capabilities, are not written.
-    The modification time of a file is the time of its extraction.
+  - Hard links become separate files. Devices, pipes and sockets in a directory, or found by a glob, are skipped. Extended
+    attributes, including file capabilities, are not written. The modification time of a file is the time of its extraction.
   - A layer is read a second time if a link leads to a file that is not in O(paths), or if the layer is inconsistent.
   - Files are collected in the folder C(.ocitools-extract-*.tmp) in O(dest) until all are complete, so O(dest) needs space for the old and the new files. If
     a task is killed, the next one removes its folder.

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .image_paths import NeededPaths, Parts, Want
-from .image_tree import DIRECTORY, FILE, LINK, MAX_LINKS, OTHER, UNKNOWN, ImageTree, Node, Source
+from .image_tree import DIRECTORY, FILE, LINK, MAX_LINKS, OTHER, UNKNOWN, Found, ImageTree, Node, Source, is_hidden
+
+SPECIAL = "a device, a pipe or a socket"
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,59 @@ class Selector:
         self._wants = wants
         self.is_complete = True
         self.missing: list[str] = []
+        self.refused: list[tuple[str, str]] = []
 
     def run(self) -> Selected:
-        """Return the selection; ``missing`` are the wants that the image has nothing for, as far as is known."""
-        roots: list[tuple[Parts, Node]] = []
+        """Return the selection, as far as is known.
+
+        ``missing`` are the wants that the image has nothing for, ``refused`` the paths that are nothing to lay down, with what they are.
+        """
+        roots = self._find_roots()
+        is_direct = {path: self._tree.find(path, follow=False).path == path for path in roots}
+        order = sorted(roots, key=lambda path: (not is_direct[path], path))
+        for path in order:
+            self._roots.setdefault(self._real(path, roots[path]), path)
+        is_single = [want.is_glob for want in self._wants] == [False] and [node.kind for node in roots.values()] == [FILE]
+        for path in order:
+            self._lay(path if is_direct[path] else self._beyond_links(path), roots[path], roots_alone=is_single)
+        return Selected(sorted(self._items.values(), key=lambda item: item.out), sorted(self._skipped.items()), is_single)
+
+    def _find_roots(self) -> dict[Parts, Node]:
+        """Return what the wants stand for; a link that a path names itself is what it leads to, also where a glob finds the link."""
+        roots: dict[Parts, Node] = {}
         for want in self._wants:
-            found = [root for root in (self._root(path, want.is_glob) for path in self._tree.expand(want)) if root is not None]
+            found = {
+                path: node
+                for path, node in ((path, self._root(path, want.is_glob)) for path in self._tree.expand(want, self._need_behind))
+                if node is not None
+            }
             if not found:
                 self.missing.append(str(want))
-            roots += found
-        is_single = len(roots) == 1 and roots[0][1].kind == FILE and not self._wants[0].is_glob
-        for path, node in roots:
-            self._lay(path, node, roots_alone=is_single)
-        return Selected(sorted(self._items.values(), key=lambda item: item.out), sorted(self._skipped.items()), is_single)
+            if not want.is_glob:
+                self.refused += [(str(want), _reason(node)) for node in found.values() if node.kind in (OTHER, UNKNOWN)]
+            roots = {**roots, **found} if not want.is_glob else {**found, **roots}
+        return roots
+
+    def _real(self, path: Parts, node: Node) -> Parts:
+        return self._tree.find(path, follow=node.kind != LINK).path
+
+    def _beyond_links(self, path: Parts) -> Parts:
+        """Return the path of what lies behind a link, without the links that are laid down as such: nothing can be laid down behind them."""
+        length = 1
+        while length < len(path):
+            link = path[:length]
+            item = self._items.get(link[self._strip :])
+            if item is not None and item.kind == LINK:
+                path, length = (*self._tree.find(link).path, *path[length:]), 0
+            self._skipped.pop(_shown(link), None)
+            length += 1
+        return path
+
+    def _need_behind(self, found: Found, rest: Parts) -> None:
+        """Have known what a glob finds where a link leads to."""
+        is_new = [self._needed.add_path(link) for link in found.trail]
+        is_new.append(self._needed.add_want(Want((*found.path, *rest), len(found.path))))
+        self.is_complete = self.is_complete and not any(is_new)
 
     def _need(self, path: Parts, trail: t.Sequence[Parts], below: bool) -> None:
         """Have a path known, and the links that lead to it, which a layer above may have replaced."""
@@ -72,29 +114,25 @@ class Selector:
         is_new.append(self._needed.add(path) if below else self._needed.add_path(path))
         self.is_complete = self.is_complete and not any(is_new)
 
-    def _root(self, path: Parts, is_glob: bool) -> tuple[Parts, Node] | None:
+    def _root(self, path: Parts, is_glob: bool) -> Node | None:
         plain = self._tree.find(path, follow=False)
         if is_glob and plain.node is not None and plain.node.kind == LINK:
-            self._roots.setdefault(plain.path, path)
-            return path, plain.node
+            return plain.node
         found = self._tree.find(path)
         if found.trail or (found.node is not None and found.node.kind == UNKNOWN):
             self._need(found.path, found.trail, below=True)
-        if found.node is None:
-            return None
-        self._roots.setdefault(found.path, path)
-        return path, found.node
+        return found.node if not is_hidden(found.path) else None
 
     def _lay(self, path: Parts, node: Node, roots_alone: bool) -> None:
         """Choose what is at ``path``, and all below it."""
-        stack = [(path, self._tree.find(path, follow=node.kind != LINK).path, node)]
+        stack = [(path, self._real(path, node), node)]
         while stack:
             at, real, here = stack.pop()
-            out = at[-1:] if roots_alone else at[self._strip :]
+            out = at[-1:] if roots_alone and not self._strip else at[self._strip :]
             if here.kind == DIRECTORY:
                 if out:
                     self._add(_item(out, at, here))
-                stack += [((*at, name), (*real, name), child) for name, child in here.children.items()]
+                stack += [((*at, name), (*real, name), child) for name, child in here.children.items() if not is_hidden((name,))]
             elif not out:
                 raise RegistryError(
                     f"The option strip removes all of {quoted(_shown(at), 300)}: choose a smaller number.", "invalid_option"
@@ -128,6 +166,8 @@ class Selector:
 
     def _out(self, real: Parts) -> Parts | None:
         """Return where a path of the image lies below the destination, None where it is not extracted."""
+        if is_hidden(real):
+            return None
         for length in range(len(real), -1, -1):
             root = self._roots.get(real[:length])
             if root is not None:
@@ -151,7 +191,7 @@ def _reason(node: Node) -> str:
     """Return why what is at a node is not extracted."""
     if node.kind != OTHER:
         return "a hard link to a file that is not in the image"
-    return "a link with an invalid target" if node.header and node.header.is_link else "a device, a pipe or a socket"
+    return "a link with an invalid target" if node.header and node.header.is_link else SPECIAL
 
 
 def _is_plain(target: str) -> bool:

@@ -17,7 +17,7 @@ Parts = tuple[str, ...]
 MAX_PATHS = 1000
 _MOST_ALIASES = 100_000
 _ANY_DEPTH = "**"
-_GLOB = re.compile(r"[*?[]")
+_GLOB = re.compile(r"[*?]|\[(?:!.|[^!])[^\]]*\]", re.DOTALL)  # a "[" without its "]" stands for itself
 
 
 def split_path(path: str) -> Parts:
@@ -33,9 +33,10 @@ def split_path(path: str) -> Parts:
 
 @dataclass(frozen=True)
 class Want:
-    """A path or glob; a directory stands for all that is below it."""
+    """A path or glob; a directory stands for all that is below it. The first ``literal`` parts stand for themselves."""
 
     parts: Parts
+    literal: int = 0
     _plain: int = field(init=False, repr=False, compare=False)  # so many parts stand for themselves
 
     @classmethod
@@ -52,8 +53,8 @@ class Want:
         return cls(split_path(value))
 
     def __post_init__(self) -> None:
-        plain = next((number for number, part in enumerate(self.parts) if _GLOB.search(part)), len(self.parts))
-        object.__setattr__(self, "_plain", plain)
+        globs = (number for number, part in enumerate(self.parts) if number >= self.literal and _GLOB.search(part))
+        object.__setattr__(self, "_plain", next(globs, len(self.parts)))
 
     @property
     def is_glob(self) -> bool:
@@ -65,22 +66,34 @@ class Want:
         """The parts before the first that can stand for several names."""
         return self.parts[: self._plain]
 
+    @property
+    def pattern(self) -> Parts:
+        """The parts from there on."""
+        return self.parts[self._plain :]
+
     def holds(self, path: Parts) -> bool:
         """Tell whether ``path`` is wanted, or lies below a wanted one."""
-        if path[: self._plain] != self.parts[: self._plain]:
+        if path[: self._plain] != self.plain:
             return False
-        return not self.is_glob or _match(self.parts, path, below=True)
+        return not self.is_glob or _match(self.pattern, path[self._plain :], below=True)
 
     def leads_through(self, path: Parts) -> bool:
         """Tell whether ``path`` lies above a wanted one."""
         shorter = min(len(path), self._plain)
         if path[:shorter] != self.parts[:shorter]:
             return False
-        return len(path) < len(self.parts) if not self.is_glob else _match(self.parts, path, below=False)
+        return len(path) < len(self.parts) if not self.is_glob else _match(self.pattern, path[self._plain :], below=False)
 
     def leads_to(self, path: Parts) -> bool:
         """Tell whether ``path`` lies above a wanted one, is one, or lies below one."""
         return self.holds(path) or self.leads_through(path)
+
+    def goes_on_with(self, path: Parts, rest: Parts) -> bool:
+        """Tell whether all that ``rest`` stands for behind ``path`` is wanted."""
+        if path[: self._plain] != self.plain:
+            return False
+        *_others, at = _places(self.pattern, path[self._plain :])
+        return any(self.pattern[place:] == rest for place in at)
 
     def __str__(self) -> str:
         return "/" + "/".join(self.parts)
@@ -92,11 +105,18 @@ def matches_part(pattern: str, name: str) -> bool:
 
 
 def _match(pattern: Parts, path: Parts, below: bool) -> bool:
-    """Hold a path against a pattern; all positions in the pattern that the path can be at are followed at once."""
+    """Hold a path against a pattern, which may end above the last of its parts where what is ``below`` counts, too."""
+    if below:
+        return any(len(pattern) in at for at in _places(pattern, path))
+    *_others, at = _places(pattern, path)
+    return any(place < len(pattern) for place in at)
+
+
+def _places(pattern: Parts, path: Parts) -> t.Iterator[set[int]]:
+    """Yield all positions in the pattern that one can be at, before the first part of ``path`` and behind each."""
     at = _skipping({0}, pattern)
+    yield at
     for name in path:
-        if below and len(pattern) in at:
-            return True
         at = _skipping(
             {
                 place if pattern[place] == _ANY_DEPTH else place + 1
@@ -105,9 +125,9 @@ def _match(pattern: Parts, path: Parts, below: bool) -> bool:
             },
             pattern,
         )
+        yield at
         if not at:
-            return False
-    return len(pattern) in at if below else any(place < len(pattern) for place in at)
+            return
 
 
 def _skipping(places: set[int], pattern: Parts) -> set[int]:
@@ -123,7 +143,9 @@ class NeededPaths:
     """What has to be known of an image: what is wanted with all below it, and single paths, such as links on the way."""
 
     def __init__(self, wants: t.Sequence[Want]) -> None:
-        self._globs: list[Want] = []
+        self._globs: dict[Parts, dict[Want, None]] = {}  # by their plain parts
+        self._ways: set[Parts] = {()}  # to where globs begin
+        self._count = 0
         self._trees: set[Parts] = set()
         self._paths: set[Parts] = set()
         for want in wants:
@@ -131,21 +153,31 @@ class NeededPaths:
 
     def keeps(self, path: Parts) -> bool:
         """Tell whether an entry of a layer with this name has to be known."""
-        return path in self._paths or self.wants_content(path) or any(glob.leads_through(path) for glob in self._globs)
+        if path in self._paths or path in self._ways or self.wants_content(path):
+            return True
+        return any(glob.leads_through(path) for glob in self._globs_above(path))
 
     def wants_content(self, path: Parts) -> bool:
         """Tell whether the content of such a file is likely to be needed."""
         if any(path[:length] in self._trees for length in range(len(path) + 1)):
             return True
-        return any(glob.holds(path) for glob in self._globs)
+        return any(glob.holds(path) for glob in self._globs_above(path))
+
+    def _globs_above(self, path: Parts) -> t.Iterator[Want]:
+        for length in range(len(path) + 1):
+            yield from self._globs.get(path[:length], ())
 
     def add_want(self, want: Want) -> bool:
         """Want one more path or glob; return whether that is new."""
         if not want.is_glob:
             return self.add(want.parts)
-        is_new = want not in self._globs
-        self._globs += [want] if is_new else []
-        return is_new
+        if any(glob.goes_on_with(want.plain, want.pattern) for glob in self._globs_above(want.plain)):
+            return False
+        self._globs.setdefault(want.plain, {})[want] = None
+        self._ways.update(want.plain[:length] for length in range(len(want.plain) + 1))
+        self._count += 1
+        self._limit(self._count)
+        return True
 
     def add(self, parts: Parts) -> bool:
         """Want what is at a path and below it, whatever characters its name has; return whether that is new."""
@@ -175,19 +207,18 @@ class NeededPaths:
             if ends and is_real(path[:-1]):
                 found += [(add, (*link, *path[size:])) for size in ends for link in links[path[:size]]]
                 self._limit(len(found))
+        globs = [glob for same in self._globs.values() for glob in same if is_real(glob.plain)]
         for real, names in links.items():
             if any(real[:size] in self._trees for size in range(len(real) + 1)):
                 found += [(self.add, link) for link in names]
-            found += [
-                self._glob_alias(glob, real, link) for glob in self._globs if glob.leads_to(real) and is_real(glob.plain) for link in names
-            ]
+            found += [self._glob_alias(glob, real, link) for glob in globs if glob.leads_to(real) for link in names]
             self._limit(len(found))
         is_new = [add(path) for add, path in found]
         return any(is_new)
 
     def _glob_alias(self, glob: Want, real: Parts, link: Parts) -> tuple[t.Callable[[t.Any], bool], t.Any]:
         """Return what to add so that a glob finds what a layer names through a link: a glob behind it, else all that is below it."""
-        alias = Want((*link, *glob.parts[len(real) :]))
+        alias = Want((*link, *glob.parts[len(real) :]), len(link))
         is_plain = alias.is_glob and alias.plain[: len(link)] == link and _ANY_DEPTH not in glob.parts[: len(real)]
         return (self.add_want, alias) if is_plain and not glob.holds(real) else (self.add, link)
 

@@ -15,6 +15,7 @@ from .tar import Header
 MAX_LINKS = 40  # on the way to one file, as Linux has it
 _LONGEST_LINK = 4096
 _MOST_STEPS = 20_000_000
+_MOST_BEHIND_LINKS = 1_000_000  # parts of all paths that globs stand for through links
 DIRECTORY, FILE, LINK, OTHER, UNKNOWN = "directory", "file", "link", "other", "unknown"
 
 Source = tuple[int, int]  # layer and number of the member in it
@@ -46,6 +47,7 @@ class ImageTree:
     def __init__(self) -> None:
         self.root = Node(DIRECTORY)
         self.needed: set[Parts] = set()  # what hard links point to and was not kept
+        self.needed_links: set[Parts] = set()  # on the way there
         self.aliases: set[tuple[Parts, Parts]] = set()  # links below which a layer names something, and where they led when it did
         self._links: dict[Parts, None] = {}
         self._steps = 0
@@ -77,6 +79,10 @@ class ImageTree:
             todo += [step for step in reversed(target.split("/")) if step not in ("", ".")]
         return Found(_names(here), here[-1][1] if here else self.root, tuple(trail))
 
+    def _is_link(self, path: Parts) -> bool:
+        node = self.find(path, follow=False).node
+        return node is not None and node.kind == LINK
+
     def _step(self) -> None:
         self._steps += 1
         if self._steps > _MOST_STEPS:
@@ -85,6 +91,7 @@ class ImageTree:
     def add(self, number: int, layer: LayerContent) -> None:
         """Put a layer upon those below; what it takes away is that of the others, wherever in the layer that is said."""
         self._note_aliases(layer)
+        below = {entry.number: self._hard_target(entry.header) for entry in layer.entries if entry.header.kind == b"1"}
         for entry in layer.entries:
             name = entry.parts[-1]
             if name.startswith(WHITEOUT):
@@ -95,7 +102,7 @@ class ImageTree:
                     folder.children.pop(name[len(WHITEOUT) :], None)
         for entry in layer.entries:
             if not entry.parts[-1].startswith(WHITEOUT):
-                self._put(entry.parts, entry.header, (number, entry.number))
+                self._put(entry.parts, entry.header, (number, entry.number), below.get(entry.number))
         self._note_aliases(layer)
 
     def _note_aliases(self, layer: LayerContent) -> None:
@@ -103,7 +110,11 @@ class ImageTree:
             if layer.has_anything_in(link):
                 self.aliases.add((link, self.find(link).path))
 
-    def _put(self, parts: Parts, header: Header, source: Source) -> None:
+    def _hard_target(self, header: Header) -> Node | None:
+        return self.find(split_path(header.link), follow=False).node
+
+    def _put(self, parts: Parts, header: Header, source: Source, below: Node | None) -> None:
+        """Put what an entry says in its place; ``below`` is what its hard link points to in the layers below."""
         folder = self._folder(parts[:-1])
         if folder is None:
             return
@@ -115,22 +126,27 @@ class ImageTree:
             else:
                 folder.children[name] = Node(DIRECTORY, header)
         elif header.kind == b"1":
-            self._put_hard_link(folder, name, split_path(header.link), header)
+            self._put_hard_link(folder, name, header, below)
         elif header.kind == b"2" and 0 < len(header.link) <= _LONGEST_LINK:
             folder.children[name] = Node(LINK, header)
             self._links[parts] = None
         else:
             folder.children[name] = Node(FILE if header.is_file else OTHER, header, source)
 
-    def _put_hard_link(self, folder: Node, name: str, target: Parts, header: Header) -> None:
-        """Let a hard link be what it points to at this moment: that may be replaced later, and the link stays."""
+    def _put_hard_link(self, folder: Node, name: str, header: Header, below: Node | None) -> None:
+        """Let a hard link be what it points to at this moment: that may be replaced later, and the link stays.
+
+        It keeps a file of a layer below, also where its own layer takes the name of that file away.
+        """
+        target = split_path(header.link)
         found = self.find(target, follow=False)
-        if found.node is None or found.node.kind == UNKNOWN:
-            self.needed.add(target)
+        node = found.node or below
+        if node is None or node.kind == UNKNOWN:
+            self.needed.update((target, found.path))
+            self.needed_links.update(found.trail)
             folder.children[name] = Node(UNKNOWN, header)
-        elif found.node.kind != DIRECTORY and found.node is not folder.children.get(name):
-            copy = Node(found.node.kind, found.node.header, found.node.source)
-            folder.children[name] = copy
+        elif node.kind != DIRECTORY and node is not folder.children.get(name):
+            folder.children[name] = Node(node.kind, node.header, node.source)
 
     def _folder(self, parts: Parts) -> Node | None:
         """Return the directory at ``parts``, through links, made where it is missing; None where links go round in circles."""
@@ -145,24 +161,59 @@ class ImageTree:
             node = child
         return found.node if found.node is not None and found.node.kind == DIRECTORY else node
 
-    def expand(self, want: Want) -> list[Parts]:
-        """Return the paths that a path or glob stands for, in order."""
-        return [want.parts] if not want.is_glob else sorted(set(self._expand((), want.parts)))
+    def expand(self, want: Want, on_link: t.Callable[[Found, Parts], None]) -> list[Parts]:
+        """Return the paths that a path or glob stands for, in order.
 
-    def _expand(self, at: Parts, pattern: Parts) -> t.Iterator[Parts]:
-        if not pattern:
-            yield at
-            return
-        first, rest = pattern[0], pattern[1:]
-        if first == "**":
-            yield from self._expand(at, rest)
-        node = self.find(at).node
-        for name, child in node.children.items() if node is not None and node.kind == DIRECTORY else ():
-            if first == "**":
-                if child.kind == DIRECTORY or (child.kind != DIRECTORY and not rest):
-                    yield from self._expand((*at, name), pattern if child.kind == DIRECTORY else rest)
-            elif matches_part(first, name):
-                yield from self._expand((*at, name), rest)
+        ``on_link`` is told where a link leads that names are looked for behind, and by what rest of the glob.
+        """
+        if not want.is_glob:
+            return [want.parts]
+        found: set[Parts] = set()
+        seen: set[tuple[Parts, int]] = set()
+        todo: list[tuple[Parts, Parts]] = [((), want.parts)]
+        length = 0
+        while todo:
+            at, pattern = todo.pop()
+            if not pattern:
+                found.add(at)
+                continue
+            if (at, len(pattern)) in seen:
+                continue
+            seen.add((at, len(pattern)))
+            here = self.find(at)
+            is_link = bool(here.trail) and self._is_link(at)
+            if is_link and len(here.trail) <= MAX_LINKS:
+                on_link(here, pattern)
+            steps = list(_steps(here.node, at, pattern, is_link))
+            length += sum(len(path) for path, _rest in steps) if here.trail else 0
+            if length > _MOST_BEHIND_LINKS:
+                raise RegistryError(
+                    "The globs in paths stand for too many names behind symbolic links: give paths that are more exact.", "limit"
+                )
+            todo += steps
+        return sorted(found)
+
+
+def _steps(node: Node | None, at: Parts, pattern: Parts, is_link: bool) -> t.Iterator[tuple[Parts, Parts]]:
+    """Yield where a glob leads from ``at``, where ``node`` is, and what is left of it there: a "**" goes through no links."""
+    first, rest = pattern[0], pattern[1:]
+    goes_deep = first == "**"
+    if goes_deep:
+        yield at, rest
+        if not rest and not is_link:
+            return  # all that is below is wanted with it
+    for name, child in node.children.items() if node is not None and node.kind == DIRECTORY else ():
+        if is_hidden((name,)):
+            continue
+        if goes_deep and (child.kind == DIRECTORY or not rest):
+            yield (*at, name), pattern if child.kind == DIRECTORY else rest
+        elif not goes_deep and matches_part(first, name):
+            yield (*at, name), rest
+
+
+def is_hidden(path: Parts) -> bool:
+    """Tell whether a path is one that only layers have: that of a whiteout, or of what AUFS keeps for itself."""
+    return any(name.startswith(WHITEOUT) for name in path)
 
 
 def _names(here: t.Sequence[tuple[str, Node]]) -> Parts:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from .._core.errors import NotFound, RegistryError
-from .._local.file_selection import Item, Selected, Selector
+from .._local.file_selection import SPECIAL, Item, Selected, Selector
 from .._local.image_paths import NeededPaths, Parts, Want
 from .._local.image_tree import FILE, ImageTree, Source, add_aliases
 from .._local.layer_reader import Blocks, LayerContent, read_layer
@@ -60,7 +60,7 @@ class ImageFiles:
         for _round in range(_MOST_ROUNDS):
             layers = self._scan(needed)
             tree = _tree(layers)
-            is_new = [needed.add(target) for target in tree.needed]
+            is_new = [*map(needed.add, tree.needed), *map(needed.add_path, tree.needed_links)]
             is_new.append(add_aliases(tree, needed))
             selector = Selector(tree, self._wants, needed, self._strip)
             selected = selector.run()
@@ -70,6 +70,12 @@ class ImageFiles:
                 continue
             if selector.missing:
                 raise NotFound(f"{self._shown} has no {', no '.join(selector.missing[:20])}.", reference=self._shown)
+            for path, what in selector.refused:
+                raise RegistryError(
+                    f"{path} of {self._shown} is {what}, which cannot be extracted: remove it from paths.",
+                    "unsupported" if what == SPECIAL else "invalid_source",
+                    reference=self._shown,
+                )
             self._fetch({item.source for item in selected.items if item.kind == FILE} - self._contents.keys(), needed)
             return selected._replace(items=[self._complete(item) for item in selected.items])
         raise RegistryError(f"The paths in {self._shown} lie behind too many links.", "limit", reference=self._shown)

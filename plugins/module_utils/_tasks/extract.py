@@ -56,7 +56,7 @@ def _wants(task: Task) -> list[Want]:
     for option in ("keep_ownership", "keep_set_id"):
         if task.params[option] and os.geteuid():
             raise RegistryError(f"The option {option} requires root: set become: true, or leave it out.", "invalid_option")
-    return [Want.parse(value, number) for number, value in enumerate(given, 1)]
+    return list(dict.fromkeys(Want.parse(value, number) for number, value in enumerate(given, 1)))
 
 
 def _key(task: Task, image: Reference, wants: t.Sequence[Want]) -> str:

@@ -32,7 +32,7 @@ def extract(registry: FakeRegistry, run_module: RunModule, dest: Path) -> Extrac
     def run(raw: bytes | None = None, **options: t.Any) -> Result:
         if raw is not None:
             registry.add_image("app", "1", [raw])
-        return run_module("registry_extract", registry.args(name="app:1", dest=str(dest), paths=["/"], **options))
+        return run_module("registry_extract", registry.args(**{"name": "app:1", "dest": str(dest), "paths": ["/"], **options}))
 
     return run
 
@@ -60,6 +60,19 @@ def test_t73_odd_members_are_what_tar_takes_them_for(
     assert tree(dest) == expected
     assert [entry["path"] for entry in result["skipped_files"]] == skipped
     assert not extract().ok().changed
+
+
+def test_what_aufs_keeps_for_itself_is_not_extracted(extract: Extract, dest: Path) -> None:
+    members = [
+        *(folder("d"), file("d/x", "1"), folder(".wh..wh.plnk"), file(".wh..wh.plnk/1.2", "2"), folder(".wh..wh.orph")),
+        *(file(".wh..wh.aufs"), file("d/.wh.gone/y", "no"), hard("h", ".wh..wh.plnk/1.2"), link("d/l", "/.wh..wh.plnk/1.2")),
+    ]
+    extract(layer(*members)).ok()
+    assert tree(dest) == {"d": "0755 /", "d/x": "0644 1", "d/l": "0644 2", "h": "0644 2"}
+    extract(layer(*members), paths=["/*", "/*/*"]).ok()
+    assert tree(dest) == {"d": "0755 /", "d/x": "0644 1", "d/l": "0644 2", "h": "0644 2"}
+    for path in ("/.wh..wh.plnk/1.2", "/.wh.*", "/d/.wh.gone"):
+        extract(paths=[path]).failure("not_found")
 
 
 @pytest.mark.parametrize(
