@@ -40,11 +40,12 @@ options:
     description:
       - The files and folders to push, in this order. Each is a path on the host that runs the task, or a dictionary with C(path) and the following keys.
       - C(title) is the name of the file when the artifact is pulled. The default is the last part of the path. A title may contain slashes, but must
-        be a relative path without C(..). An invalid title, or one that is used twice, fails with the error kind V(invalid_option).
+        be a relative path without C(..), control characters, characters that change the direction of text, and other invisible characters. An invalid
+        title, or one that is used twice, fails with the error kind V(invalid_option).
       - C(media_type) is the media type of the file. As with ORAS, the default is C(application/vnd.oci.image.layer.v1.tar) for files and
         C(application/vnd.oci.image.layer.v1.tar+gzip) for folders.
       - A folder becomes a tar archive, compressed with gzip and annotated so that ORAS unpacks it. Symbolic links in it are kept. A link that leads out of
-        the folder, a device or a pipe fails with the error kind V(invalid_source).
+        the folder, a device, a pipe or a name that is not UTF-8 fails with the error kind V(invalid_source). All other names are allowed.
       - Required unless you set O(subject) or O(config).
     type: list
     elements: raw

@@ -16,10 +16,14 @@ description:
   - Downloads each file to a temporary file in the same folder, verifies its digest, and renames it. A file that already has the right content is not
     downloaded.
   - Unpacks folders that M(ocitools.registry.registry_artifact) or ORAS packed. An existing folder from M(ocitools.registry.registry_artifact) is
-    compared without a download. For other archives, the module downloads the archive and compares it file by file, also in check mode. Files in the folder
-    that the archive does not contain are kept.
+    compared without a download.
+  - Archives of other programs contain times, owners or other permissions, so the module cannot tell from the files whether they are the same. If the folder
+    exists, it downloads the archive in every run, also in check mode, and compares it file by file. RV(downloaded_bytes) then contains its size, even
+    if nothing is changed. The same happens if the folder contains files that the archive does not contain. Those files are kept.
+  - A folder with the title C(.), as C(oras push REF .) packs it, is unpacked into O(dest) itself. Such an artifact must not have other files.
+    C(./) at the beginning of a title is ignored.
   - Helm charts get the names that C(helm pull) gives them, for example V(app-1.4.2.tgz) and V(app-1.4.2.tgz.prov).
-  - Any other file without a title has no name and is not pulled. RV(artifacts) lists such files under C(skipped_layers).
+  - Any other file without a title, or with an empty one, has no name and is not pulled. RV(artifacts) lists such files under C(skipped_layers).
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -74,7 +78,8 @@ options:
         get the permission to enter wherever this gives the permission to read.
       - By default, new files have the permissions that the umask allows, and executable files in unpacked folders stay executable.
       - If the permissions remove the right to execute such files, every run downloads the archive of their folder to compare it.
-      - The permissions of O(dest) itself do not change.
+      - The permissions of O(dest) itself do not change. Of a folder with the title C(.), only what the archive contains gets the permissions, folders in
+        it with their content.
   owner:
     description: The owner of the files, and of unpacked folders with their content.
   group:
@@ -83,9 +88,10 @@ options:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
-  - A title that is an absolute path, leads out of O(dest) or contains unprintable characters fails with the error kind V(invalid_response). So do two files
-    with the same path. An archive with such names, with links that lead out of its folder, or with devices fails with V(invalid_source). These errors are
-    found before anything of that artifact, or of that folder, is written. The set-user-ID and set-group-ID bits are never set.
+  - A title that is an absolute path, leads out of O(dest), or contains control characters, characters that change the direction of text or other invisible
+    characters fails with the error kind V(invalid_response). So do two files with the same path. An archive with paths that are absolute, lead out of its
+    folder or are not UTF-8, with links that lead out of it, or with devices fails with V(invalid_source). All other names are allowed in archives.
+    These errors are found before anything of that artifact, or of that folder, is written. The set-user-ID and set-group-ID bits are never set.
   - An archive may unpack to 3 GiB, or to 1100 times its size if that is more.
   - For files that are up to date, the task reads only the manifest of the artifact. With O(subject) it also sends one HEAD request and reads the list of
     referrers.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import typing as t
+import unicodedata
 import weakref
 
 from .secret_index import CUT, SHORTEST, SecretIndex
@@ -18,6 +19,8 @@ MASK = "********"
 _HEAD = 1020  # so much of a long token is looked for; what follows it up to the end of the token is masked with it
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _DIGEST = re.compile(r"sha(?:256|512):(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])", re.ASCII)
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # categories of Unicode: controls, formats, halves of characters, ends of lines
+_JOINERS = "\u200c\u200d"  # within words and emoji
 _ANSIBLE = "__ansible_"
 _RENAMED = "renamed"
 _live: weakref.WeakSet[Scrubber] = weakref.WeakSet()
@@ -58,7 +61,12 @@ def clean(text: str, limit: int = 500) -> str:
 
 def without_controls(text: str) -> str:
     """Return ``text`` with a blank for each character that steers a terminal or turns text round; lines and tabs stay."""
-    return text if text.isprintable() else "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
+    return text if text.isprintable() else "".join(" " if steers(char) and char not in "\n\t" else char for char in text)
+
+
+def steers(char: str) -> bool:
+    """Tell whether a character steers a terminal, turns text round or is half a one; blanks and joiners of all languages do not."""
+    return not char.isprintable() and char not in _JOINERS and unicodedata.category(char) in _STEERING
 
 
 def quoted(value: object, limit: int) -> str:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
-from .._oci.artifact import check_title, link_stays
+from .._oci.artifact import WHOLE, check_path, link_stays
 from .._oci.image_source import BlobStream, copy_stream
+from .._oci.manifest import lower
 from .._oci.reference import Digest
 from .compressed_file import CompressedFile
 from .compression import HEAVY, MAGIC_LENGTH, Allowance, Decoder, detect
@@ -44,7 +45,7 @@ class PackedFolder:
 
     def __init__(self, file: LocalFile, title: str, name: str, budget: Budget) -> None:
         self._what = f"The archive of {quoted(title, 200)} in {name}"
-        self._title = tuple(title.split("/"))
+        self._title = () if title == WHOLE else tuple(title.split("/"))
         self._budget = budget
         codec = detect(file.read_at(0, MAGIC_LENGTH))
         if codec != "gzip":
@@ -93,8 +94,11 @@ class PackedFolder:
         self._table[parts] = entry
 
     def _parts(self, name: str) -> Parts:
-        plain = posixpath.join(*[part for part in name.split("/") if part not in ("", ".")] or ["."])
-        parts = tuple(check_title("/" * name.startswith("/") + plain, self._what, "invalid_source").split("/"))
+        inner = [part for part in name.split("/") if part not in ("", ".")]
+        if not inner and not self._title and not name.startswith("/"):
+            return ()
+        plain = posixpath.join(*inner or ["."])
+        parts = tuple(check_path("/" * name.startswith("/") + plain, lower(self._what), "invalid_source").split("/"))
         if parts[: len(self._title)] != self._title:
             raise RegistryError(
                 f"{self._what} has {quoted(name, 200)}, which is outside of that folder: nothing was unpacked.", "invalid_source"
@@ -109,6 +113,10 @@ class PackedFolder:
                 above = self._table.get(parts[:length])
                 if above is not None and (above.size is not None or above.link is not None):
                     raise reader.damaged(f"{quoted('/'.join(parts), 200)} lies in a file or a link")
+
+    def top_names(self) -> set[str]:
+        """Return the names of what is directly in the folder."""
+        return {parts[len(self._title)] for parts in self._table if len(parts) > len(self._title)}
 
     def gap(self, tree: FileTree, top: Parts, modes: bool, check: Check) -> list[PackedEntry]:
         """Return the entries that are not below ``top`` of ``tree`` as they are here, their paths in the whole tree.

@@ -11,11 +11,12 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import NotFound, RegistryError
-from .._core.scrub import quoted
+from .._core.scrub import quoted, steers
 from .manifest import OCI_MANIFEST, Descriptor, Manifest
 from .reference import Digest
 
 TITLE = "org.opencontainers.image.title"
+WHOLE = "."  # the title of the folder that all files go to
 VERSION = "org.opencontainers.image.version"
 CREATED = "org.opencontainers.image.created"
 UNPACK = "io.deis.oras.content.unpack"  # what ORAS marks folders with
@@ -48,6 +49,12 @@ def check_media_type(text: str, where: str) -> str:
     return text
 
 
+def plain_title(title: str) -> str:
+    """Return a title without the parts that stand for the folder itself, as some programs write them: ``./x`` is ``x``."""
+    parts = [part for part in title.split("/") if part != "."]
+    return title if title.startswith("/") else "/".join(parts) or title[:1]
+
+
 def check_title(title: str, where: str, kind: str) -> str:
     """Return a title that names a file or folder below another folder, and nothing else; ``where`` and ``kind`` word the error."""
     fault = _title_fault(title)
@@ -56,19 +63,38 @@ def check_title(title: str, where: str, kind: str) -> str:
     return title
 
 
+def check_path(path: str, where: str, kind: str) -> str:
+    """Return the path of a file in a packed folder, which may have any name that a file can have; ``where`` and ``kind`` word the error."""
+    fault = _path_fault(path)
+    if fault:
+        raise RegistryError(f"The path {quoted(path, 200)} in {where} {fault}: rename the file, and pack the folder again.", kind)
+    return path
+
+
 def _title_fault(title: str) -> str:
-    parts = title.split("/")
-    if not title or len(title) > _LONGEST_TITLE:
-        return "is empty" if not title else f"is longer than {_LONGEST_TITLE} characters"
-    if not title.isprintable():
-        return "contains characters that cannot be printed"
-    if title.startswith("/") or "\\" in title:
-        return "is an absolute path" if title.startswith("/") else "contains a backslash"
+    if any(steers(char) for char in title):
+        return "contains a control character, or another invisible one that changes how text is shown"
+    return _path_fault(title)
+
+
+def _path_fault(path: str) -> str:
+    parts = path.split("/")
+    if not path or len(path) > _LONGEST_TITLE:
+        return "is empty" if not path else f"is longer than {_LONGEST_TITLE} characters"
+    if path.startswith("/"):
+        return "is an absolute path"
     if any(part in ("", ".", "..") for part in parts):
         return "has an empty part, '.' or '..' in it"
-    if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for part in parts):
+    if not _is_name(path):
+        return "contains a null character, or is not UTF-8"
+    if any(len(part.encode("utf-8")) > _LONGEST_NAME for part in parts):
         return f"has a part of more than {_LONGEST_NAME} bytes"
     return ""
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a file can have this name: bytes that are not UTF-8 are surrogates here."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def check_titles_differ(titles: t.Iterable[str], where: str, kind: str) -> None:
@@ -101,6 +127,16 @@ class TitledLayer:
         return self.layer.annotations.get(UNPACK) == "true"
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is the folder that all files go to, as ``oras push REF .`` packs it."""
+        return self.is_folder and self.title == WHOLE
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Where it goes below that folder."""
+        return () if self.is_whole else tuple(self.title.split("/"))
+
+    @property
     def content_digest(self) -> Digest:
         """The digest of what it unpacks to, where that is stated, else its own."""
         stated = self.layer.annotations.get(CONTENT_DIGEST, "")
@@ -110,7 +146,7 @@ class TitledLayer:
 def is_untitled_chart(manifest: Manifest) -> bool:
     """Tell whether an artifact is a chart as Helm pushes it: its files have no titles."""
     is_chart = manifest.config is not None and manifest.config.media_type == HELM_CONFIG
-    return is_chart and any(layer.media_type in _CHART_FILES and TITLE not in layer.annotations for layer in manifest.layers)
+    return is_chart and any(layer.media_type in _CHART_FILES and not layer.annotations.get(TITLE) for layer in manifest.layers)
 
 
 def titled_layers(manifest: Manifest, name: str, include: t.Sequence[str] = (), chart: str = "") -> list[TitledLayer]:
@@ -120,19 +156,27 @@ def titled_layers(manifest: Manifest, name: str, include: t.Sequence[str] = (), 
     not stay, or two files for one place, ``not_found`` for one of ``include`` that is not there.
     """
     kind = "invalid_response"
-    titles = [(layer.annotations.get(TITLE) or _chart_title(layer, chart), layer) for layer in manifest.layers]
-    layers = [TitledLayer(check_title(title, name, kind), layer) for title, layer in titles if title or TITLE in layer.annotations]
+    titles = [(plain_title(layer.annotations.get(TITLE) or _chart_title(layer, chart)), layer) for layer in manifest.layers]
+    layers = [TitledLayer(title, layer) for title, layer in titles if title]
+    for item in layers:
+        if not item.is_whole:
+            check_title(item.title, name, kind)
+        elif len(layers) > 1:
+            raise RegistryError(
+                f"{name} has other files beside '{WHOLE}', which is the whole folder: their places could be the same.", kind
+            )
     check_titles_differ([item.title for item in layers], name, kind)
     there = {item.title for item in layers}
-    missing = [title for title in include if title not in there]
+    wanted = {plain_title(title) for title in include}
+    missing = [title for title in include if plain_title(title) not in there]
     if missing:
         shown = ", ".join(quoted(title, 100) for title in sorted(there)[:50]) or "none"
         raise NotFound(f"{name} has no file {quoted(missing[0], 200)}; it has: {shown}.", reference=name)
-    return [item for item in layers if not include or item.title in include]
+    return [item for item in layers if not include or item.title in wanted]
 
 
 def _chart_title(layer: Descriptor, chart: str) -> str:
-    is_file = chart and TITLE not in layer.annotations and layer.media_type in _CHART_FILES
+    is_file = chart and layer.media_type in _CHART_FILES
     return f"{chart}{_CHART_FILES[layer.media_type]}" if is_file else ""
 
 
@@ -146,7 +190,7 @@ def link_stays(folder: t.Sequence[str], target: str) -> bool:
     while up < len(parts) and parts[up] in ("..", "."):
         up += 1
     climbs = parts[:up].count("..")
-    return bool(target) and not target.startswith("/") and climbs <= len(folder) and ".." not in parts[up:] and target.isprintable()
+    return bool(target) and not target.startswith("/") and climbs <= len(folder) and ".." not in parts[up:] and _is_name(target)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,13 @@ class FilePlan:
     gap: list[PackedEntry] = field(default_factory=list)
 
     @property
+    def places(self) -> list[Parts]:
+        """What is the artifact's own: of the whole folder only what is in the archive, since others have files there too."""
+        if not self.item.is_whole:
+            return [self.parts]
+        return [(*self.parts, name) for name in sorted(self.packed.top_names())] if self.packed else []
+
+    @property
     def is_downloaded(self) -> bool:
         """Whether its content is read from the registry."""
         return self.packed is not None or not self.is_there
@@ -65,7 +72,7 @@ class ArtifactPull:
         self._place = place
         self._cancellation = Cancellation()
         self._opened = contextlib.ExitStack()
-        self.files = [FilePlan(item, (*place.top, *item.title.split("/"))) for item in items]
+        self.files = [FilePlan(item, (*place.top, *item.parts)) for item in items]
 
     # Planning
 

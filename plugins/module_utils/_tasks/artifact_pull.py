@@ -140,7 +140,13 @@ def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree) 
 def _plan_attributes(attributes: Attributes, tree: FileTree, pulls: t.Sequence[ArtifactPull]) -> int:
     """Return how many files that are there have other attributes; an owner or mode that does not exist is found before any download."""
     attributes.apply(tree.surroundings, predict=True)
-    return sum(bool(attributes.apply(found, predict=True)) for pull in pulls for file in pull.files for found in tree.files(file.parts))
+    return sum(
+        bool(attributes.apply(found, predict=True))
+        for pull in pulls
+        for file in pull.files
+        for place in file.places
+        for found in tree.files(place)
+    )
 
 
 def _carry_out(task: Task, tree: FileTree, pulls: t.Sequence[ArtifactPull], attributes: Attributes) -> None:
@@ -162,7 +168,7 @@ def _carry_out(task: Task, tree: FileTree, pulls: t.Sequence[ArtifactPull], attr
     for pull in pulls:
         pull.execute(written)
     for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
-        for found in (found for pull in pulls for file in pull.files for found in tree.files(file.parts)):
+        for found in (found for pull in pulls for file in pull.files for place in file.places for found in tree.files(place)):
             if found.is_folder is are_folders:
                 attributes.apply(found)
 

@@ -40,7 +40,24 @@ def pull(registry: FakeRegistry, run_module: RunModule, dest: Path) -> t.Iterato
 
 
 @pytest.mark.parametrize(
-    "title", ["/tmp/x", "../outside/secret", "a/../../outside/secret", "", ".", "..", "a/", "a//b", "x\n", "\x1b[2J", "x" * 300]
+    "title",
+    [
+        "/tmp/x",
+        "../outside/secret",
+        "a/../../outside/secret",
+        ".",
+        "./",
+        "..",
+        "./..",
+        "./../x",
+        "/.",
+        "/./x",
+        "a/",
+        "a//b",
+        "x\n",
+        "\x1b[2J",
+        "x" * 300,
+    ],
 )
 def test_t71_titles_that_lead_elsewhere_are_refused(registry: FakeRegistry, pull: Pull, dest: Path, title: str) -> None:
     artifacts.artifact(registry, "1", artifacts.file(registry, "good"), artifacts.file(registry, title, b"bad"))
@@ -103,7 +120,7 @@ _BAD: dict[str, list[tuple[str, bytes | tars.Link]]] = {
     "a hard link out": [("d/a", tars.Link("/etc/passwd", hard=True))],
     "a hard link to nothing": [("d/a", tars.Link("d/none", hard=True))],
     "a name twice": [("d/a", b"1"), ("d/a", b"2")],
-    "a name that cannot be shown": [("d/\x1b[2J", b"bad")],
+    "a name that is not UTF-8": [("d/\udcff", b"bad")],
 }
 
 
@@ -113,6 +130,28 @@ def test_t72_archives_that_lead_out_of_their_folder_are_refused(registry: FakeRe
     artifacts.artifact(registry, "1", artifacts.folder(registry, "d", tar))
     result = pull().failure("invalid_source")
     assert "\x1b" not in result.msg
+    assert os.listdir(dest) == []
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ("/x", b"bad"),
+        ("..", b"bad"),
+        ("../outside/secret", b"bad"),
+        ("sub/../../outside/secret", b"bad"),
+        (".", tars.Link("/etc")),
+        (".", b"bad"),
+        ("/", tars.Link("/etc")),
+        ("a", tars.Link("/etc/passwd")),
+        ("a", tars.Link("../outside")),
+        ("sub/a", tars.Link("../../outside")),
+        ("a", tars.Link("../outside/secret", hard=True)),
+    ],
+)
+def test_t72_nor_out_of_the_whole_folder(registry: FakeRegistry, pull: Pull, dest: Path, member: tuple[str, bytes | tars.Link]) -> None:
+    artifacts.artifact(registry, "1", artifacts.folder(registry, ".", tars.tar_bytes([("good", b"good"), member])))
+    pull().failure("invalid_source")
     assert os.listdir(dest) == []
 
 

@@ -75,8 +75,9 @@ def test_only_some_titles(registry: FakeRegistry, pull: Pull, dest: Path) -> Non
     assert "it has: 'a', 'b'" in pull(include=["c"]).failure("not_found").msg
 
 
-def test_files_without_a_title_are_listed_and_not_pulled(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
-    layer = artifacts.file(registry, None)
+@pytest.mark.parametrize("title", [None, ""])
+def test_files_without_a_title_are_listed_and_not_pulled(registry: FakeRegistry, pull: Pull, dest: Path, title: str | None) -> None:
+    layer = artifacts.file(registry, title)
     artifacts.artifact(registry, "1", layer)
     result = pull().ok()
     assert not result.changed
@@ -167,6 +168,46 @@ def test_a_folder_of_another_program_is_compared_file_by_file(registry: FakeRegi
     assert pull().ok()["diff"] == predicted["diff"]
     assert _files(dest)["d/sub/b"] == b"b"
     assert _files(dest)["d/mine"] == b"mine"
+
+
+def test_titles_as_other_programs_write_them(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
+    tar = tars.tar_bytes([("./d/a", b"a")])
+    artifacts.artifact(registry, "1", artifacts.file(registry, "./x"), artifacts.folder(registry, "./d", tar))
+    assert [file["title"] for file in pull().ok()["files"]] == ["x", "d"]
+    assert _files(dest) == {"d/a": b"a", "x": b"text"}
+    assert not pull(include=["./x", "d"]).ok().changed
+    artifacts.artifact(registry, "1", artifacts.file(registry, "./x"), artifacts.file(registry, "x", b"other"))
+    pull().failure("invalid_response")
+
+
+@pytest.mark.parametrize("select", ["single", "all"])
+def test_the_whole_folder_is_unpacked_to_the_folder_itself(registry: FakeRegistry, pull: Pull, dest: Path, select: str) -> None:
+    directory = tars.header(b"./", 0, b"5")
+    tar = directory + tars.tar_bytes([("a.txt", b"a"), ("./sub/b", b"b"), ("soft", tars.Link("sub/b"))])
+    image = registry.add_image("app", "image").digest
+    digest = artifacts.attach(registry, image, artifacts.folder(registry, ".", tar)).digest
+    options = {"subject": "app:image", "select": select}
+    predicted = pull(check=True, **options).ok()
+    result = pull(**options).ok()
+    place = dest / digest if select == "all" else dest
+    assert predicted["diff"] == result["diff"]
+    assert result["files"][0]["path"] == str(place)
+    assert _files(place) == {"a.txt": b"a", "soft": b"b", "sub/b": b"b"}
+    assert not pull(**options).ok().changed
+    (place / "mine").write_bytes(b"mine")
+    (place / "mine").chmod(0o604)
+    (place / "sub" / "b").write_bytes(b"other")
+    assert pull(mode="0640", **options).ok().changed
+    assert _files(place) == {"a.txt": b"a", "mine": b"mine", "soft": b"b", "sub/b": b"b"}
+    modes = {name: stat.S_IMODE((place / name).stat().st_mode) for name in ("a.txt", "sub", "sub/b", "mine")}
+    assert modes == {"a.txt": 0o640, "sub": 0o750, "sub/b": 0o640, "mine": 0o604}
+    assert not pull(mode="0640", **options).ok().changed
+
+
+def test_the_whole_folder_has_no_other_file_beside_it(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
+    artifacts.artifact(registry, "1", artifacts.folder(registry, ".", tars.tar_bytes([("a", b"a")])), artifacts.file(registry, "a"))
+    assert "which is the whole folder" in pull().failure("invalid_response").msg
+    assert not dest.exists()
 
 
 def test_a_download_that_breaks_leaves_nothing_half_written(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
