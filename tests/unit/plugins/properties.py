@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import string
 import typing as t
+import unicodedata
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import KINDS, RegistryError
@@ -51,3 +52,8 @@ def check_error(error: RegistryError) -> None:
     assert error.message.endswith((".", "!")), error.message
     assert error.message.isprintable(), ascii(error.message)
     assert len(error.message) < 1500
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether text leaves terminals and the direction of lines alone; joiners stand within words of some languages."""
+    return not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in text if char not in "\u200c\u200d")

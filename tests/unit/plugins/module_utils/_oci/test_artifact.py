@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.artifact import check_title, link_stays
-from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, mixed, parsed, quick
+from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, is_plain, mixed, parsed, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ def test_a_title_that_is_accepted_is_a_name_below_a_folder(text: str) -> None:
     if title is None:
         return
     assert title == text == os.path.normpath(text)
-    assert title.isprintable() or not set(title) & set("\0\n\x1b\u202e\u2028\ufeff")
+    assert is_plain(title)
     assert os.path.commonpath(["/top", os.path.join("/top", title)]) == "/top"
     assert os.path.join("/top", title) != "/top"
 
