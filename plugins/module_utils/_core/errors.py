@@ -66,6 +66,15 @@ class RegistryError(Exception):
         self.choices: list[str] | None = None
         self.retry_after: float | None = None
 
+    def bare(self) -> RegistryError:
+        """Return the error without the way that it came, for one that is kept: the frames would keep all that they hold."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
+
+    def again(self) -> RegistryError:
+        """Return an error that says the same, to be raised once more."""
+        return RegistryError(self.message, self.kind, self.status, self.code, self.registry, self.reference)
+
     def facts(self) -> dict[str, t.Any]:
         """Return the ``error`` dictionary of a failed task; unknown facts are None, and ``choices`` are only there where there are some."""
         return {

@@ -206,8 +206,10 @@ def write_list(folder: str, raw: bytes) -> None:
     except OSError as error:
         raise RegistryError(f"{folder} cannot be written: {error.strerror}.", "local_io") from None
     place = Folder(descriptor, folder)
-    with contextlib.closing(place), NewFile(place, _LABEL, os.path.join(folder, LIST)) as file:
-        file.write(raw)
-        file.open_to(default_mode())
-        file.place(LIST)
+    with contextlib.closing(place):
+        place.leftovers(_LABEL, remove=True)
+        with NewFile(place, _LABEL, os.path.join(folder, LIST)) as file:
+            file.write(raw)
+            file.open_to(default_mode())
+            file.place(LIST)
         place.sync()

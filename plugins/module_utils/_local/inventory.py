@@ -25,6 +25,11 @@ class NamedImage:
     names: tuple[str, ...]
     source: Opened
 
+    @property
+    def digest(self) -> Digest:
+        """The digest of the image, or of its config where the archive has no manifest of it."""
+        return self.source.root.digest if isinstance(self.source, LayoutImage) else self.source.config_digest
+
 
 def list_images(store: Store) -> list[NamedImage]:
     """Return the images in ``store``, in its order; errors as of ``open_source``."""
@@ -63,7 +68,7 @@ def _list_mixed(store: Store) -> list[NamedImage]:
         saved = t.cast(DockerArchive, image.source)
         names, layout = by_config.get(saved.config_digest, ((), None))
         source = _pushed(store, layout, saved) if layout is not None else saved
-        key = source.root.digest if isinstance(source, LayoutImage) else saved.config_digest
+        key = NamedImage((), source).digest
         known = found[key].names if key in found else ()
         found[key] = NamedImage(tuple(dict.fromkeys([*known, *image.names, *names])), source)
     told = {config for image in found.values() for config in _configs(image.source)}

@@ -106,13 +106,20 @@ class KnownLayout:
         self.blobs: dict[Digest, FileState | None] = {}
         self.leftovers: int | None = None
         self._index: tuple[FileState, LayoutIndex] | None = None
+        self._fault: tuple[FileState, RegistryError] | None = None
 
     def read_index(self, store: Store, state: FileState) -> LayoutIndex:
         """Return what index.json of ``store`` says; ``state`` tells which file it is, before it is read."""
-        known = self._index
+        known, fault = self._index, self._fault
         if known is not None and known[0] == state:
             return known[1]
-        document, roots = read_index(store)
+        if fault is not None and fault[0] == state:
+            raise fault[1].again()
+        try:
+            document, roots = read_index(store)
+        except RegistryError as error:
+            self._fault = state, error.again()
+            raise
         index = LayoutIndex(document, roots)
         self.budget.hold(index, weigh(document) + _ENTRY * len(roots), f"{INDEX} in {store.path}")
         self._index = state, index

@@ -65,6 +65,10 @@ class LayoutWriter:
         if self._folder is None:
             return self._existing
         names = [name for name in self._folder.names() if not is_temporary(name, _LABEL)]
+        if INDEX in names and MARKER not in names:
+            raise RegistryError(
+                f"{self.path} is an OCI layout without its file {MARKER}: restore that file, or choose another path.", "local_io"
+            )
         if names and MARKER not in names:
             raise RegistryError(
                 f"{self.path} is a folder with other content than an OCI layout: choose a new or empty folder, or empty this one.",

@@ -136,7 +136,7 @@ class Copier:
             then(copied)
             return copied
         except RegistryError as error:
-            return Failed(error, *(task.done() if task else ({}, {})))
+            return Failed(error.bare(), *(task.done() if task else ({}, {})))
 
 
 def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions, progress: Progress) -> list[Outcome]:

@@ -166,7 +166,7 @@ def _carry_out(task: Task, planned: t.Sequence[_Planned], is_list: bool) -> None
             try:
                 one.run()
             except RegistryError as error:
-                one.error = error
+                one.error = error.bare()
                 if error.kind in _NO_MORE:
                     break
     for one in planned:

@@ -93,10 +93,10 @@ class Sync:
         self._registries = task.connect_two([entry.image for entry in entries], targets)
         plan = Planner(params, self._source, self._registries.concurrency, self._lists).plan(entries)
         if params["dest_dir"] is not None:
-            from .sync_export import Export
+            from .sync_export import Export, which
 
             export = Export(task, lambda job: self._source(job.copy.source), self._lists, self._verification)
-            outcomes = self._run(plan.jobs, export.bring)
+            outcomes = self._run(plan.jobs, export.bring, which)
             missing = [outcome.result["name"] for outcome in [*outcomes, *(failed for _entry, failed in plan.failed)] if outcome.error]
             self._tell(plan, outcomes, *export.finish(plan.jobs, missing))
             return
@@ -134,17 +134,24 @@ class Sync:
         jobs, failed = source.jobs(entries)
         self._registries = self._task.connect_two([], [job.copy.destination for job in jobs])
         planner = Planner(params, self._source, self._registries.concurrency, self._lists)
-        plan = SyncPlan(planner.check(jobs), failed)
+        plan = SyncPlan(planner.check(jobs), planner.own_failures(failed))
         if params["extra"] == "delete":
             plan.chosen = planner.account(choosing, {entry.number for entry in choosing if source.is_clear(entry, jobs)}, plan.jobs)
         copier = self._copier()
-        self._finish(plan, lambda job: copier.bring_local(job, source.image(job)))
+
+        def bring(job: Job) -> Outcome:
+            with source.reading(job) as image:
+                return copier.bring_local(job, image)
+
+        self._finish(plan, bring)
 
     def _copier(self) -> ImageCopier:
         return ImageCopier(self._registries, self._options, lambda job: self._source(job.copy.source))
 
-    def _run(self, jobs: t.Sequence[Job], bring: Bring) -> list[Outcome]:
-        return Runner(self._registries, bring, self._task.progress).run(jobs)
+    def _run(
+        self, jobs: t.Sequence[Job], bring: Bring, which: t.Callable[[Job], t.Hashable] = lambda job: (job.copy, job.referrers)
+    ) -> list[Outcome]:
+        return Runner(self._registries, bring, self._task.progress, which).run(jobs)
 
     def _source(self, image: Reference) -> RegistryClient:
         client = self._registries.source(image)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import typing as t
 from dataclasses import dataclass
@@ -59,6 +60,16 @@ class Entry:
         if self.source is None:
             raise RegistryError(f"{quoted(self.given, 300)} is not an image name: give its entry a dest.", "invalid_reference")
         return self.source
+
+
+def layout_folder(image: Reference) -> str:
+    """Return the name of the folder that an export gives to the repository of ``image``."""
+    return re.sub("[/:]", "+", image.name)
+
+
+def layout_path(folder: str, image: Reference) -> str:
+    """Return where in ``folder`` an export puts ``image``."""
+    return os.path.join(folder, layout_folder(image))
 
 
 def parse_list(params: Map, parse_name: t.Callable[[str], Reference | None] | None = None) -> list[Entry]:

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import typing as t
 from dataclasses import replace
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
-from .._local.disk import default_mode, disk_errors
+from .._local.disk import check_path, default_mode, disk_errors
 from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_bytes, parse_list, read_raw, write_list
 from .._local.layout_index import KnownLayout
 from .._local.layout_writer import LayoutWriter
@@ -23,9 +22,10 @@ from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.attached_images import AttachedImage, TagLists, find_attached
 from .._registry.client import RegistryClient
-from .._registry.image_copy import Copied, Copy, attached_result
+from .._registry.image_copy import Copied, attached_result
 from .._registry.image_pull import Destination, PullPlan, execute_pull, plan_pull
 from .._registry.results import Result, typed_result
+from .sync_entries import layout_folder, layout_path
 from .sync_outcome import Expected, Job, Outcome, State
 from .task import Task
 
@@ -64,8 +64,9 @@ class Export:
         self._mode = default_mode()  # now, while there is one thread
         self._locks: dict[str, threading.Lock] = {}
         self._known: dict[str, KnownLayout] = {}
-        self._exported: dict[tuple[Copy, bool], ExportedImage] = {}
+        self._exported: dict[t.Hashable, ExportedImage] = {}
         self._expected = Expected()
+        _check_way(self._path)
         if not task.check_mode:
             with disk_errors(self._path):
                 os.makedirs(self._path, exist_ok=True)
@@ -76,8 +77,8 @@ class Export:
 
     def bring(self, job: Job) -> Outcome:
         """Pull one image into its layout, with what refers to it."""
-        folder = re.sub("[/:]", "+", job.copy.source.name)
-        path = os.path.join(self._path, folder)
+        folder = layout_folder(job.copy.source)
+        path = layout_path(self._path, job.copy.source)
         try:
             layout = t.cast(Destination, self._layout(path, folder) if self._exists else _Nowhere(path))
             try:
@@ -119,9 +120,7 @@ class Export:
         }
         referrers = tuple(CarriedReferrer(item.identifier, item.image.root.digest, item.subject) for item in along)
         platforms = tuple(str(child.platform) for child in content.root.platforms) if content.root.is_index else ()
-        self._exported[job.copy, job.referrers] = ExportedImage(
-            job.name, folder, content.root.digest, content.size, platforms, job.entry.dest, job.entry.tags, referrers
-        )
+        self._exported[which(job)] = ExportedImage(job.name, folder, content.root.digest, content.size, platforms, None, (), referrers)
         return Outcome.of(job.name, layout.path, Copied(before, after, result))
 
     def _fill(self, plan: PullPlan, layout: Destination, client: RegistryClient, folder: str) -> tuple[State, State, int]:
@@ -136,24 +135,43 @@ class Export:
                 finally:
                     fresh.close()
         name = f"{layout.path} {plan.content.name.full}"
-        first = self._expected.first(folder, [str(blob.digest) for blob in gap.blobs]) if self._task.check_mode else None
+        before, after = gap.before[layout.path], gap.after[layout.path]
+        first = None
+        if self._task.check_mode:
+            first = self._expected.first(folder, [str(blob.digest) for blob in gap.blobs])
+            before = before if self._expected.first(folder, [name]) else after
         moved = sum(blob.size for blob in gap.blobs if first is None or str(blob.digest) in first)
-        return {name: plan.gap.before[layout.path]}, {name: plan.gap.after[layout.path]}, moved
+        return {name: before}, {name: after}, moved
 
     def _attached(self, client: RegistryClient, content: ImageContent) -> list[AttachedImage]:
         return find_attached(client, [manifest.digest for manifest in content.manifests], self._lists)
 
     def finish(self, jobs: t.Sequence[Job], failed: t.Sequence[str]) -> tuple[State, State]:
         """Write the list, unless nothing could be exported, and return its states; of an image that failed it has the name alone."""
-        exported = [self._exported.get((job.copy, job.referrers)) for job in jobs]
-        images = list(dict.fromkeys(image for image in exported if image is not None))
+        exported = [(self._exported.get(which(job)), job.entry) for job in jobs]
+        images = list(dict.fromkeys(replace(image, dest=entry.dest, tags=entry.tags) for image, entry in exported if image is not None))
         path = os.path.join(self._path, LIST)
-        if jobs and not self._exported:
+        if failed and not images:
             return {}, {}
         raw, written = list_bytes(images, failed), read_raw(self._path) if self._exists else None
         if raw != written and not self._task.check_mode:
             write_list(self._path, raw)
         return {path: None if written is None else str(Digest.of(written))}, {path: str(Digest.of(raw))}
+
+
+def which(job: Job) -> t.Hashable:
+    """Return what tells the images of an export apart: several entries may name one image, each for another place in the import."""
+    return job.copy.source, job.copy.platforms, job.referrers
+
+
+def _check_way(path: str) -> None:
+    """Refuse a directory that cannot be made, since there is something else on the way to it."""
+    check_path(path)
+    place = os.path.abspath(path)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise RegistryError(f"{place} is not a folder, so the export to {path} is not possible: choose another dest_dir.", "local_io")
 
 
 def _check_own(raw: bytes, path: str, budget: Budget) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._core.budget import Budget
 from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .._local.docker_archive import DockerArchive
@@ -18,7 +18,7 @@ from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
 from .._local.files import Store
 from .._local.inventory import NamedImage, list_images
 from .._local.layout_index import KnownLayout
-from .._local.oci_layout import MARKER, LayoutImage, find_root, read_manifest
+from .._local.oci_layout import MARKER, LayoutImage, read_manifest
 from .._local.source import open_store
 from .._oci.image_source import ImageSource
 from .._oci.platform import Platform
@@ -53,15 +53,69 @@ def _archived_name(name: str) -> Reference | None:
         return None
 
 
+def _stored_by_name(image: NamedImage) -> list[StoredImage]:
+    """Return an image once for each of its full names, with the short ones that mean the same; one without any goes by its digest."""
+    full: dict[Reference, list[str]] = {}
+    short: list[str] = []
+    for name in image.names:
+        reference = _archived_name(name)
+        if reference is None:
+            short.append(name)
+        else:
+            full.setdefault(reference, []).append(name)
+    if not full:
+        return [StoredImage(None, image.names or (str(image.digest),), None, image)]
+    tags = {reference.tag for reference in full}
+    left = [name for name in short if name not in tags]
+    made = []
+    for number, (reference, names) in enumerate(full.items()):
+        own = [name for name in short if name == reference.tag]
+        made.append(StoredImage(reference, (*names, *own, *(left if number == 0 else ())), None, image))
+    return made
+
+
+class _ExportedLayout:
+    """The layout that an exported image is in, opened when it is first read; ``known`` are the layouts that were read, by folder."""
+
+    def __init__(self, path: str, exported: ExportedImage, known: dict[str, KnownLayout], budget: Budget) -> None:
+        self._path = os.path.join(path, exported.path)
+        self._exported = exported
+        self._budget = budget
+        self._known = known.setdefault(exported.path, KnownLayout(budget))
+        self._opened: Store | None = None
+
+    def image(self) -> LayoutImage:
+        """Return the image."""
+        return self._find(self._exported.digest)
+
+    def attached(self) -> list[AttachedImage]:
+        """Return what came along with the image."""
+        return [AttachedImage(item.identifier, self._find(item.digest), item.subject) for item in self._exported.referrers]
+
+    def _find(self, digest: Digest) -> LayoutImage:
+        if self._opened is None:
+            if os.path.islink(self._path):
+                raise RegistryError(f"{self._path} is a symbolic link, not a folder that an export has written.", "invalid_source")
+            self._opened = open_store(self._path, self._budget)
+        root = self._known.read_index(self._opened, ()).find_digest(digest)
+        if root is None:
+            raise RegistryError(f"{self._path} has no image with the digest {digest}, which {LIST} lists: export again.", "invalid_source")
+        return LayoutImage(self._opened, read_manifest(self._opened, root), self._known.blobs)
+
+    def close(self) -> None:
+        """Close the layout."""
+        if self._opened is not None:
+            self._opened.close()
+
+
 class Import:
     """What ``src_dir`` holds, open until it is closed."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._path = str(task.params["src_dir"])
-        self._stores: dict[str, Store] = {}
+        self._archive: Store | None = None
         self._known: dict[str, KnownLayout] = {}
-        self._lock = threading.Lock()
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self._is_export = raw is not None
@@ -70,6 +124,15 @@ class Import:
         except BaseException:
             self.close()
             raise
+        self._by_name: dict[str, list[StoredImage]] = {}
+        self._by_place: dict[tuple[str, str], list[StoredImage]] = {}
+        for stored in self.images:
+            for name in (*stored.names, *([str(stored.found.digest)] if stored.found else [])):
+                named = self._by_name.setdefault(name, [])
+                if stored not in named[-1:]:
+                    named.append(stored)
+            if stored.name:
+                self._by_place.setdefault((stored.name.name, stored.name.identifier), []).append(stored)
 
     def _list_export(self, raw: bytes) -> list[StoredImage]:
         images, failed = parse_list(raw, self._path, self._task.budget)
@@ -87,21 +150,15 @@ class Import:
         if os.path.isdir(self._path) and not os.path.exists(os.path.join(self._path, MARKER)):
             message = f"{self._path} has no {LIST}, which an export writes, and is not an OCI layout."
             raise RegistryError(message, "invalid_source")
-        for image in list_images(self._store(self._path)):
-            full = [name for name in map(_archived_name, image.names) if name is not None]
-            images.append(StoredImage(full[0] if full else None, image.names, None, image))
+        self._archive = open_store(self._path, self._task.budget)
+        for image in list_images(self._archive):
+            images += _stored_by_name(image)
         return images
 
-    def _store(self, path: str) -> Store:
-        with self._lock:
-            if path not in self._stores:
-                self._stores[path] = open_store(path, self._task.budget)
-            return self._stores[path]
-
     def close(self) -> None:
-        """Close all that was opened."""
-        for store in self._stores.values():
-            store.close()
+        """Close the archive."""
+        if self._archive is not None:
+            self._archive.close()
 
     # Which images
 
@@ -173,43 +230,27 @@ class Import:
                     of.setdefault(stored.name.tag, []).append(stored)
             chosen = choose_by_name(entry.choice, of, self._task.budget)[: entry.choice.newest]
             return [stored for tag in chosen for stored in of[tag][:most]]
-        exact = [stored for stored in self.images if entry.given in stored.names]
+        exact = self._by_name.get(entry.given, [])
         if exact or wanted is None:
             return exact[:most]
-        place = (wanted.name, wanted.identifier)
-        return [stored for stored in self.images if stored.name and (stored.name.name, stored.name.identifier) == place][:most]
+        return self._by_place.get((wanted.name, wanted.identifier), [])[:most]
 
     # How they are read
 
-    def image(self, job: Job) -> LocalImage:
-        """Return how the image of a job is read."""
+    @contextlib.contextmanager
+    def reading(self, job: Job) -> t.Iterator[LocalImage]:
+        """Yield how the image of a job is read; the layout of an export is open for this time alone, since there may be many."""
         stored = t.cast(StoredImage, job.stored)
         if stored.exported is not None:
-            return LocalImage(lambda client: self._open(t.cast(ExportedImage, stored.exported)), lambda: self._attached(stored), self._path)
+            layout = _ExportedLayout(self._path, stored.exported, self._known, self._task.budget)
+            with contextlib.closing(layout):
+                yield LocalImage(lambda client: layout.image(), layout.attached, self._path)
+            return
         source = t.cast(NamedImage, stored.found).source
         if isinstance(source, LayoutImage):
-            return LocalImage(lambda client: source, origin=self._path)
-        return LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path)
-
-    def _open(self, image: ExportedImage) -> ImageSource:
-        return self._find_root(image, image.digest)
-
-    def _layout(self, folder: str) -> Store:
-        path = os.path.join(self._path, folder)
-        if os.path.islink(path):
-            raise RegistryError(f"{path} is a symbolic link, not a folder that an export has written.", "invalid_source")
-        return self._store(path)
-
-    def _attached(self, stored: StoredImage) -> list[AttachedImage]:
-        image = t.cast(ExportedImage, stored.exported)
-        return [AttachedImage(item.identifier, self._find_root(image, item.digest), item.subject) for item in image.referrers]
-
-    def _find_root(self, image: ExportedImage, digest: Digest) -> LayoutImage:
-        """Return what ``digest`` means in the layout of an exported image."""
-        store = self._layout(image.path)
-        known = self._known.setdefault(image.path, KnownLayout(self._task.budget))
-        root = known.read_index(store, ()).find_digest(digest)
-        return LayoutImage(store, read_manifest(store, root) if root else find_root(store, str(digest)), known.blobs)
+            yield LocalImage(lambda client: source, origin=self._path)
+        else:
+            yield LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path)
 
     def _build(self, client: RegistryClient, saved: DockerArchive, tags: t.Sequence[str]) -> ImageSource:
         pushed, _known = find_pushed(client, saved, tags)

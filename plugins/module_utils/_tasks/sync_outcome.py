@@ -68,7 +68,7 @@ class Outcome:
     def failed(cls, name: str, dest: str | None, error: RegistryError, before: TagMap, after: TagMap) -> Outcome:
         """Return what became of an image that failed, and what of it was written by then."""
         facts = {"msg": error.message, **error.facts()}
-        return cls({"name": name, "dest": dest, "changed": before != after, "error": facts}, before, after, error)
+        return cls({"name": name, "dest": dest, "changed": before != after, "error": facts}, before, after, error.bare())
 
 
 @dataclass

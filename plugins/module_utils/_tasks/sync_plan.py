@@ -16,7 +16,7 @@ from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copy, destination_tags
 from .image_copies import check_destinations, check_order
-from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, shard_of
+from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, layout_path, shard_of
 from .sync_outcome import Job, Outcome
 
 Tags = t.Union[t.Sequence[str], RegistryError]
@@ -87,7 +87,7 @@ class Planner:
             tags = found.get(entry.number, ())
             if isinstance(tags, RegistryError):
                 if self._shard.owns(target):
-                    plan.failed.append((entry, Outcome.failed(str(entry.image), target.name, tags, {}, {})))
+                    plan.failed.append((entry, Outcome.failed(str(entry.image), self._place(entry, target), tags, {}, {})))
             else:
                 jobs += self._jobs(entry, tags)
         plan.jobs = self.check(jobs)
@@ -104,11 +104,28 @@ class Planner:
         else:
             check_destinations(copies, f"{NOWHERE}/")
             # A layout holds an image once: there its own name is where it goes.
-            check_destinations([replace(copy, destination=copy.source, tags=(copy.source.identifier,)) for copy in copies])
+            check_destinations(
+                [replace(copy, destination=copy.source, tags=(copy.source.tag or copy.source.identifier,)) for copy in copies]
+            )
         return [job for job in jobs if self._shard.owns(job.copy.destination)]
+
+    def own_failures(self, failed: t.Sequence[tuple[Entry, Outcome]]) -> list[tuple[Entry, Outcome]]:
+        """Return the entries that failed before they were jobs and whose repository is this shard's; the first one's are those that say none."""
+
+        def is_own(entry: Entry) -> bool:
+            try:
+                return self._shard.owns(self._target(entry))
+            except RegistryError:
+                return self._shard.index == 0
+
+        return [(entry, outcome) for entry, outcome in failed if is_own(entry)]
 
     def _target(self, entry: Entry) -> Reference:
         return replace(destination_of(self._params, entry, entry.source), tag=None)
+
+    def _place(self, entry: Entry, target: Reference) -> str:
+        folder = self._params["dest_dir"]
+        return target.name if folder is None else layout_path(str(folder), entry.image)
 
     def _choose(self, entry: Entry) -> Tags:
         """Return the tags that an entry chooses, or why it can choose none."""
@@ -120,7 +137,7 @@ class Planner:
             listed: t.Sequence[str] = self._list(client)
             tags = choose_tags(client, choice, listed) if choice else ()
         except RegistryError as error:
-            return error
+            return error.bare()
         if tags or self._params["empty"] == "ok":
             return tags
         given = " and ".join(key for key in CHOOSING if choice and self._given(entry, key))

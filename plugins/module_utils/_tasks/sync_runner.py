@@ -23,9 +23,10 @@ Bring = t.Callable[[Job], Outcome]
 
 
 class Runner:
-    """Does the jobs of a task, the same one given twice once, and after a registry's word that it had enough none that it is needed for."""
+    """Does the jobs of a task, those that are the same by ``which`` once, and after a registry's word that it had enough none that it is needed for."""
 
-    def __init__(self, registries: TwoRegistries, bring: Bring, progress: Progress) -> None:
+    def __init__(self, registries: TwoRegistries, bring: Bring, progress: Progress, which: t.Callable[[Job], t.Hashable]) -> None:
+        self._which = which
         self._registries = registries
         self._progress = progress
         self._bring = bring
@@ -33,11 +34,11 @@ class Runner:
 
     def run(self, jobs: t.Sequence[Job]) -> list[Outcome]:
         """Return what became of each job, in order."""
-        unique = list({(job.copy, job.referrers): job for job in jobs}.values())
+        unique = list({self._which(job): job for job in jobs}.values())
         self._progress.begin("images", len(unique))
         done = fan_out(self._run, unique, min(self._registries.concurrency, MOST_AT_A_TIME))
-        outcomes = {(job.copy, job.referrers): outcome for job, outcome in zip(unique, done)}
-        return [outcomes[job.copy, job.referrers] for job in jobs]
+        outcomes = {self._which(job): outcome for job, outcome in zip(unique, done)}
+        return [outcomes[self._which(job)] for job in jobs]
 
     def _run(self, job: Job) -> Outcome:
         outcome = self._outcome(job)

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""registry_sync from archives and layouts of others, in which an image may have several names, or none."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+IMAGE = images.image(layers=["1"])
+NAMES = dict.fromkeys(("quay.io/team/app:1", "quay.io/team/app:latest", "quay.io/other/app:5"), IMAGE)
+FORMS: dict[str, t.Callable[[Path], str]] = {
+    "docker": lambda folder: images.write_docker_archive(folder / "bundle.tar", NAMES),
+    "mixed": lambda folder: images.write_docker_archive(folder / "bundle.tar", NAMES, form="mixed"),
+    "archive": lambda folder: images.write_oci_archive(folder / "bundle.tar", NAMES),
+    "layout": lambda folder: images.write_layout(folder / "layout", NAMES),
+}
+
+
+def _import(destination: FakeRegistry, path: str, **options: t.Any) -> dict[str, t.Any]:
+    return {"timeout": 10, **side("dest", destination), "src_dir": path, **options}
+
+
+def _untagged(path: str, folder: Path) -> str:
+    """Return a copy of a ``docker save`` archive whose images have lost their names."""
+    made = str(folder / "untagged.tar")
+    with tarfile.open(path) as source, tarfile.open(made, "w") as target:
+        for member in source.getmembers():
+            file = source.extractfile(member)
+            raw = file.read() if file else b""
+            if member.name == "manifest.json":
+                raw = json.dumps([{**entry, "RepoTags": None} for entry in json.loads(raw)]).encode()
+                member.size = len(raw)
+            if member.name != "repositories":
+                target.addfile(member, io.BytesIO(raw))
+    return made
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_image_arrives_under_each_of_its_names(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, form: str) -> None:
+    path, destination = FORMS[form](tmp_path), make_registry()
+    expected = run_module("registry_sync", _import(destination, path), check=True, diff=True).ok()
+    done = run_module("registry_sync", _import(destination, path), diff=True).ok()
+    assert done["diff"] == expected["diff"]
+    assert done["summary"]["copied"] == 3
+    assert set(destination.tags("team/app")) == {"1", "latest"}
+    assert set(destination.tags("other/app")) == {"5"}
+    again = run_module("registry_sync", _import(destination, path)).ok()
+    assert again["summary"]["unchanged"] == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_name_can_be_listed(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, form: str) -> None:
+    path, destination = FORMS[form](tmp_path), make_registry()
+    run_module("registry_sync", _import(destination, path, images=["quay.io/other/app:5"])).ok()
+    assert destination.tags("team/app") == {}
+    assert set(destination.tags("other/app")) == {"5"}
+    listed = [{"src": "quay.io/team/app", "include": ["."]}]
+    destination.add_image("team/app", "latest", seed="before")
+    destination.add_image("team/app", "old", seed="old")
+    done = run_module("registry_sync", _import(destination, path, images=listed, extra="delete")).ok()
+    assert set(destination.tags("team/app")) == {"1", "latest"}
+    assert done["deleted_tags"] == [f"{destination.host}/team/app:old"]
+
+
+def test_an_image_without_a_name_is_listed_by_its_digest(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    path = _untagged(images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1": IMAGE}), tmp_path)
+    destination = make_registry()
+    refused = run_module("registry_sync", _import(destination, path)).failure("invalid_reference").msg
+    digest = refused.partition("sha256:")[2][:64]
+    assert f"The image 'sha256:{digest}' in {path} has no full name: list it in images, with dest." in refused
+    run_module("registry_sync", _import(destination, path, images=[{"src": f"sha256:{digest}", "dest": "team/app:1"}])).ok()
+    assert set(destination.tags("team/app")) == {"1"}
+
+
+def test_what_no_shard_finds_fails_in_one_of_them(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    path, destination = FORMS["docker"](tmp_path), make_registry()
+    failed = []
+    for index in range(2):
+        task = _import(destination, path, images=["quay.io/team/app:1", "quay.io/team/none:1"], shard={"index": index, "count": 2})
+        failed += run_module("registry_sync", task)["failed_names"]
+    assert failed == ["quay.io/team/none:1"]
