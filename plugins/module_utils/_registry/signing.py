@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .._core.errors import NotFound, RegistryError
 from .._oci.image_source import walk
 from .._oci.made_image import MadeImage
-from .._oci.manifest import OCI_CONFIG, OCI_MANIFEST, Manifest
+from .._oci.manifest import CONFIG_TYPES, OCI_CONFIG, OCI_MANIFEST, Manifest
 from .._oci.reference import Digest
 from .._signatures import bundle, simple_signing
 from .._signatures.envelopes import BUNDLE, COSIGN, SIMPLE
@@ -21,9 +21,11 @@ from .._signatures.keys import SigningKey
 from .._signatures.policy import Policy
 from .client import RegistryClient
 from .signatures import MOST_SIGNATURES, Reading, RegistrySignatures, read_signatures, signature_tag, signatures_in
+from .tagging import find_digest
 
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EPOCH = "0001-01-01T00:00:00Z"
+_MOST_WRITES = 5  # of one tag, where somebody else writes it at the same time
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,10 @@ class Signing:
             self._add_bundle(client, image)
 
     def _add_simple(self, client: RegistryClient, digest: Digest) -> None:
-        tag = signature_tag(digest)
-        present = _find(client, tag)  # looked at again: somebody else may sign at the same time
         payload = simple_signing.write_simple(client.registry, digest, self.annotations)
         signature = base64.b64encode(self.key.sign(payload)).decode("ascii")
         layer = {**_descriptor(simple_signing.MEDIA_TYPE, payload), "annotations": {simple_signing.SIGNATURE: signature}}
-        layers = [*(present.document["layers"] if present is not None else ()), layer]
-        if len(layers) > MOST_SIGNATURES:
-            message = (
-                f"{client.registry}:{tag} has {len(layers) - 1} signatures, and no more than {MOST_SIGNATURES} are read: delete old ones."
-            )
-            raise RegistryError(message, "limit", reference=f"{client.registry}:{tag}")
-        config = _config([entry["digest"] for entry in layers])
-        origin = client.image_of(present) if present is not None else None
-        client.push_image(tag, MadeImage(_manifest(_descriptor(OCI_CONFIG, config), layers), [config, payload], origin))
+        _SignatureTag(client, signature_tag(digest)).add(layer, payload)
 
     def _add_bundle(self, client: RegistryClient, image: Manifest) -> None:
         made = bundle.write_bundle(self.key, Digest.of(image.raw), self.annotations)
@@ -85,6 +77,15 @@ class Signing:
         client.push_image(str(root.digest), MadeImage(root, [config, made]))
 
 
+def _descriptor(media_type: str, raw: bytes) -> dict[str, t.Any]:
+    return {"mediaType": media_type, "digest": str(Digest.of(raw)), "size": len(raw)}
+
+
+def _manifest(config: dict[str, t.Any], layers: t.Sequence[t.Any], **members: t.Any) -> Manifest:
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": list(layers), **members}
+    return Manifest.parse(json.dumps(document, separators=(",", ":")).encode("ascii"), OCI_MANIFEST)
+
+
 def _find(client: RegistryClient, tag: str) -> Manifest | None:
     """Return the manifest with the signatures that are there; one that is something else is not written over."""
     try:
@@ -97,21 +98,99 @@ def _find(client: RegistryClient, tag: str) -> Manifest | None:
     return found
 
 
-def _descriptor(media_type: str, raw: bytes) -> dict[str, t.Any]:
-    return {"mediaType": media_type, "digest": str(Digest.of(raw)), "size": len(raw)}
+class _SignatureTag:
+    """The tag under which cosign keeps signatures, and which several may write at a time: registries offer no way to exclude that."""
+
+    def __init__(self, client: RegistryClient, tag: str) -> None:
+        self._client = client
+        self._tag = tag
+        self._name = f"{client.registry}:{tag}"
+
+    def add(self, layer: dict[str, t.Any], payload: bytes) -> None:
+        """Add a signature, and read what is there then until it and all that were there before are; raises ``conflict``."""
+        seen = {_key_of(layer): layer}
+        for left in reversed(range(_MOST_WRITES + 1)):
+            present = _find(self._client, self._tag)
+            entries = list(present.document.get("layers") or ()) if present is not None else []
+            there = {_key_of(entry): entry for entry in entries}
+            if seen.keys() <= there.keys():
+                return
+            missing = [entry for key, entry in seen.items() if key not in there]
+            seen.update(there)
+            if left:
+                self._write(present, [*entries, *missing], payload)
+        raise RegistryError(
+            f"{self._name} was overwritten by somebody else each time that a signature was added: signatures are missing there. "
+            "Run the task again, and let only one task sign an image at a time.",
+            "conflict",
+            reference=self._name,
+        )
+
+    def _write(self, present: Manifest | None, layers: t.Sequence[t.Any], payload: bytes) -> None:
+        """Put a manifest with these ``layers`` there, unless the tag is not on what is ``present`` any more."""
+        if len(layers) > MOST_SIGNATURES:
+            message = f"{self._name} has {len(layers) - 1} signatures, and no more than {MOST_SIGNATURES} are read: delete old ones."
+            raise RegistryError(message, "limit", reference=self._name)
+        root, blobs = self._make(present, layers)
+        client = self._client.with_actions("pull", "push").with_options(before_root=lambda: self._check(present))
+        image = MadeImage(root, [*blobs, payload], client.image_of(root))
+        before = {self._tag: present.digest if present is not None else None}
+        try:
+            client.execute_push(client.plan_push(image, [self._tag], before=before), image)
+        except RegistryError as error:
+            if error.kind != "conflict" or error.status is not None:
+                raise  # the registry itself has refused it
+
+    def _make(self, present: Manifest | None, layers: t.Sequence[t.Any]) -> tuple[Manifest, list[bytes]]:
+        """Return a manifest that is as the ``present`` one but for its layers, and its config where that is new."""
+        digests = [entry["digest"] for entry in layers]
+        if present is None:
+            config = _config({}, digests)
+            return _manifest(_descriptor(OCI_CONFIG, config), layers), [config]
+        kind = present.config.media_type if present.config is not None else OCI_CONFIG
+        if kind not in CONFIG_TYPES:  # it says nothing of the layers
+            return _change(present, layers=layers), []
+        config = _config(self._config_of(present), digests)
+        return _change(present, config=_descriptor(kind, config), layers=layers), [config]
+
+    def _config_of(self, present: Manifest) -> dict[str, t.Any]:
+        try:
+            return self._client.config_of(present, self._tag)
+        except RegistryError as error:
+            if error.kind not in ("invalid_response", "digest_mismatch", "limit"):
+                raise
+            return {}  # it is damaged, and nobody needs it
+
+    def _check(self, present: Manifest | None) -> None:
+        current = find_digest(self._client.api, self._tag)
+        if current is not None if present is None else current is None or not present.has_digest(current):
+            raise RegistryError(f"{self._name} was changed by somebody else at the same time.", "conflict", reference=self._name)
 
 
-def _config(layers: t.Sequence[str]) -> bytes:
-    """Return a config as cosign writes it: that of an image without a system, whose layers are the signed texts."""
-    history = [{"created": _EPOCH}] * len(layers)
-    rootfs = {"type": "layers", "diff_ids": list(layers)}
-    document = {"architecture": "", "created": _EPOCH, "history": history, "os": "", "rootfs": rootfs, "config": {}}
+def _key_of(layer: t.Mapping[str, t.Any]) -> tuple[str, t.Any]:
+    """Return what tells a signature from others: several may be of one text."""
+    return layer["digest"], (layer.get("annotations") or {}).get(simple_signing.SIGNATURE)
+
+
+def _config(before: t.Mapping[str, t.Any], layers: t.Sequence[str]) -> bytes:
+    """Return a config as cosign writes it, that of an image without a system whose layers are the signed texts; the rest as ``before``."""
+    history, rootfs = before.get("history"), before.get("rootfs")
+    history = history if isinstance(history, list) else []
+    document = {
+        "architecture": "",
+        "created": _EPOCH,
+        "os": "",
+        "config": {},
+        **before,
+        "history": [*history, *([{"created": _EPOCH}] * (len(layers) - len(history)))],
+        "rootfs": {**(rootfs if isinstance(rootfs, dict) else {}), "type": "layers", "diff_ids": list(layers)},
+    }
     return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
-def _manifest(config: dict[str, t.Any], layers: t.Sequence[t.Any], **members: t.Any) -> Manifest:
-    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": list(layers), **members}
-    return Manifest.parse(json.dumps(document, separators=(",", ":")).encode("ascii"), OCI_MANIFEST)
+def _change(manifest: Manifest, **members: t.Any) -> Manifest:
+    document = {**manifest.document, "mediaType": manifest.media_type, **members}
+    return Manifest.parse(json.dumps(document, separators=(",", ":")).encode("ascii"), manifest.media_type)
 
 
 def children_of(client: RegistryClient, root: Manifest) -> list[Manifest]:

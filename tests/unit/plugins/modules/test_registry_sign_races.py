@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signers that write cosign's tag at the same time, and what others keep there: nothing that was seen is lost in silence."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import signing
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+MINE, THEIRS, THIRD = signing.make_key(), signing.make_key(), signing.make_key()
+IMAGE_CONFIG = {
+    "architecture": "",
+    "os": "",
+    "author": "me",
+    "history": [{"comment": "first"}],
+    "rootfs": {"type": "layers", "diff_ids": []},
+}
+
+
+def _sign(registry: FakeRegistry, run_module: RunModule) -> Result:
+    return run_module("registry_sign", registry.args(name="app:1", signing_key=signing.private_pem(MINE)))
+
+
+def _verify(registry: FakeRegistry, run_module: RunModule, *keys: t.Any) -> Result:
+    pems = [signing.pem_of(key) for key in keys]
+    return run_module("registry_verify", registry.args(name=["app:1"], keys=pems, require="all", formats=["cosign"]))
+
+
+def _stored(registry: FakeRegistry, identifier: str) -> dict[str, t.Any]:
+    stored = registry.manifest("app", identifier)
+    assert stored is not None
+    return dict(json.loads(stored.raw))
+
+
+def _tag(digest: str) -> str:
+    return f"{digest.replace(':', '-')}.sig"
+
+
+@pytest.mark.parametrize("moment", ["before the tag is read", "between the reads", "while blobs are sent", "right after"])
+def test_t66_who_signs_at_the_same_time_loses_nothing(registry: FakeRegistry, run_module: RunModule, moment: str) -> None:
+    digest = registry.add_image("app", "1").digest
+
+    def hook(request: object) -> None:
+        signing.add_simple(registry, digest, THEIRS)
+
+    tag = _tag(digest)
+    if moment == "right after":
+        registry.on("put_manifest", path=tag).then(hook)
+    elif moment == "while blobs are sent":
+        registry.on("put_upload").call(hook)
+    else:
+        registry.on("get_manifest", path=tag, nth=1 if moment.startswith("before") else 2).call(hook)
+    result = _sign(registry, run_module).ok()
+    assert result["signed_digests"] == [digest]
+    _verify(registry, run_module, MINE, THEIRS).ok()
+    assert not _sign(registry, run_module).ok().changed
+
+
+def test_t66_signatures_that_were_seen_come_back(registry: FakeRegistry, run_module: RunModule) -> None:
+    digest = registry.add_image("app", "1").digest
+    signing.add_simple(registry, digest, THIRD)
+    registry.on("put_manifest", path=_tag(digest)).then(lambda request: signing.add_simple(registry, digest, THEIRS))
+    _sign(registry, run_module).ok()
+    _verify(registry, run_module, MINE, THEIRS, THIRD).ok()
+
+
+def test_t66_a_tag_that_is_overwritten_each_time_is_a_conflict(registry: FakeRegistry, run_module: RunModule) -> None:
+    digest = registry.add_image("app", "1").digest
+    registry.on("put_manifest", path=_tag(digest), times=None).then(lambda request: signing.add_simple(registry, digest, THEIRS))
+    failure = _sign(registry, run_module).failure("conflict")
+    assert failure["signed_digests"] == []
+    assert "was overwritten by somebody else each time" in failure.msg
+    assert len(registry.named("put_manifest")) == 5
+
+
+def test_t66_a_refusal_of_the_registry_is_not_repeated(registry: FakeRegistry, run_module: RunModule) -> None:
+    digest = registry.add_image("app", "1").digest
+    registry.on("put_manifest", path=_tag(digest), times=None).answer(409)
+    _sign(registry, run_module).failure("conflict")
+    assert len(registry.named("put_manifest")) == 1
+
+
+@pytest.mark.parametrize("config", [IMAGE_CONFIG, None])
+def test_what_others_keep_beside_the_signatures_stays(
+    registry: FakeRegistry, run_module: RunModule, config: dict[str, t.Any] | None
+) -> None:
+    image = registry.add_image("app", "1")
+    digest = image.digest
+    signing.add_simple(registry, digest, THEIRS)
+    kind = "application/vnd.oci.empty.v1+json" if config is None else signing.OCI_CONFIG
+    more = {
+        "config": registry.add_blob("app", json.dumps(config or {}).encode(), kind),
+        "annotations": {"keep": "me"},
+        "subject": {"mediaType": image.media_type, "digest": digest, "size": len(image.raw)},
+        "x-unknown": 1,
+    }
+    before = {**_stored(registry, _tag(digest)), **more}
+    registry.add_manifest("app", before, tag=_tag(digest))
+    _sign(registry, run_module).ok()
+    _verify(registry, run_module, MINE, THEIRS).ok()
+    after = _stored(registry, _tag(digest))
+    assert len(after["layers"]) == 2
+    assert {**after, "layers": None, "config": None} == {**before, "layers": None, "config": None}
+    if config is None:
+        assert after["config"] == before["config"]
+    else:
+        kept = json.loads(registry.blob("app", after["config"]["digest"]))
+        assert kept["author"] == "me"
+        assert kept["history"] == [{"comment": "first"}, {"created": "0001-01-01T00:00:00Z"}]
+        assert kept["rootfs"]["diff_ids"] == [layer["digest"] for layer in after["layers"]]
+
+
+@pytest.mark.parametrize("fault", ["it is missing", "it is no JSON"])
+def test_a_config_that_is_damaged_keeps_nobody_from_signing(registry: FakeRegistry, run_module: RunModule, fault: str) -> None:
+    digest = registry.add_image("app", "1").digest
+    signing.add_simple(registry, digest, THEIRS)
+    document = _stored(registry, _tag(digest))
+    document["config"] = registry.add_blob("app", b"no JSON", signing.OCI_CONFIG)
+    registry.add_manifest("app", document, tag=_tag(digest))
+    if fault == "it is missing":
+        registry.remove_blob("app", document["config"]["digest"])
+    _sign(registry, run_module).ok()
+    _verify(registry, run_module, MINE, THEIRS).ok()
+
+
+def test_no_layers_are_an_empty_list_as_go_writes_it(registry: FakeRegistry, run_module: RunModule) -> None:
+    digest = registry.add_image("app", "1").digest
+    config = registry.add_blob("app", b"{}", signing.OCI_CONFIG)
+    document = {"schemaVersion": 2, "mediaType": signing.OCI_MANIFEST, "config": config, "layers": None}
+    registry.add_manifest("app", document, tag=_tag(digest))
+    _sign(registry, run_module).ok()
+    _verify(registry, run_module, MINE).ok()
