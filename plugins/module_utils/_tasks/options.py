@@ -39,6 +39,8 @@ ENTRY_KEYS = {
     ),
     "files": frozenset({"path", "media_type", "title"}),
 }
+_KEY_OR_PATH = ("signing_key",)  # a path is no secret, and a message that masks it helps nobody
+_BARE_KEY = re.compile(r"[A-Za-z0-9+=_-][A-Za-z0-9+/=_-]{39,}", re.ASCII)  # the base64 of one, without the lines around it
 _PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
 
 
@@ -98,6 +100,8 @@ def find_secrets(params: Map, options: ArgumentSpec) -> t.Iterator[str]:
     """Yield what is secret in the options: what ``no_log`` marks, user information, and secrets in the wrong option."""
     for name, option in options.items():
         value = params.get(name) if option.get("no_log") else None
+        if name in _KEY_OR_PATH and isinstance(value, str) and not may_be_key(value):
+            continue
         yield from auth_config_secrets(value) if name == "auth_config" else texts([value])
     for text in texts(list(params.values())):
         yield from find_user_info(text, "")
@@ -106,8 +110,18 @@ def find_secrets(params: Map, options: ArgumentSpec) -> t.Iterator[str]:
         for text in texts([params.get(name) for name in names]):
             yield from find_user_info(text, what)
     for text in texts([params.get(name) for name in _PATHS]):
-        yield text if re.search(r"[{\n]|-----BEGIN", text) else ""  # the content of a file in place of its path
+        yield text if _is_content(text) else ""
     yield from texts(list(_unknown(params, options)))
+
+
+def _is_content(text: str) -> bool:
+    """Tell whether an option has the content of a file in place of its path."""
+    return bool(re.search(r"[{\n]|-----BEGIN", text))
+
+
+def may_be_key(text: str) -> bool:
+    """Tell whether an option that takes a key or the path of its file has the key, or what is left of one."""
+    return _is_content(text) or bool(_BARE_KEY.fullmatch(text.strip()))
 
 
 def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:

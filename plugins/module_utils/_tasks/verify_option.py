@@ -42,14 +42,21 @@ def read_pem(text: str, option: str) -> str:
             f"The option {option} refers to a key elsewhere ({quoted(text, 100)}): give PEM text, or the path of a file.",
             "invalid_option",
         )
-    path = os.path.expanduser(text)
+    path = text
     try:
+        path = os.path.expanduser(text)
         with open(path, "rb") as file:
             raw = file.read(_MOST_BYTES + 1)
-        return raw[:_MOST_BYTES].decode("utf-8") if len(raw) <= _MOST_BYTES else ""
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RegistryError(f"The file {quoted(path, 300)} of the option {option} cannot be read: {reason}.", "local_io") from None
+    except ValueError:  # a NUL, or what no name of a file can hold
+        raise RegistryError(
+            f"The option {option} contains {quoted(path, 300)}, which no path can be: give PEM text, or the path of a file.",
+            "invalid_option",
+        ) from None
+    try:
+        return raw[:_MOST_BYTES].decode("utf-8") if len(raw) <= _MOST_BYTES else ""
     except UnicodeDecodeError:
         return ""  # no PEM, as whoever reads it says
 

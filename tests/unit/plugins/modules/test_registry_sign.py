@@ -136,3 +136,33 @@ def test_t66_a_private_key_among_the_public_ones_is_refused_and_not_shown(regist
     failure = run_module("registry_verify", registry.args(name=["app:1"], keys=[PRIVATE])).failure("invalid_option")
     assert "contains a private key" in failure.msg
     assert PRIVATE.splitlines()[1] not in failure.text
+
+
+PATHS = {
+    "/nowhere/release.pem": "The file '/nowhere/release.pem' of the option {} cannot be read: No such file or directory.",
+    "~/no such folder/release.pem": "no such folder/release.pem' of the option {} cannot be read",
+    "awskms://alias/release": "The option {} refers to a key elsewhere ('awskms://alias/release')",
+    "/keys/\0release.pem": r"The option {} contains '/keys/\x00release.pem', which no path can be: give PEM text, or the path of a file.",
+    "~\0/release.pem": r"The option {} contains '~\x00/release.pem', which no path can be",
+}
+
+
+@pytest.mark.parametrize("option", ["signing_key", "keys", "certificate_authorities"])
+@pytest.mark.parametrize("path", PATHS)
+def test_t66_a_path_is_no_secret(registry: FakeRegistry, run_module: RunModule, option: str, path: str) -> None:
+    module = "registry_sign" if option == "signing_key" else "registry_verify"
+    given: dict[str, t.Any] = {option: path if option == "signing_key" else [path], "name": "app:1"}
+    failure = run_module(module, registry.args(**given))
+    assert failure.error["kind"] == ("local_io" if "cannot be read" in PATHS[path] else "invalid_option")
+    assert PATHS[path].format(option) in failure.msg
+
+
+BARE = "".join(PRIVATE.splitlines()[1:-1])
+
+
+@pytest.mark.parametrize("material", [BARE, f" {BARE}\n", PRIVATE.replace("-----BEGIN", "BEGIN"), signing.url_base64_of(PRIVATE.encode())])
+def test_t66_what_may_be_a_key_is_never_shown(registry: FakeRegistry, run_module: RunModule, material: str) -> None:
+    failure = run_module("registry_sign", registry.args(name="app:1", signing_key=material))
+    assert failure.failed
+    for line in [*PRIVATE.splitlines()[1:-1], material.strip()]:
+        assert line not in failure.text
