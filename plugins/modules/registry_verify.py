@@ -37,7 +37,8 @@ options:
     description:
       - What to do if an image is not verified. V(fail) fails the task with the error kind V(unverified). V(report) only reports it in RV(verified) and
         RV(images).
-      - The task always fails if the registry cannot be read or if an image does not exist.
+      - The task always fails if the registry cannot be read or if an image does not exist. The other images are verified all the same, and RV(images) contains
+        them.
     type: str
     choices: [fail, report]
     default: fail
@@ -70,17 +71,17 @@ RETURN = r"""
 verified:
   description: Whether all images are verified.
   type: bool
-  returned: when all images were checked
+  returned: when the images were checked
 unverified_names:
-  description: Names of the images that are not verified, as the task gives them.
+  description: Names of the images that are not verified, or that cannot be read, as the task gives them.
   type: list
   elements: str
-  returned: when all images were checked
+  returned: when the images were checked
 images:
   description: One entry for each name, in order.
   type: list
   elements: dict
-  returned: when all images were checked
+  returned: when the images were checked
   contains:
     name:
       description: Name of the image, as the task gives it.
@@ -95,10 +96,10 @@ images:
       description: The tag. Null if the name has only a digest.
       type: str
     digest:
-      description: The digest whose signatures were verified.
+      description: The digest whose signatures were verified. Null if the image cannot be read.
       type: str
     image:
-      description: The image with that digest, C(registry/repository@digest).
+      description: The image with that digest, C(registry/repository@digest). Null if the image cannot be read.
       type: str
     verified:
       description: Whether the image has the required signatures.

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
 from .._core.fanout import fan_out
-from .._oci.reference import Reference
+from .._oci.reference import Digest, Reference
 from .options import ArgumentSpec
 from .task import Result, Task
 from .verify_option import POLICY, parse_policy
 
 if t.TYPE_CHECKING:
-    from .._registry.verification import Examined
+    from .._registry.client import RegistryClient
+    from .._registry.verification import Examined, Verification
 
 OPTIONS: ArgumentSpec = {
     "name": {"type": "list", "elements": "str", "required": True, "aliases": ["image", "names"]},
@@ -24,18 +26,40 @@ OPTIONS: ArgumentSpec = {
 }
 
 
-def _entry(name: str, image: Reference, examined: t.Sequence[Examined]) -> Result:
-    reasons = [one.reason if number == 0 else f"{one.digest}: {one.reason}" for number, one in enumerate(examined) if one.reason]
+@dataclass
+class _Looked:
+    """What was found of an image; ``error`` is why not all of it could be read."""
+
+    digest: Digest | None = None
+    examined: list[Examined] = field(default_factory=list)
+    error: RegistryError | None = None
+
+
+def _look(verification: Verification, client: RegistryClient, image: Reference) -> _Looked:
+    looked = _Looked()
+    try:
+        looked.digest = client.get_digest(image.identifier)
+        looked.examined.extend(verification.examine(client, looked.digest, every=True))
+    except RegistryError as error:
+        looked.error = error  # the others are looked at all the same
+    return looked
+
+
+def _entry(name: str, image: Reference, looked: _Looked) -> Result:
+    digest = str(looked.digest) if looked.digest is not None else None
+    found = looked.examined
+    reasons = [one.reason if one.digest == looked.digest else f"{one.digest}: {one.reason}" for one in found if one.reason]
+    reasons = ([looked.error.message] if looked.error is not None else []) + reasons
     return {
         "name": name,
         "registry": image.registry,
         "repository": image.repository,
         "tag": None if image.digest and not image.tag else image.tag or "latest",
-        "digest": str(examined[0].digest),
-        "image": f"{image.name}@{examined[0].digest}",
+        "digest": digest,
+        "image": f"{image.name}@{digest}" if digest else None,
         "verified": not reasons,
         "reason": reasons[0] if reasons else None,
-        "signatures": [signature for one in examined for signature in _signatures(one)],
+        "signatures": [signature for one in found for signature in _signatures(one)],
     }
 
 
@@ -60,20 +84,31 @@ def run(task: Task) -> None:
     verification = parse_policy(task.params)
     connections = task.connect(*images)
 
-    def look(image: Reference) -> list[Examined]:
-        client = connections.client(image)
-        return list(verification.examine(client, client.get_digest(image.identifier), every=True))
-
-    found = fan_out(look, images, connections.concurrency)
-    entries = [_entry(name, image, examined) for name, image, examined in zip(names, images, found)]
+    found = fan_out(lambda image: _look(verification, connections.client(image), image), images, connections.concurrency)
+    entries = [_entry(name, image, looked) for name, image, looked in zip(names, images, found)]
     failed = [entry for entry in entries if not entry["verified"]]
     task.result.update(images=entries, verified=not failed, unverified_names=[entry["name"] for entry in failed])
+    errors = [(name, looked.error) for name, looked in zip(names, found) if looked.error is not None]
+    if errors:
+        raise _unread(errors, len(entries))
     if failed and task.params["unverified"] == "fail":
         raise _failure(failed, len(entries))
 
 
+def _unread(errors: t.Sequence[tuple[str, RegistryError]], asked: int) -> RegistryError:
+    """Return the first of the ``errors``, which says of what images there are any."""
+    first = errors[0][1]
+    if asked > 1:
+        first.message = f"{len(errors)} of {asked} images cannot be read: {_named([name for name, _error in errors])}. {first.message}"
+    return first
+
+
+def _named(names: t.Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+
+
 def _failure(failed: t.Sequence[Result], asked: int) -> RegistryError:
     first = failed[0]
-    named = ", ".join(entry["name"] for entry in failed[:20]) + (", ..." if len(failed) > 20 else "")
+    named = _named([entry["name"] for entry in failed])
     what = f"{first['name']} is not verified:" if asked == 1 else f"{len(failed)} of {asked} images are not verified: {named}."
     return RegistryError(f"{what} {first['reason']}", "unverified", reference=first["image"])

@@ -141,3 +141,17 @@ def test_t64_authorities_that_certify_each_other_end(registry: FakeRegistry, run
     signing.add_notation(registry, registry.add_image("app", "1").digest, key, [ring.issue(key), *certificates])
     options = registry.args(name=["app:1"], certificate_authorities=[trusted.pem], identities=["ci@example.com"])
     run_module("registry_verify", options).failure("unverified")
+
+
+@pytest.mark.parametrize("unverified", ["fail", "report"])
+def test_an_image_that_cannot_be_read_hides_no_other_one(registry: FakeRegistry, run_module: RunModule, unverified: str) -> None:
+    add_recorded(registry, "cosign2-rsa")
+    broken, unsigned = (registry.add_image("app", tag, seed=tag).digest for tag in ("broken", "unsigned"))
+    registry.on("referrers", path=broken, times=None).answer(500)
+    options = registry.args(name=["app:gone", "app:broken", "app:1", "app:unsigned"], keys=[KEYS["rsa"]], unverified=unverified, retries=0)
+    failure = run_module("registry_verify", options).failure("not_found")
+    assert "2 of 4 images cannot be read: app:gone, app:broken. " in failure.msg
+    assert [image["verified"] for image in failure["images"]] == [False, False, True, False]
+    assert [image["digest"] for image in failure["images"]] == [None, broken, IMAGE, unsigned]
+    assert "has no signature of it" in failure["images"][3]["reason"]
+    assert failure["unverified_names"] == ["app:gone", "app:broken", "app:unsigned"]
