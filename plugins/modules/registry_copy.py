@@ -216,7 +216,7 @@ existing_blobs:
   elements: dict
   returned: success, with O(src)
 uploaded_bytes:
-  description: Total size in bytes of the uploaded blobs.
+  description: Total size in bytes of the uploaded blobs, without those of referrers.
   type: int
   returned: success, with O(src)
 mounted_bytes:

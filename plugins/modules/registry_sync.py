@@ -249,7 +249,7 @@ images:
       type: int
       returned: when the image did not fail
     uploaded_bytes:
-      description: Total size in bytes of the blobs that were uploaded, or written to the directory.
+      description: Total size in bytes of the blobs that were uploaded, or written to the directory. The blobs of referrers are not counted.
       type: int
       returned: when the image did not fail
     mounted_bytes:
@@ -329,7 +329,7 @@ summary:
       type: int
       returned: always
     bytes_sent:
-      description: Total size in bytes of the uploaded blobs.
+      description: Total size in bytes of the uploaded blobs, without those of referrers.
       type: int
       returned: always
     bytes_mounted:

@@ -33,7 +33,7 @@ from .._oci.manifest import (
 from .._oci.reference import Digest
 from .compression import Allowance
 from .files import SAVED_IMAGES, MemoryFile, Store, read_file
-from .saved_layers import Layer, LayerPacker
+from .saved_layers import Layer, LayerPacker, PackedLayers
 from .selection import Candidate, choose
 
 _NAMED_BY_DIGEST = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?", re.ASCII)
@@ -131,15 +131,17 @@ class DockerArchive:
                 size += layer.length
         return size
 
-    def build(self, compression: str, workers: int, tmpdir: str | None, progress: Progress | None = None) -> SavedImage:
+    def build(
+        self, compression: str, workers: int, tmpdir: str | None, progress: Progress | None = None, packed: PackedLayers | None = None
+    ) -> SavedImage:
         """Return the image with its layers ready to be sent, each made once and checked against the config.
 
         ``compression`` is ``gzip`` or ``none``. What is compressed lies in unnamed files in ``tmpdir`` until the image is closed; with
-        None nothing is written, and a layer is compressed anew whenever it is opened.
+        None nothing is written, and a layer is compressed anew whenever it is opened. ``packed`` are the layers of other images of the archive.
         """
         cancellation = Cancellation()
         allowance = Allowance(self._store.size_of(dict.fromkeys(self._saved.layers)))
-        packer = LayerPacker(self._store, compression, tmpdir, cancellation, allowance)
+        packer = LayerPacker(self._store, compression, tmpdir, cancellation, allowance, packed or PackedLayers())
         files = dict(zip(self._diff_ids, self._saved.layers))
         made: dict[Digest, Layer] = {}
 

@@ -95,7 +95,7 @@ class LayoutWriter:
 
     def _index_state(self) -> FileState:
         found = t.cast(Folder, self._folder).stat(INDEX)
-        return (found.st_ino, found.st_size, found.st_mtime_ns) if found else ()
+        return _state(found) if found else ()
 
     # What is there
 
@@ -174,14 +174,17 @@ class LayoutWriter:
         """Write a blob, which ``stream`` verifies; several threads may. ``check`` is called before each block."""
         self._write_stream(self._algorithms[blob.digest.algorithm], blob.digest.hex, stream, check)
 
-    def _write(self, folder: Folder, name: str, content: bytes) -> None:
-        self._write_stream(folder, name, MemoryFile(content))
+    def _write(self, folder: Folder, name: str, content: bytes) -> FileState:
+        return self._write_stream(folder, name, MemoryFile(content))
 
-    def _write_stream(self, folder: Folder, name: str, stream: BlobStream, check: t.Callable[[], None] = lambda: None) -> None:
+    def _write_stream(self, folder: Folder, name: str, stream: BlobStream, check: t.Callable[[], None] = lambda: None) -> FileState:
+        """Write a file, and return what tells it from any other that takes its place."""
         with contextlib.closing(stream), NewFile(folder, _LABEL, os.path.join(folder.path, name)) as file:
             copy_stream(stream, file.write, check)
             file.open_to(self._modes[0])
+            state = _state(os.fstat(file.descriptor))
             file.place(name)
+        return state
 
     def finish(self, content: ImageContent, gap: Gap) -> None:
         """Write the manifests, name the image in index.json, and remove what nothing names any more."""
@@ -204,8 +207,7 @@ class LayoutWriter:
                 index = existing.index
         index.put(content.name, content.entry())
         self._known.forget_index()  # until the file says so too
-        self._write(layout, INDEX, index.encoded())
-        self._known.note_index(index, self._index_state())
+        self._known.note_index(index, self._write(layout, INDEX, index.encoded()))
 
     @property
     def surroundings(self) -> Found:
@@ -235,6 +237,10 @@ class LayoutWriter:
         self._existing.close()
         if self._folder is not None:
             self._folder.close()
+
+
+def _state(found: os.stat_result) -> FileState:
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _is_blob(algorithm: str, name: str) -> bool:

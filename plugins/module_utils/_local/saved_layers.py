@@ -12,6 +12,7 @@ import threading
 import typing as t
 from dataclasses import dataclass
 
+from .._core.budget import Once
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation
 from .._core.scrub import quoted
@@ -28,11 +29,19 @@ _SENT_AS_THEY_ARE = ("gzip", "zstd")
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as it is sent: its descriptor, and how to open it."""
+    """A layer as it is sent: its descriptor, how to open it, and how to open it when what is kept of it is closed."""
 
     descriptor: Descriptor
     open: t.Callable[[], BlobStream]
     close: t.Callable[[], None] = lambda: None
+    open_anew: t.Callable[[], BlobStream] | None = None
+
+    def unkept(self) -> Layer:
+        """Return the layer for another image, which may be sent later."""
+        return Layer(self.descriptor, self.open_anew or self.open)
+
+
+PackedLayers = Once[tuple[int, Digest], Layer]  # by the length of the file, which has several names in some archives, and the diff_id
 
 
 class CountedDigest:
@@ -104,7 +113,7 @@ def gzip_layer(
         raise RegistryError(f"A layer cannot be compressed into {tmpdir}: {error.strerror or error}.", "local_io") from None
     kept = LocalFile(t.cast(t.BinaryIO, file), f"the compressed layer in {tmpdir}")
     descriptor = _gzipped(packed)
-    return Layer(descriptor, lambda: FileRange(kept, 0, descriptor.size), kept.close)
+    return Layer(descriptor, lambda: FileRange(kept, 0, descriptor.size), kept.close, lambda: GzipStream(open_tar()))
 
 
 def _gzipped(packed: CountedDigest) -> Descriptor:
@@ -115,10 +124,14 @@ class LayerPacker:
     """Makes layers of an archive ready.
 
     ``compression`` is ``gzip`` or ``none``; ``tmpdir`` holds what is compressed, in files that have no name, or is None: then nothing is
-    written and a layer is compressed anew for each reading. ``allowance`` is how much all layers may unpack to.
+    written and a layer is compressed anew for each reading. ``allowance`` is how much all layers may unpack to. ``packed`` are the layers that other images
+    of the archive have as well, which are read once.
     """
 
-    def __init__(self, store: Store, compression: str, tmpdir: str | None, cancellation: Cancellation, allowance: Allowance) -> None:
+    def __init__(
+        self, store: Store, compression: str, tmpdir: str | None, cancellation: Cancellation, allowance: Allowance, packed: PackedLayers
+    ) -> None:
+        self._packed = packed
         self._store = store
         self._compression = compression
         self._tmpdir = tmpdir
@@ -128,6 +141,18 @@ class LayerPacker:
 
     def pack(self, name: str, diff_id: Digest) -> Layer:
         """Return the layer in the file ``name``, whose content without compression has the digest ``diff_id``."""
+        own: list[Layer] = []
+
+        def make() -> Layer:
+            own.append(self._make(name, diff_id))
+            return own[0].unkept()
+
+        with contextlib.closing(self._store.open(name)) as file:
+            length = file.length
+        shared = self._packed.get((length, diff_id), make)
+        return own[0] if own else shared
+
+    def _make(self, name: str, diff_id: Digest) -> Layer:
         try:
             return self._open_and_pack(name, diff_id, LIGHT)
         except TooMuchMemory:

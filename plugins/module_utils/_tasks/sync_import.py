@@ -19,6 +19,7 @@ from .._local.files import Store
 from .._local.inventory import NamedImage, list_images
 from .._local.layout_index import KnownLayout
 from .._local.oci_layout import MARKER, LayoutImage, read_manifest
+from .._local.saved_layers import PackedLayers
 from .._local.source import open_store
 from .._oci.image_source import ImageSource
 from .._oci.platform import Platform
@@ -116,6 +117,7 @@ class Import:
         self._path = str(task.params["src_dir"])
         self._archive: Store | None = None
         self._known: dict[str, KnownLayout] = {}
+        self._packed = PackedLayers()
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self._is_export = raw is not None
@@ -257,7 +259,7 @@ class Import:
         if pushed is not None:
             return client.image_of(pushed)
         tmpdir = None if self._task.check_mode else self._task.tmpdir
-        return saved.build("gzip", self._task.params["concurrency"], tmpdir)
+        return saved.build("gzip", self._task.params["concurrency"], tmpdir, packed=self._packed)
 
 
 @contextlib.contextmanager

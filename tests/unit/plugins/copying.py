@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.two_registries import SIDED
 from ansible_collections.ocitools.registry.tests.unit.plugins.images import Content
@@ -58,3 +59,9 @@ def limit_pulls(registry: FakeRegistry, left: int) -> dict[str, int]:
     registry.on("head_manifest", times=None).change(told)
     registry.on("get_manifest", times=None).change(pulled)
     return count
+
+
+def read_so_far() -> int:
+    """Return how many bytes this process has read, from files and from connections."""
+    told = Path("/proc/self/io").read_text(encoding="ascii").split()
+    return int(told[told.index("rchar:") + 1])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._local import files
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, read_so_far, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -46,12 +46,6 @@ def test_five_thousand_images_fit_into_the_memory_of_a_task(make_registry: MakeR
     assert peak < 100_000_000
 
 
-def _read_so_far() -> int:
-    """Return how many bytes this process has read, from files and from connections."""
-    told = Path("/proc/self/io").read_text(encoding="ascii").split()
-    return int(told[told.index("rchar:") + 1])
-
-
 @pytest.fixture
 def shared_layer(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> int:
     """Twenty images on one large layer, whose files are old enough for their times to be trusted; return its size."""
@@ -67,11 +61,11 @@ def test_a_layer_of_many_images_is_read_once(
     folder = str(tmp_path / "out")
     task: dict[str, t.Any] = {**side("src", registry), "images": [{"src": "app", "include": "1"}], "dest_dir": folder, "concurrency": 1}
     run_module("registry_sync", task).ok()
-    begun = _read_so_far()
+    begun = read_so_far()
     again = run_module("registry_sync", task).ok()
     assert again["summary"]["unchanged"] == 20
-    assert _read_so_far() - begun < 2 * shared_layer
+    assert read_so_far() - begun < 2 * shared_layer
     inside = make_registry()
-    begun = _read_so_far()
+    begun = read_so_far()
     assert run_module("registry_sync", {**side("dest", inside), "src_dir": folder, "concurrency": 1}).ok()["summary"]["copied"] == 20
-    assert _read_so_far() - begun < 5 * shared_layer
+    assert read_so_far() - begun < 5 * shared_layer

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, read_so_far, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -90,3 +90,15 @@ def test_what_no_shard_finds_fails_in_one_of_them(make_registry: MakeRegistry, r
         task = _import(destination, path, images=["quay.io/team/app:1", "quay.io/team/none:1"], shard={"index": index, "count": 2})
         failed += run_module("registry_sync", task)["failed_names"]
     assert failed == ["quay.io/team/none:1"]
+
+
+def test_a_layer_of_many_images_of_a_bundle_is_compressed_once(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    layer = images.layer_tar("base", 1_000_000)
+    bundle = {f"team/app:{number}": images.image(layers=[layer, images.layer_tar(str(number), 10)], compression="") for number in range(12)}
+    path, destination = images.write_docker_archive(tmp_path / "bundle.tar", bundle), make_registry()
+    begun = read_so_far()
+    done = run_module("registry_sync", _import(destination, path, concurrency=1)).ok()
+    assert done["summary"]["copied"] == 12
+    assert read_so_far() - begun < 6_000_000
+    manifests = [json.loads(destination.stored("team/app", digest).raw) for digest in destination.tags("team/app").values()]
+    assert len({manifest["layers"][0]["digest"] for manifest in manifests}) == 1
