@@ -55,7 +55,8 @@ options:
     description:
       - The directory to extract to, on the host that runs the task. Each file is written to its path in the image below O(dest), without the first O(strip)
         parts.
-      - A single file is written to O(dest) itself if O(dest) is not a directory and does not end with a slash.
+      - If O(paths) is the path of one file, without glob characters, the file is written to O(dest) itself. If O(dest) is a directory or ends with a
+        slash, the file is written there under its own name, or with O(strip) to its path without the first parts.
       - The parent directory of O(dest) must exist. The task does not write through symbolic links below O(dest), and fails with the error kind V(local_io).
       - A symbolic link on the way to O(dest) fails as well if it belongs to another user and is in a directory that others can write to.
     type: path
@@ -63,6 +64,7 @@ options:
   strip:
     description:
       - Number of leading parts to remove from the paths. With V(2), V(/usr/share/doc) becomes C(doc) below O(dest).
+      - With the default V(0), files keep their whole path in the image, except for a single file (see O(dest)).
       - Two files that would get the same path fail with the error kind V(invalid_option). So does a file whose whole path would be removed.
     type: int
     default: 0
@@ -85,16 +87,28 @@ options:
     default: false
   mode:
     description:
-      - The permissions of all files. Quote a number, or write it with a leading zero. New directories also get the permission to enter wherever this gives
-        the permission to read.
+      - The permissions of all files. Quote a number, or write it with a leading zero. A symbolic mode changes the permissions in the image. New directories
+        also get the permission to enter wherever this gives the permission to read.
       - By default, files and new directories have the permissions that they have in the image. Existing directories keep theirs.
+      - A new O(dest), and new directories that only lead to a path in O(paths), have the permissions that the umask allows.
+  owner:
+    description:
+      - The owner of the extracted files and of new directories. A new O(dest), and new directories that only lead to a path in O(paths), belong to the user
+        of the task.
+  group:
+    description:
+      - The group of the extracted files and of new directories, as for O(owner).
   unsafe_writes:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
-  - The module records what it extracted in the file C(.ocitools-extract.json), in O(dest) or beside the single file. As long as the name points to the same
-    digest, the next run only compares the files with the record and downloads no layer. It restores files that were changed. You can delete the
-    record at any time.
+  - The module records what it extracted in the file C(.ocitools-extract.json), in O(dest), or beside it for a single file, or if it extracted nothing and
+    O(dest) does not exist. As long as the name points to the same digest, the next run only compares the files with the record and downloads no layer.
+    It restores files that were changed. You can delete the record at any time.
+  - A user other than root may lack the permission to read an extracted file, or to look into an extracted directory, such as one with the permissions
+    V(0000). There, the module compares only what the user can see, such as the size of the file, and relies on the record for the rest. Without a record
+    of the same digest, it writes such files again. It writes in directories of the user without write permission too: it adds the permission while
+    it writes there.
   - An unchanged image takes one request, and none if O(name) has a digest. Otherwise the module reads the manifest, for an index also the manifest of the
     platform, and then the layers.
   - A symbolic link in an extracted directory stays a link if its target is extracted as well. Absolute links become relative. If the target is a

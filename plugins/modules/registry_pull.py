@@ -83,8 +83,7 @@ options:
   mode:
     description:
       - The permissions of the archive, or of all files of the layout. Quote a number, or write it with a leading zero.
-      - The directories of a layout also get the permission to enter wherever a number gives the permission to read. A symbolic mode is used for directories
-        as it is, so add C(X) to it, as in V(u=rwX,g=rX,o=).
+      - The directories of a layout also get the permission to enter wherever this gives the permission to read.
       - By default, a replaced archive keeps its permissions and its owner, and new files follow the umask. An archive of another user in a folder that all
         users can write to, such as C(/tmp), is replaced by a new file.
   unsafe_writes:

@@ -37,6 +37,7 @@ class FileOptions:
 
 
 Changes = dict[str, tuple[t.Any, t.Any, t.Callable[[], t.Any]]]  # by name: what is, what shall be, and how to make it so
+Step = t.Callable[[Found, os.stat_result], Changes]
 _LABEL = "security.selinux"
 _FLAGS = {
     "s": 0x1,
@@ -74,14 +75,25 @@ class Attributes:
         self._wanted = wanted
         self._check_mode = check_mode
 
+    @property
+    def has_others(self) -> bool:
+        """Whether the task states more than owner, group and mode."""
+        return any(self._wanted.context) or self._wanted.attributes is not None
+
     def apply(self, file: Found, predict: bool = False, placed: bool = True) -> dict[str, State]:
         """Give an open file or folder its attributes, or ``predict`` that; return the states of what changes.
 
         One that is not ``placed`` is still to be renamed, which some attributes would forbid.
         """
-        states: dict[str, State] = {"before": {}, "after": {}}
-        predict = predict or self._check_mode
         steps = [self._owner, self._mode, self._context, *([self._attributes] if placed else [])]
+        return self._apply(file, steps, predict or self._check_mode)
+
+    def apply_others(self, file: Found, predict: bool = False) -> dict[str, State]:
+        """Do the same for all but owner, group and mode, which the file has from ``of_new``: a symbolic mode would be added to itself."""
+        return self._apply(file, [self._context, self._attributes], predict or self._check_mode)
+
+    def _apply(self, file: Found, steps: t.Sequence[Step], predict: bool) -> dict[str, State]:
+        states: dict[str, State] = {"before": {}, "after": {}}
         with disk_errors(file.path):
             for step in steps:
                 found = os.fstat(file.descriptor)
@@ -128,7 +140,7 @@ class Attributes:
             number = int(stated, 8) if isinstance(stated, str) else int(stated)
         except ValueError:
             try:
-                return int(self._wanted.read_symbolic_mode(found, str(stated)))
+                number = int(self._wanted.read_symbolic_mode(found, str(stated)))
             except (TypeError, ValueError) as error:
                 raise RegistryError(
                     f"The mode {quoted(stated, 100)} is neither an octal number nor a symbolic mode: {error}.", "invalid_option"

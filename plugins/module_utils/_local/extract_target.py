@@ -18,14 +18,17 @@ from .disk import Folder, disk_errors, is_temporary, special_file
 from .extraction_record import RECORD_LABEL, RECORD_NAME
 from .file_selection import Item, Selected
 from .image_tree import DIRECTORY, FILE, LINK
-from .open_path import Place, find
+from .open_path import Found, Place, find, others_write
 from .staging import Staging
+from .target_folders import OWNER, ShutFolder, TargetFolders
 
 LABEL = "extract"
 _BLOCK = 1024 * 1024
 _MANY = 64  # files after which the system is told once to write all to the disk
-_OWNER = 0o700
+_OWNER_READS = 0o400
 _LAST_ID = 0xFFFFFFFE  # of users and groups
+
+UNREADABLE = "unreadable"
 
 State = t.Optional[str]
 Change = tuple[Item, State, State]  # what is, and what shall be
@@ -55,7 +58,7 @@ class ExtractTarget:
             raise
         self.base = child or self._place.folder
         self._is_folder = self._is_there or self._place.name == "." or dest.endswith("/")
-        self._parents: tuple[tuple[str, ...], Folder] | None = None
+        self._folders = TargetFolders(self.base)
 
     def settle(self, selected: Selected) -> list[Item]:
         """Return the items with their places below ``base``."""
@@ -77,16 +80,21 @@ class ExtractTarget:
         """Return the path of an item on this host."""
         return os.path.join(self.base.path, *item.out)
 
-    def record_folder(self, selected: Selected) -> Folder | None:
-        """Return the folder that the record lies in, None where it is not there."""
+    def record_folder(self, selected: Selected) -> Folder:
+        """Return the folder that the record lies in: that of the files, or if there are none and it was not made, the one above."""
         is_own = selected.is_single and not self._is_folder
         if not (is_own or self._is_there or self._place.name == "."):
-            return self.base.child(self._place.name)
+            made = self.base.child(self._place.name)
+            if made is not None:
+                return made
         return Folder(os.dup(self.base.descriptor), self.base.path)
 
-    def compare(self, items: t.Sequence[Item]) -> list[Change]:
-        """Return for each item what is and what shall be; equal ones stay as they are. Nothing is written."""
-        return [(item, *self._states(item)) for item in items]
+    def compare(self, items: t.Sequence[Item], are_known: bool) -> list[Change]:
+        """Return for each item what is and what shall be; equal ones stay as they are. Nothing is written.
+
+        Where the user may not look, items that ``are_known`` to have been laid down are taken to be there, and others not to be.
+        """
+        return [(item, *self._states(item, are_known)) for item in items]
 
     def wanted(self, item: Item) -> tuple[int, int | None, int | None]:
         """Return mode, owner and group of an item, None for what is left open."""
@@ -102,67 +110,56 @@ class ExtractTarget:
             return 0o777, owner, group
         return self._attributes.of_new(item.mode & self._kept_bits, owner, group, item.kind == DIRECTORY)
 
-    def _states(self, item: Item) -> tuple[State, State]:
+    def _states(self, item: Item, is_known: bool) -> tuple[State, State]:
         mode, owner, group = self.wanted(item)
         owned = "".join(f", {name} {number}" for name, number in (("owner", owner), ("group", group)) if number is not None)
         content = {DIRECTORY: "directory", LINK: f"link to {item.link}"}.get(item.kind, f"{item.size} bytes, sha256:{item.sha256}")
         after = content if item.kind == DIRECTORY else f"{content}{owned}" if item.kind == LINK else f"{content}, mode {mode:04o}{owned}"
-        folder = self._folder(item.out[:-1])
+        try:
+            folder = self._folders.find(item.out[:-1])
+        except ShutFolder:
+            return after if is_known else UNREADABLE, after
         found = folder.stat(item.out[-1]) if folder is not None else None
         if folder is None or found is None:
             return None, after
+        self._check_way(item, found)
+        if item.kind == DIRECTORY:
+            return after, after
+        return self._present(folder, item, found, is_known, (owner is not None, group is not None)), after
+
+    def _check_way(self, item: Item, found: os.stat_result) -> None:
+        """Refuse what must not make room for an item."""
         if stat.S_ISDIR(found.st_mode) != (item.kind == DIRECTORY):
             way = "is a directory, but {} of the image is not" if item.kind != DIRECTORY else "is not a directory, but {} of the image is"
             raise RegistryError(f"{self.shown(item)} {way.format(item.path)}: remove it first.", "local_io")
-        if item.kind == DIRECTORY:
-            return after, after
-        return self._present(folder, item, found, owner is not None, group is not None), after
+        if not (stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode) or stat.S_ISREG(found.st_mode)):
+            raise special_file(self.shown(item))
 
-    def _present(self, folder: Folder, item: Item, found: os.stat_result, shows_owner: bool, shows_group: bool) -> str:
-        owned = (f", owner {found.st_uid}" if shows_owner else "") + (f", group {found.st_gid}" if shows_group else "")
+    def _present(self, folder: Folder, item: Item, found: os.stat_result, is_known: bool, shows: tuple[bool, bool]) -> str:
+        owned = (f", owner {found.st_uid}" if shows[0] else "") + (f", group {found.st_gid}" if shows[1] else "")
         if stat.S_ISLNK(found.st_mode):
             with disk_errors(self.shown(item)):
                 return f"link to {os.readlink(item.out[-1], dir_fd=folder.descriptor)}{owned}"
-        if not stat.S_ISREG(found.st_mode):
-            raise special_file(self.shown(item))
         told = f"{found.st_size} bytes"
+        others = False
         if item.kind == FILE and found.st_size == item.size:
-            told += f", sha256:{self._hash(folder, item)}"
+            sha256, others = self._look_into(folder, item)
+            is_taken = sha256 == UNREADABLE and is_known and found.st_uid == os.geteuid()
+            told += f", sha256:{item.sha256 if is_taken else sha256}"
         told += f", mode {stat.S_IMODE(found.st_mode):04o}{owned}"
-        others = [file for file in find(folder, item.out[-1]) if self._attributes.apply(file, predict=True)]
         return f"{told}, other attributes" if others else told
 
-    def _hash(self, folder: Folder, item: Item) -> str:
+    def _look_into(self, folder: Folder, item: Item) -> tuple[str, bool]:
+        """Return the hash of a file, and whether it has other attributes than it shall have."""
         sha256 = hashlib.sha256()
         try:
             with folder.open_file(item.out[-1]) as file:
                 for block in iter(lambda: file.read(_BLOCK), b""):
                     sha256.update(block)
+                opened = Found(self.shown(item), file.fileno(), False, others_write(folder.descriptor))
+                return sha256.hexdigest(), bool(self._attributes.apply_others(opened, predict=True))
         except OSError:
-            return "unreadable"
-        return sha256.hexdigest()
-
-    def _folder(self, parts: tuple[str, ...], mode: int | None = None) -> Folder | None:
-        """Return the folder at ``parts`` below base, no part of which is a link; made where it is missing and a ``mode`` says so."""
-        if not parts:
-            return self.base
-        if self._parents is not None and self._parents[0] == parts:
-            return self._parents[1]
-        folder: Folder | None = self.base
-        for part in parts:
-            inner = folder.child(part, mode) if folder is not None else None
-            if folder is not None and folder is not self.base:
-                folder.close()
-            folder = inner
-        if folder is not None:
-            self._forget()
-            self._parents = (parts, folder)
-        return folder
-
-    def _forget(self) -> None:
-        if self._parents is not None:
-            self._parents[1].close()
-            self._parents = None
+            return UNREADABLE, False
 
     # Writing
 
@@ -185,13 +182,22 @@ class ExtractTarget:
             ready.append((item, name))
         if len(items) > _MANY:
             os.sync()
-        closed = self._make_directories([item for item in items if item.kind == DIRECTORY], on_placed)
-        for item, name in ready:
-            self._put(item, name, staging)
-            on_placed()
-        for item in reversed(closed):
-            for folder in find(t.cast(Folder, self._folder(item.out[:-1])), item.out[-1]):
-                os.fchmod(folder.descriptor, self.wanted(item)[0])
+        self._folders.forget()
+        try:
+            for item in items:
+                if item.kind == DIRECTORY:
+                    self._make_directory(item)
+                    on_placed()
+            for item, name in ready:
+                self._put(item, name, staging)
+                on_placed()
+        finally:
+            self._folders.shut()
+
+    @property
+    def _read_at_first(self) -> int:
+        """What the owner may do with a file until it has all of its attributes: it has to be open for some."""
+        return _OWNER_READS if self._attributes.has_others else 0
 
     def _dress(self, item: Item, name: str, staging: Staging, syncs: bool) -> None:
         mode, owner, group = self.wanted(item)
@@ -204,34 +210,38 @@ class ExtractTarget:
             with open(staging.open(name), "rb", buffering=0) as file:
                 if ids != (-1, -1):
                     os.fchown(file.fileno(), *ids)
-                os.fchmod(file.fileno(), mode)
+                os.fchmod(file.fileno(), mode | self._read_at_first)
                 if syncs:
                     os.fsync(file.fileno())
 
     def _put(self, item: Item, name: str, staging: Staging) -> None:
-        folder = t.cast(Folder, self._folder(item.out[:-1], 0o777))
+        folder = self._folders.make(item.out[:-1])
+        found = folder.stat(item.out[-1])
+        if found is not None:
+            self._check_way(item, found)
         staging.place(name, folder, item.out[-1])
-        for file in find(folder, item.out[-1]) if item.kind == FILE else ():
-            self._attributes.apply(file)
+        for file in find(folder, item.out[-1]) if item.kind == FILE and self._attributes.has_others else ():
+            with disk_errors(file.path):
+                os.fchmod(file.descriptor, self.wanted(item)[0])
+            self._attributes.apply_others(file)
 
-    def _make_directories(self, items: t.Sequence[Item], on_placed: t.Callable[[], None]) -> list[Item]:
-        """Make the folders that are missing; return those whose owner must not write there, to be closed at the end."""
-        closed = []
-        for item in items:
-            parent = t.cast(Folder, self._folder(item.out[:-1], 0o777))
-            mode, owner, group = self.wanted(item)
-            with disk_errors(self.shown(item)):
-                os.mkdir(item.out[-1], 0o700, dir_fd=parent.descriptor)
-            for made in find(parent, item.out[-1]):
-                with disk_errors(made.path):
-                    os.fchown(made.descriptor, -1 if owner is None else owner, -1 if group is None else group)
-                    os.fchmod(made.descriptor, mode | _OWNER)
-                self._attributes.apply(made)
-                os.fchmod(made.descriptor, mode | _OWNER)
-            on_placed()
-            if mode & _OWNER != _OWNER:
-                closed.append(item)
-        return closed
+    def _make_directory(self, item: Item) -> None:
+        """Make a folder, in which its owner can write until all is there; one that was not seen before stays as it is."""
+        parent = self._folders.make(item.out[:-1])
+        mode, owner, group = self.wanted(item)
+        found = parent.stat(item.out[-1])
+        if found is not None:
+            self._check_way(item, found)
+            return
+        with disk_errors(self.shown(item)):
+            os.mkdir(item.out[-1], OWNER, dir_fd=parent.descriptor)
+        for made in find(parent, item.out[-1]):
+            with disk_errors(made.path):
+                os.fchown(made.descriptor, -1 if owner is None else owner, -1 if group is None else group)
+                os.fchmod(made.descriptor, mode | OWNER)
+            self._attributes.apply_others(made)
+        if mode & OWNER != OWNER:
+            self._folders.shut_later(item.out, mode)
 
     def stage(self) -> Staging:
         """Return a folder for files that are not complete yet, on the same file system."""
@@ -239,7 +249,7 @@ class ExtractTarget:
 
     def close(self) -> None:
         """Close all folders."""
-        self._forget()
+        self._folders.forget()
         if self.base is not self._place.folder:
             self.base.close()
         with contextlib.suppress(OSError):

@@ -94,7 +94,7 @@ class _Extraction:
     def run(self) -> None:
         remembered = self._recall()
         if remembered is not None:
-            changes = self._target.compare(self._target.settle(remembered.selected))
+            changes = self._target.compare(self._target.settle(remembered.selected), are_known=True)
             if all(before == after for _item, before, after in changes):
                 self._task.changes({}, {}, str(self._image))
                 self._report(remembered.digest, remembered.selected, changes, 0)
@@ -105,7 +105,7 @@ class _Extraction:
             staging = None if self._task.check_mode else stack.enter_context(contextlib.closing(self._target.stage()))
             files = ImageFiles(self._client, manifest, str(self._image), self._wants, self._task.params["strip"], staging)
             selected = files.select()
-            changes = self._target.compare(self._target.settle(selected))
+            changes = self._target.compare(self._target.settle(selected), are_known=remembered is not None)
             self._report(str(root.digest), selected, changes, files.downloaded_bytes)
             before, after = ({self._target.shown(item): states[at] for item, *states in changes if states[0] != states[1]} for at in (0, 1))
             if self._task.changes(before, after, str(self._image)) and staging is not None:
@@ -122,10 +122,8 @@ class _Extraction:
         return remembered if remembered.digest == str(digest) else None
 
     def _remember(self, digest: str, selected: Selected) -> None:
-        folder = self._target.record_folder(selected)
-        if folder is not None:
-            with contextlib.closing(folder):
-                remember(folder, self._key, Remembered(digest, selected), self._task.budget)
+        with contextlib.closing(self._target.record_folder(selected)) as folder:
+            remember(folder, self._key, Remembered(digest, selected), self._task.budget)
 
     def _note_written(self) -> None:
         self._task.has_written = True

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.abc
 import json
 import os
+import pkgutil
 import signal
 import sys
 import typing as t
@@ -29,6 +31,7 @@ class _Hidden(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
+_SET_DUMPABLE = 4
 _CHANGES = ("os.mkdir", "os.rename", "os.symlink")
 
 
@@ -45,6 +48,18 @@ def _die_before(change: int) -> None:
     sys.addaudithook(audit)
 
 
+def _become(user: int, harness: t.Any) -> None:
+    """Go on as another user, who need not be able to read Python and its libraries: all of the module is imported before."""
+    package = harness.plugin("module_utils")
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(found.name)
+    "x".encode("idna")
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    ctypes.CDLL(None).prctl(_SET_DUMPABLE, 1, 0, 0, 0)  # /proc/self is this user's again, as for a program that the user starts
+
+
 def main() -> None:
     """Run the module that the standard input names."""
     request = json.load(sys.stdin)
@@ -53,6 +68,8 @@ def main() -> None:
     harness = importlib.import_module(f"{_COLLECTION}.tests.unit.plugins.harness")
     if request["fast"] and not request["hide"]:
         harness.plugin("module_utils._http.retry").Retry.__init__.__defaults__ = (lambda seconds: None,)
+    if "AS_USER" in os.environ:
+        _become(int(os.environ["AS_USER"]), harness)
     _die_before(int(os.environ.get("KILLED_BEFORE_CHANGE", "-1")))
     with harness.patch_module_args(request["args"]):
         try:

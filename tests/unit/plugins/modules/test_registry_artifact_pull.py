@@ -115,17 +115,18 @@ def test_a_chart_that_states_no_name_is_not_pulled(registry: FakeRegistry, pull:
     assert not dest.exists()
 
 
-def test_modes_are_those_of_the_task(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
+@pytest.mark.parametrize("mode", ["0640", "u=rw,g=r,o="])
+def test_modes_are_those_of_the_task(registry: FakeRegistry, pull: Pull, dest: Path, mode: str) -> None:
     tar = tars.tar_bytes([("d/run", b"x")])
     artifacts.artifact(registry, "1", artifacts.file(registry, "a"), artifacts.folder(registry, "d", tar))
     dest.mkdir(mode=0o700)
-    pull(mode="0640").ok()
+    pull(mode=mode).ok()
     modes = {name: stat.S_IMODE((dest / name).stat().st_mode) for name in ("", "a", "d", "d/run")}
     assert modes == {"": 0o700, "a": 0o640, "d": 0o750, "d/run": 0o640}
-    assert not pull(mode="0640").ok().changed
+    assert not pull(mode=mode).ok().changed
     assert pull(mode="0600", check=True).ok().changed
     (dest / "a").chmod(0o644)
-    assert pull(mode="0640").ok().changed
+    assert pull(mode=mode).ok().changed
     assert stat.S_IMODE((dest / "a").stat().st_mode) == 0o640
 
 

@@ -179,3 +179,50 @@ def test_what_cannot_be_extracted_fails_where_a_path_names_it(
         assert not list(tmp_path.iterdir())
     for path in ("/d", "/d/*"):
         assert [entry["path"] for entry in extract(layers, path).ok()["skipped_files"]] == ["/d/x"]
+
+
+# Where a single file goes, and what is remembered of nothing
+
+
+@pytest.mark.parametrize(("dest", "strip", "place"), [("d/", 0, "app"), ("d/", 1, "bin/app"), ("d/", 2, "app"), ("d/", 3, None)])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_single_file_in_a_folder_has_its_name_or_the_path_that_strip_leaves(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, dest: str, strip: int, place: str | None, is_there: bool
+) -> None:
+    registry.add_image("app", "1", [layer(*USR, file("usr/bin/app", "1"))])
+    if is_there:
+        (tmp_path / "d").mkdir()
+        dest = dest.rstrip("/")
+    args = registry.args(name="app:1", dest=f"{tmp_path}/{dest}", paths=["/usr/bin/app"], strip=strip)
+    result = run_module("registry_extract", args)
+    if place is None:
+        assert "removes all of '/usr/bin/app'" in result.failure("invalid_option").msg
+        return
+    assert [entry["path"] for entry in result.ok()["files"]] == [f"{tmp_path}/d/{place}"]
+    assert (tmp_path / "d" / place).read_bytes() == b"1"
+    assert not run_module("registry_extract", args).ok().changed
+
+
+@pytest.mark.parametrize(
+    ("members", "path", "strip"),
+    [
+        ([Member("d/p", kind=tarfile.FIFOTYPE)], "/d/*", 0),
+        ([link("d/b", "/nowhere")], "/d/b*", 0),
+        ([folder("d")], "/d", 1),
+        ([Member("p", kind=tarfile.FIFOTYPE)], "/", 0),
+    ],
+)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_that_nothing_was_extracted_is_remembered(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, members: list[Member], path: str, strip: int, is_there: bool
+) -> None:
+    if is_there:
+        (tmp_path / "out").mkdir()
+    registry.add_image("app", "1", [layer(*members)])
+    args = registry.args(name="app:1", dest=f"{tmp_path}/out/", paths=[path], strip=strip)
+    first = run_module("registry_extract", args).ok()
+    assert not first.changed
+    assert (tmp_path / "out").exists() is is_there
+    registry.clear()
+    assert run_module("registry_extract", args).ok()["skipped_files"] == first["skipped_files"]
+    assert registry.log() == ["HEAD /v2/app/manifests/1"]

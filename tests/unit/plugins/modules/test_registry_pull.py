@@ -195,9 +195,12 @@ def test_check_mode_predicts_and_writes_nothing(token_registry: FakeRegistry, ru
     assert run_module("registry_pull", arguments, check=True).ok().changed is False
 
 
-def test_modes_are_set_on_every_file_and_folders_can_be_entered(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["0640", "u=rw,g=r,o="])
+def test_modes_are_set_on_every_file_and_folders_can_be_entered(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, mode: str
+) -> None:
     put(registry, "app", "1.0", images.multi_arch())
-    arguments = registry.args(name="app:1.0", path=str(tmp_path / "app"), mode="0640")
+    arguments = registry.args(name="app:1.0", path=str(tmp_path / "app"), mode=mode)
     run_module("registry_pull", arguments).ok()
     for item in [tmp_path / "app", *(tmp_path / "app").rglob("*")]:
         assert stat.S_IMODE(item.stat().st_mode) == (0o750 if item.is_dir() else 0o640)
