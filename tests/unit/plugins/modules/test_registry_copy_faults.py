@@ -276,7 +276,7 @@ def test_a_layer_larger_than_memory_passes_through_and_touches_no_disk(make_regi
     assert destination.has_blob("app", digest)
     assert memory < MOST_MEMORY
     assert written < 1024 * 1024
-    assert [name for name in files if name.startswith("/") and not name.startswith("/dev/")] == []
+    assert [name for name in files if name.startswith("/") and not name.startswith("/dev/") and ".so." not in name] == []
 
 
 def test_a_copy_that_is_stopped_leaves_no_upload_behind(make_registry: MakeRegistry) -> None:
