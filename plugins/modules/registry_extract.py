@@ -116,6 +116,7 @@ notes:
   - Hard links become separate files. Devices, pipes and sockets in a directory, or found by a glob, are skipped. Extended
     attributes, including file capabilities, are not written. The modification time of a file is the time of its extraction.
   - A layer is read a second time if a link leads to a file that is not in O(paths), or if the layer is inconsistent.
+    A sparse file fails with the error kind V(invalid_source) if it would be extracted.
   - Files are collected in the folder C(.ocitools-extract-*.tmp) in O(dest) until all are complete, so O(dest) needs space for the old and the new files. If
     a task is killed, the next one removes its folder.
   - A layer may unpack to 3 GiB, or to 1100 times its size if that is more. The memory of a task is limited as well, which is enough

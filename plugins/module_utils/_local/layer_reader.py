@@ -11,6 +11,7 @@ import typing as t
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
+from .._core.scrub import quoted
 from .._oci.image_source import BLOCK, BlobStream, drain
 from .._oci.manifest import Descriptor
 from .compression import HEAVY, Allowance, Decoder, detect
@@ -23,11 +24,10 @@ OPAQUE = ".wh..wh..opq"
 _LONGEST = 4096  # characters of a path, and its parts
 _DEEPEST = 200
 _LONGEST_NAME = 255  # bytes of one part
-_SPARSE = b"S"  # a kind of GNU tar; others say it in a pax header
 _ENTRY_WEIGHT = 600  # bytes of memory, besides the names
 
 Blocks = t.Iterator[bytes]
-Wants = t.Callable[[int, Parts], bool]
+Wants = t.Callable[[int, Parts, Header], bool]
 Keep = t.Callable[[int, Blocks], None]
 
 
@@ -123,7 +123,7 @@ def read_layer(
 
 def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep: Keep, budget: Budget) -> LayerContent:
     content = LayerContent()
-    reader = HeaderReader(forward, what, sys.maxsize, sys.maxsize)
+    reader = HeaderReader(forward, what, sys.maxsize, sys.maxsize, takes_sparse=True)
     for number, header in enumerate(reader):
         parts = _parts(header, what)
         content.note(parts, header.is_directory)
@@ -132,9 +132,9 @@ def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep:
             budget.take(weight, "The list of the files in the image")
             content.weight += weight
             content.entries.append(Entry(parts, number, header))
-        if header.kind == _SPARSE:
-            raise reader.damaged("it holds a sparse file")
-        if header.is_file and wants(number, parts):
+        if header.is_file and wants(number, parts, header):
+            if header.is_sparse:
+                raise reader.damaged(f"{quoted(header.name, 300)} is a sparse file, which is not supported")
             keep(number, _whole(forward, reader, header.size))
             reader.finish(header.size)
         else:

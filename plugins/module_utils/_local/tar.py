@@ -20,7 +20,8 @@ MAX_EXTENSIONS = 16 * 1024 * 1024  # of all of them together
 MAX_NAME = 256  # longer names are passed over: no layout has them, and all names are kept in memory
 _MEMBER_WEIGHT = 350  # bytes of memory, besides the names
 _ZEROS = bytes(RECORD)
-_REGULAR, _LINKS, _DIRECTORY, _CONTIGUOUS = (b"0", b"\0"), (b"1", b"2"), b"5", b"7"
+_REGULAR, _LINKS, _DIRECTORY, _CONTIGUOUS, _SPARSE = (b"0", b"\0"), (b"1", b"2"), b"5", b"7", b"S"
+_WITHOUT_CONTENT = (*_LINKS, b"3", b"4", _DIRECTORY, b"6")  # whatever size they state: links, devices, directories and pipes
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _OCTAL = re.compile(rb"[0-7]*")
 _LENGTH = re.compile(rb"([0-9]{1,7}) ")
@@ -103,12 +104,12 @@ def scan(forward: Forward, what: str, budget: Budget) -> Members:
         budget.take(_MEMBER_WEIGHT + len(name) + len(link), f"The table of {what[:1].lower()}{what[1:]}")
         if header.is_regular:
             members.add(name, Member(forward.position, header.size))
-            reader.pass_over(header.size)
         elif header.is_link:
             target = normalize(posixpath.join(posixpath.dirname(normalize(name)), link) if header.kind == b"2" else link)
             members.add(name, Member(0, 0, target or ".."))
         elif not header.is_directory:
             raise reader.damaged(f"the member {quoted(name, 100)} is neither file, directory nor link (type {quoted(header.kind, 10)})")
+        reader.pass_over(header.size)
     return members
 
 
@@ -139,6 +140,7 @@ class Header(t.NamedTuple):
     mode: int
     uid: int
     gid: int
+    is_sparse: bool = False  # its content is not the file, but the parts of it that are not zeros
 
     @property
     def is_regular(self) -> bool:
@@ -147,8 +149,8 @@ class Header(t.NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether a file system has a file for it: "contiguous" ones are files too."""
-        return self.is_regular or self.kind == _CONTIGUOUS
+        """Whether a file system has a file for it: "contiguous" and sparse ones are files too."""
+        return self.is_regular or self.kind in (_CONTIGUOUS, _SPARSE)
 
     @property
     def is_link(self) -> bool:
@@ -164,7 +166,8 @@ class Header(t.NamedTuple):
 class HeaderReader:
     """Reads an archive header by header: at most ``most`` of them, with ``extensions`` bytes of long names and pax headers together."""
 
-    def __init__(self, forward: Forward, what: str, most: int, extensions: int) -> None:
+    def __init__(self, forward: Forward, what: str, most: int, extensions: int, takes_sparse: bool = False) -> None:
+        self._takes_sparse = takes_sparse
         self._forward = forward
         self._what = what
         self._most = most
@@ -200,11 +203,28 @@ class HeaderReader:
             size = int(said["size"])
         numbers = [_size(header[start : start + 8]) for start in (100, 108, 116)]
         uid, gid = (int(said.get(key, number)) for key, number in zip(("uid", "gid"), numbers[1:]))
-        name = said.get("path", name)
-        has_content = kind not in _LINKS and kind != _DIRECTORY and not (kind in _REGULAR and name.endswith("/"))
+        name = said.get("sparse") or said.get("path", name)
+        has_content = kind not in _WITHOUT_CONTENT and not (kind == b"\0" and name.endswith("/"))
+        if kind == _SPARSE:
+            self._pass_over_map(header[482])
         return Header(
-            name, kind, size if has_content else 0, said.get("linkpath", _text(header[157:257])), max(numbers[0], 0) & 0o7777, uid, gid
+            name,
+            kind,
+            size if has_content else 0,
+            said.get("linkpath", _text(header[157:257])),
+            max(numbers[0], 0) & 0o7777,
+            uid,
+            gid,
+            kind == _SPARSE or "sparse" in said,
         )
+
+    def _pass_over_map(self, goes_on: int) -> None:
+        """Skip the blocks that say where the parts of a sparse file belong: they are not counted in its size."""
+        while goes_on:
+            block = self._forward.read(RECORD)
+            if len(block) < RECORD:
+                raise self.truncated()
+            goes_on = block[504]
 
     def pass_over(self, size: int) -> None:
         """Skip the content of a member, and what fills up its last block."""
@@ -249,8 +269,11 @@ class HeaderReader:
             if not equals or start > len(raw) or not value.endswith(b"\n"):
                 raise self.damaged("a pax header cannot be read")
             if key.startswith(b"GNU.sparse"):
-                raise self.damaged("it holds a sparse file")
-            if key in (b"path", b"linkpath"):
+                if not self._takes_sparse:
+                    raise self.damaged("it holds a sparse file")
+                name = _text(value[:-1]) if key == b"GNU.sparse.name" else ""
+                said["sparse"] = name or said.get("sparse", "")
+            elif key in (b"path", b"linkpath"):
                 said[key.decode()] = _text(value[:-1])
             elif key in (b"uid", b"gid") and _SIZE.fullmatch(value[:-1]):
                 said[key.decode()] = value[:-1].decode()

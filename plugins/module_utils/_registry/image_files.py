@@ -15,8 +15,9 @@ from .._core.errors import NotFound, RegistryError
 from .._local.file_selection import SPECIAL, Item, Selected, Selector
 from .._local.image_paths import NeededPaths, Parts, Want
 from .._local.image_tree import FILE, ImageTree, Source, add_aliases
-from .._local.layer_reader import Blocks, LayerContent, read_layer
+from .._local.layer_reader import Blocks, LayerContent, Wants, read_layer
 from .._local.staging import Staging
+from .._local.tar import Header
 from .._oci.manifest import CONFIG_TYPES, Manifest
 from .client import RegistryClient
 
@@ -88,7 +89,11 @@ class ImageFiles:
         layers: dict[int, LayerContent] = {}
         hidden: set[Parts] = set()
         for number in range(len(self._layers) - 1, -1, -1):
-            layers[number] = self._read(number, needed, lambda _number, parts: needed.wants_content(parts) and parts not in hidden)
+            layers[number] = self._read(
+                number,
+                needed,
+                lambda _number, parts, header: not header.is_sparse and needed.wants_content(parts) and parts not in hidden,
+            )
             hidden.update(entry.parts for entry in layers[number].entries if entry.header.is_file)
             if self._is_settled(layers):
                 break
@@ -107,7 +112,7 @@ class ImageFiles:
             wanted = frozenset(member for layer, member in sources if layer == number)
             self._budget.give_back(self._read(number, needed, functools.partial(_is_among, wanted)).weight)
 
-    def _read(self, number: int, needed: NeededPaths, wants: t.Callable[[int, Parts], bool]) -> LayerContent:
+    def _read(self, number: int, needed: NeededPaths, wants: Wants) -> LayerContent:
         layer = self._layers[number]
 
         def keep(member: int, blocks: Blocks) -> None:
@@ -121,7 +126,7 @@ class ImageFiles:
                 layer,
                 what,
                 needed,
-                lambda member, parts: (number, member) not in self._contents and wants(member, parts),
+                lambda member, parts, header: (number, member) not in self._contents and wants(member, parts, header),
                 keep,
                 self._budget,
             )
@@ -145,7 +150,7 @@ class ImageFiles:
         return Content(sha256.hexdigest(), "")
 
 
-def _is_among(wanted: frozenset[int], member: int, _parts: Parts) -> bool:
+def _is_among(wanted: frozenset[int], member: int, _parts: Parts, _header: Header) -> bool:
     return member in wanted
 
 

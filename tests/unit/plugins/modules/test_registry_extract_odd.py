@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, folder, hard, layer, link, tree
+from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, folder, gone, hard, layer, link, tree
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, Result, RunModule, run_module
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import header, member, pax_record
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -51,6 +51,11 @@ def extract(registry: FakeRegistry, run_module: RunModule, dest: Path) -> Extrac
         (header(b"a", b"\x80" + (3).to_bytes(11, "big")) + b"abc" + bytes(509), {"a": "0644 abc"}, []),
         (member(b"x", pax_record(b"size", b"3"), b"x") + header(b"a", 0) + b"abc" + bytes(509), {"a": "0644 abc"}, []),
         (header(b"l", 512, b"2", b"a") + member(b"a", b"1"), {"a": "0644 1", "l": "-> a"}, []),
+        *((header(b"n", 512, kind) + member(b"a", b"1"), {"a": "0644 1"}, ["/n"]) for kind in (b"3", b"4", b"6")),
+        (header(b"d", 512, b"5") + member(b"a", b"1"), {"a": "0644 1", "d": "0644 /"}, []),
+        (header(b"h", 512, b"1", b"a") + member(b"a", b"1") + header(b"b", 9, b"1", b"a"), {"a": "0644 1", "b": "0644 1"}, ["/h"]),
+        (header(b"d/", 512, b"\0") + member(b"a", b"1"), {"a": "0644 1", "d": "0644 /"}, []),
+        (member(b"d/", b"content") + member(b"a", b"1"), {"a": "0644 1", "d": "0644 /"}, []),
     ],
 )
 def test_t73_odd_members_are_what_tar_takes_them_for(
@@ -60,6 +65,27 @@ def test_t73_odd_members_are_what_tar_takes_them_for(
     assert tree(dest) == expected
     assert [entry["path"] for entry in result["skipped_files"]] == skipped
     assert not extract().ok().changed
+
+
+OLD_SPARSE = (
+    header(b"sp", 3, b"S", magic=b"ustar  \0", prefix=bytes(137) + b"\1") + (bytes(504) + b"\1" + bytes(7)) + bytes(512) + bytes(512)
+)
+PAX_SPARSE = member(
+    b"x", pax_record(b"GNU.sparse.major", b"1") + pax_record(b"GNU.sparse.name", b"sp") + pax_record(b"path", b"GNUSparse.0/sp"), b"x"
+) + member(b"short", b"1\n0\n1\n")
+
+
+@pytest.mark.parametrize("sparse", [OLD_SPARSE, PAX_SPARSE], ids=["old", "pax"])
+def test_a_sparse_file_is_refused_only_where_it_is_wanted(registry: FakeRegistry, extract: Extract, dest: Path, sparse: bytes) -> None:
+    raw = member(b"a", b"1") + sparse + member(b"b", b"2") + bytes(1024)
+    extract(raw, paths=["/a", "/b"]).ok()
+    assert tree(dest) == {"a": "0644 1", "b": "0644 2"}
+    for path in ("/", "/sp", "/s*"):
+        assert "'sp' is a sparse file" in extract(raw, paths=[path]).failure("invalid_source").msg
+    for above in (gone("sp"), file("sp", "3")):
+        registry.add_image("app", "1", [raw, layer(above)])
+        extract().ok()
+    assert tree(dest) == {"a": "0644 1", "b": "0644 2", "sp": "0644 3"}
 
 
 def test_what_aufs_keeps_for_itself_is_not_extracted(extract: Extract, dest: Path) -> None:

@@ -40,7 +40,13 @@ def _tree(layers: t.Sequence[t.Sequence[Member]]) -> ImageTree:
         tree.add(
             number,
             read_layer(
-                MemoryFile(raw), stated, "The layer", needed, lambda _number, _parts: False, lambda _number, _blocks: None, Budget()
+                MemoryFile(raw),
+                stated,
+                "The layer",
+                needed,
+                lambda _number, _parts, _header: False,
+                lambda _number, _blocks: None,
+                Budget(),
             ),
         )
     return tree
