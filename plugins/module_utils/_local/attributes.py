@@ -64,7 +64,7 @@ _SWAPPED = ("ppc", "mips", "sparc", "alpha")  # machines on which the numbers of
 
 def _call(number: int, reads: bool) -> int:
     swapped = os.uname().machine.startswith(_SWAPPED)
-    direction = (1 if reads else 2) << 30 if not swapped else (2 if reads else 4) << 29
+    direction = (2 if reads else 1) << 30 if not swapped else (2 if reads else 4) << 29
     return direction | struct.calcsize("l") << 16 | ord("f") << 8 | number
 
 

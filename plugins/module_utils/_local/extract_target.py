@@ -192,7 +192,7 @@ class ExtractTarget:
                 self._put(item, name, staging)
                 on_placed()
         finally:
-            self._folders.shut()
+            self._folders.shut(self._attributes.apply_others)
 
     @property
     def _read_at_first(self) -> int:
@@ -239,9 +239,8 @@ class ExtractTarget:
             with disk_errors(made.path):
                 os.fchown(made.descriptor, -1 if owner is None else owner, -1 if group is None else group)
                 os.fchmod(made.descriptor, mode | OWNER)
-            self._attributes.apply_others(made)
-        if mode & OWNER != OWNER:
-            self._folders.shut_later(item.out, mode)
+        if mode & OWNER != OWNER or self._attributes.has_others:
+            self._folders.shut_later(item.out, mode, is_new=True)
 
     def stage(self) -> Staging:
         """Return a folder for files that are not complete yet, on the same file system."""

@@ -189,11 +189,10 @@ class NeededPaths:
 
     def add_path(self, parts: Parts) -> bool:
         """Add a path and those above it, but not what is below; return whether any is new."""
-        if self.wants_content(parts):
+        if self.keeps(parts):
             return False  # what is above it was added with what it belongs to
-        before = len(self._paths)
         self._paths.update(parts[:length] for length in range(1, len(parts) + 1))
-        return len(self._paths) > before
+        return True
 
     def add_aliases(self, links: t.Mapping[Parts, t.Sequence[Parts]], is_real: t.Callable[[Parts], bool]) -> bool:
         """Have known, under the names that links give it, what is needed where they lead to; return whether any is new.

@@ -10,7 +10,7 @@ import stat
 import typing as t
 
 from .disk import Folder, disk_errors
-from .open_path import find
+from .open_path import Found, find
 
 OWNER = 0o700
 _TO_LOOK = 0o500
@@ -30,7 +30,7 @@ class TargetFolders:
     def __init__(self, base: Folder) -> None:
         self.base = base
         self._last: tuple[Parts, Folder] | None = None
-        self._to_shut: dict[Parts, int] = {}
+        self._to_shut: dict[Parts, tuple[int, bool]] = {}  # modes, and whether the folder is new
 
     def find(self, parts: Parts) -> Folder | None:
         """Return the folder at ``parts``, None where it is not there; raises ``ShutFolder``."""
@@ -40,18 +40,20 @@ class TargetFolders:
         """Return the folder at ``parts`` to write there; what is missing is made, and what is shut is opened until ``shut``."""
         return t.cast(Folder, self._reach(parts, makes=True))
 
-    def shut_later(self, parts: Parts, mode: int) -> None:
+    def shut_later(self, parts: Parts, mode: int, is_new: bool) -> None:
         """Have a folder get its ``mode`` when all is written."""
-        self._to_shut.setdefault(parts, mode)
+        self._to_shut.setdefault(parts, (mode, is_new))
 
-    def shut(self) -> None:
-        """Give folders that were open for writing their modes, those below others first."""
+    def shut(self, dress: t.Callable[[Found], t.Any]) -> None:
+        """Give folders their modes, those below others first, and ``dress`` the new ones: nothing is written in them any more."""
         while self._to_shut:
-            parts, mode = self._to_shut.popitem()
+            parts, (mode, is_new) = self._to_shut.popitem()
             parent = self.find(parts[:-1])
             for found in find(parent, parts[-1]) if parent is not None else ():
                 with disk_errors(found.path):
                     os.fchmod(found.descriptor, mode)
+                if is_new:
+                    dress(found)
 
     def forget(self) -> None:
         """Close the last folder."""
@@ -99,4 +101,4 @@ class TargetFolders:
                 os.chmod(path, mode | OWNER)
             finally:
                 os.close(descriptor)
-        self.shut_later(parts, mode)
+        self.shut_later(parts, mode, is_new=False)

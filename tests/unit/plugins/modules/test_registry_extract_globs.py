@@ -91,6 +91,15 @@ def test_globs_follow_links_of_directories_inside_the_image(
     assert result["skipped_files"] == []
 
 
+@pytest.mark.parametrize(("path", "count"), [("/**/bin/l*", 1), ("/**/*/l*", 1), ("/**", 1), ("/usr/bin/*", 1), ("/bin/l*", 2)])
+def test_a_layer_is_read_again_only_for_what_a_link_shows_to_be_needed(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, path: str, count: int
+) -> None:
+    registry.add_image("app", "1", [layer(*USR, link("bin", "usr/bin"), link("usr/bin/sh", "ls"))])
+    run_module("registry_extract", registry.args(name="app:1", dest=f"{tmp_path}/out/", paths=[path])).ok()
+    assert registry.counts()["get_blob"] == count
+
+
 @pytest.mark.parametrize(
     ("members", "paths"),
     [

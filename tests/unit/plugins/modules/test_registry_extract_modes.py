@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -52,6 +53,25 @@ def test_a_mode_in_symbols_leaves_folders_that_can_be_entered(
     run_module("registry_extract", args).ok()
     assert stat.S_IMODE((tmp_path / "out" / "d").stat().st_mode) == expected
     assert not run_module("registry_extract", args).ok().changed
+
+
+def test_a_new_folder_gets_its_attributes_when_all_is_in_it(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    really = fcntl.ioctl
+
+    def ioctl(file: int, call: int, data: t.Any = 0) -> t.Any:
+        if call & 0xFFFF == ord("f") << 8 | 2:
+            order.append(os.readlink(f"/proc/self/fd/{file}").removeprefix(f"{tmp_path}/out/"))
+        return bytes(8) if call & 0xFF00 == ord("f") << 8 else really(file, call, data)
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    registry.add_image("app", "1", [layer(folder("d", 0o555), file("d/a", "1"), folder("d/e"), file("d/e/b", "2"))])
+    args = registry.args(name="app:1", dest=f"{tmp_path}/out/", paths=["/d"], attributes="+i")
+    run_module("registry_extract", args).ok()
+    assert order == ["d/a", "d/e/b", "d/e", "d"]
+    assert stat.S_IMODE((tmp_path / "out" / "d").stat().st_mode) == 0o555
 
 
 # What a user may do who is not root
