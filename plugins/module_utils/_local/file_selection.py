@@ -69,6 +69,8 @@ class Selector:
         is_single = [want.is_glob for want in self._wants] == [False] and [node.kind for node in roots.values()] == [FILE]
         for path in order:
             self._lay(path if is_direct[path] else self._beyond_links(path), roots[path], roots_alone=is_single)
+        if self.is_complete:
+            self._check_ways()
         return Selected(sorted(self._items.values(), key=lambda item: item.out), sorted(self._skipped.items()), is_single)
 
     def _find_roots(self) -> dict[Parts, Node]:
@@ -96,7 +98,7 @@ class Selector:
         while length < len(path):
             link = path[:length]
             item = self._items.get(link[self._strip :])
-            if item is not None and item.kind == LINK:
+            if item is not None and item.kind == LINK and item.path == _shown(link):
                 path, length = (*self._tree.find(link).path, *path[length:]), 0
             self._skipped.pop(_shown(link), None)
             length += 1
@@ -177,14 +179,26 @@ class Selector:
     def _add(self, item: Item) -> None:
         known = self._items.setdefault(item.out, item)
         if known.path != item.path and not (known.kind == item.kind == DIRECTORY):
-            raise RegistryError(
-                f"{quoted(known.path, 300)} and {quoted(item.path, 300)} of the image would both get the path "
-                f"{quoted('/'.join(item.out), 300)}: choose another strip.",
-                "invalid_option",
-            )
+            raise _collision(known, item)
+
+    def _check_ways(self) -> None:
+        """Refuse items that would lie below one that is no directory."""
+        for item in self._items.values():
+            for length in range(1, len(item.out)):
+                above = self._items.get(item.out[:length])
+                if above is not None and above.kind != DIRECTORY:
+                    raise _collision(above, item)
 
     def _skip(self, at: Parts, reason: str) -> None:
         self._skipped[_shown(at)] = reason
+
+
+def _collision(known: Item, item: Item) -> RegistryError:
+    return RegistryError(
+        f"{quoted(known.path, 300)} and {quoted(item.path, 300)} of the image would both get the path {quoted('/'.join(known.out), 300)}: "
+        "choose another strip.",
+        "invalid_option",
+    )
 
 
 def _reason(node: Node) -> str:

@@ -244,4 +244,8 @@ def test_strip_leaves_every_file_a_path_of_its_own(extract: Extract) -> None:
     assert (
         "would both get the path 'x'" in extract(layer(file("a/x"), file("b/x")), paths=["/a", "/b"], strip=1).failure("invalid_option").msg
     )
+    for above in (file("b/x"), link("b/x", "y")):
+        members = [file("a/x/y"), above, file("b/y")]
+        assert "would both get the path 'x'" in extract(layer(*members), paths=["/a", "/b"], strip=1).failure("invalid_option").msg
+    extract(layer(file("a/x"), file("b/x")))
     assert "removes all" in extract(paths=["/a"], strip=2).failure("invalid_option").msg
