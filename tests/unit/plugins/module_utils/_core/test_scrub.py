@@ -222,7 +222,7 @@ def test_t43_any_text_becomes_a_printable_line_in_bounds(text: str, limit: int) 
 @pytest.mark.parametrize(
     "form", [lambda text: text, lambda text: base64.b64encode(text.encode()).decode(), lambda text: text.encode().hex()]
 )
-def test_t37_a_secret_that_is_wrapped_or_cut_by_a_blank_is_masked(form: t.Callable[[str], str], gap: str) -> None:
+def test_t49_a_secret_that_is_wrapped_or_cut_by_a_blank_is_masked(form: t.Callable[[str], str], gap: str) -> None:
     scrubber = Scrubber()
     scrubber.add("Pq7+xYz/T9&kLm=Wv")
     spelt = form("Pq7+xYz/T9&kLm=Wv")
