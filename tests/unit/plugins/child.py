@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import importlib.abc
@@ -48,11 +49,16 @@ def _die_before(change: int) -> None:
     sys.addaudithook(audit)
 
 
-def _become(user: int, harness: t.Any) -> None:
-    """Go on as another user, who need not be able to read Python and its libraries: all of the module is imported before."""
-    package = harness.plugin("module_utils")
+def _load_all(package: t.Any) -> None:
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(found.name)
+
+
+def _become(user: int, harness: t.Any) -> None:
+    """Go on as another user, who need not be able to read Python and its libraries: all that a module loads is imported before."""
+    _load_all(harness.plugin("module_utils"))
+    with contextlib.suppress(ImportError):  # what ansible-core 2.19 and newer load when a module begins and ends
+        _load_all(importlib.import_module("ansible.module_utils._internal._json"))
     "x".encode("idna")
     os.setgroups([])
     os.setgid(user)

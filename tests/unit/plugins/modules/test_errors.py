@@ -295,4 +295,4 @@ def test_a_path_that_no_file_can_have_is_refused(registry: FakeRegistry, run_mod
     failed = run_module(module, task)
     assert failed.failed
     assert failed["error"]["kind"] in ("invalid_option", "invalid_source", "local_io")
-    assert re.search("NUL|null byte", failed.msg)
+    assert re.search("NUL|embedded null", failed.msg)
