@@ -107,7 +107,7 @@ notes:
     It restores files that were changed. You can delete the record at any time.
   - A user other than root may lack the permission to read an extracted file, or to look into an extracted directory, such as one with the permissions
     V(0000). There, the module compares only what the user can see, such as the size of the file, and relies on the record for the rest. Without a record
-    of the same digest, it writes such files again. It writes in directories of the user without write permission too: it adds the permission while
+    of the same digest, it writes such files again. It writes in directories of the user without write permission too, and adds the permission while
     it writes there.
   - An unchanged image takes one request, and none if O(name) has a digest. Otherwise the module reads the manifest, for an index also the manifest of the
     platform, and then the layers.
