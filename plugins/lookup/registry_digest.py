@@ -172,7 +172,7 @@ class LookupModule(LookupBase):
         options = {name: self.get_option(name) for name in _CONNECTION}
         images = [_parse(term, options["registry"]) for term in terms]
         wanted = self.get_option("platform")
-        platform = Platform.parse(wanted) if wanted else None
+        platform = None if wanted is None else Platform.parse(wanted)
         verification = self._parse_verify()
         connections = Connections(ConnectionOptions.parse(options), images, listeners)
 

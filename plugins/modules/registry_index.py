@@ -33,8 +33,8 @@ options:
     description:
       - The images in the index, in this order. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(name) and further keys.
       - C(platform) is the platform, C(os/arch[/variant]), that the index states for the image. Without it, the platform is read from the config of the
-        image. An image whose config states none fails with the error kind V(invalid_option). In both cases C(os.version) and C(os.features) are read from
-        the config, if it states the same C(os) and C(architecture).
+        image. An image whose config states none fails with the error kind V(invalid_option). C(os.version) and C(os.features) are read from the config too, if
+        it states the same C(os) and C(architecture). With a C(platform), they are read for Windows only.
       - C(annotations) is a dictionary of annotations for the entry of the image in the index.
       - An index in the list adds its images, including attestations. With C(platform), it adds only the image for that platform, also from an index
         within that index. Without C(platform), an index within it is added as an index.
@@ -79,7 +79,8 @@ options:
     choices: [auto, oci, docker]
     default: auto
 notes:
-  - For an index that is up to date, the task sends one HEAD request for each tag, and reads the manifest and the config of each image.
+  - For an index that is up to date, the task sends one HEAD request for each tag, and reads the manifest of each image. It reads
+    the config as well, unless the entry has a C(platform) that is not for Windows.
 seealso:
   - module: ocitools.registry.registry_copy
   - module: ocitools.registry.registry_tag

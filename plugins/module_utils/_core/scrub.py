@@ -128,7 +128,7 @@ class Scrubber:
             for form in unescaped:
                 self._unescaped.add(form, is_open)
             for form in {Joined(text).text for text in {*encodings(secret), *unescaped}}:
-                if len(form) >= LONG:  # a shorter one may be made of the ends of two words
+                if len(form) >= LONG and not form.isalpha():  # others may be made of words of a sentence
                     self._joined.add(form, False)  # what follows it may be another word
         self._fresh.clear()
 

@@ -62,8 +62,11 @@ def _choose(values: t.Mapping[str, str], names: t.Mapping[str, str], source: str
     return checked(Credentials(**given), names, source, kind)
 
 
+TLS_FILES = ("ca_path", "client_cert", "client_key")
+
+
 def refuse_empty(options: t.Mapping[str, t.Any], names: t.Iterable[str]) -> None:
-    """Refuse empty text for options that decide who logs in: it is a look-up that found nothing, and nobody else's credentials may stand in."""
+    """Refuse empty text for options that decide who logs in, and who is trusted: it is a look-up that found nothing, and nothing else may stand in."""
     for name in names:
         value = options.get(name)
         if isinstance(value, str) and not value.strip():

@@ -21,10 +21,7 @@ _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s
 
 _OTHER_PARAMETER = re.compile(r'(?i)\b(?!rel\b)[a-z*]{1,20}\s{0,5}=\s{0,5}"[^"]*"')
 _LIST = re.compile(r"\?|/v2/|/tags/|/_catalog|/referrers/")  # what the address of a page of a list has
-_OTHER_RELATION = re.compile(  # of links that are no page of a list, or not the next one
-    r"alternate|canonical|collection|deprecation|describedby|dns-prefetch|first|help|icon|index|item|last|license|modulepreload|preconnect|prefetch|preload"
-    r"|prev|previous|search|self|service-(?:desc|doc)|start|stylesheet|sunset|up|[a-z]+://.*",
-)
+_LIKE_NEXT = re.compile(r".*next.*|following|continue|continuation|more")  # what some say in place of next
 _SAYS_NEXT = re.compile(r"""(?i)\brel\s{0,5}=\s{0,5}\\?["']?[^"';,]{0,100}\bnext\b(?!-)""")
 
 
@@ -81,9 +78,9 @@ def parse_next_link(value: str | None) -> str | None:
 
 
 def _may_be_next(relations: list[list[str]]) -> bool:
-    """Tell whether a link with these relations may be the next page all the same: it says nothing, or what no link to anything else says."""
+    """Tell whether a link with these relations may be the next page all the same: it says nothing, or something like next."""
     said = [word for words in relations for word in words]
-    return not said or not all(map(_OTHER_RELATION.fullmatch, said))
+    return not said or any(map(_LIKE_NEXT.fullmatch, said))
 
 
 def _relations(parameters: str) -> list[list[str]]:

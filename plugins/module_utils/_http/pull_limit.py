@@ -9,7 +9,7 @@ import re
 import threading
 import typing as t
 
-from .._core.errors import RegistryError
+from .._core.errors import NotFound, RegistryError
 
 _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 
@@ -40,14 +40,18 @@ class PullLimit:
     def take(self, ask: t.Callable[[], object]) -> None:
         """Count a pull that is about to be made; where nothing is known yet, ``ask`` first, which costs none.
 
-        Errors: ``rate_limited`` where fewer than ``least`` would be left; those of ``ask``, after which the next pull asks again.
+        Errors: ``rate_limited`` where fewer than ``least`` would be left; those of ``ask``, after whose ``NotFound`` the next pull asks again.
         """
         if not self.least:
             return
         with self._asking:
             if self._left is None and not self._is_asked:
-                ask()
                 self._is_asked = True
+                try:
+                    ask()
+                except NotFound:
+                    self._is_asked = False
+                    raise
         with self._lock:
             if self._left is None:
                 return

@@ -37,6 +37,7 @@ from .saved_layers import Layer, LayerPacker, PackedLayers
 from .selection import Candidate, choose
 
 _NAMED_BY_DIGEST = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?", re.ASCII)
+_MAX_NAMES = 10_000  # of one image
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,11 @@ class _Saved:
             raise RegistryError(f"{what} is not a JSON object.", "invalid_source")
         config, layers, names = (_value(document, key, what) for key in ("Config", "Layers", "RepoTags"))
         layers, names = layers or [], names or []
-        if not isinstance(config, str) or not all(isinstance(texts, list) and len(texts) <= MAX_DESCRIPTORS for texts in (layers, names)):
+        if not isinstance(config, str) or not all(isinstance(texts, list) for texts in (layers, names)):
             raise RegistryError(f"{what} does not name a config, layers and tags.", "invalid_source")
+        for texts, shown, most in ((layers, "layers", MAX_DESCRIPTORS), (names, "tags", _MAX_NAMES)):
+            if len(texts) > most:
+                raise RegistryError(f"{what} has {len(texts)} {shown}: more than the limit of {most}.", "limit")
         if not all(isinstance(text, str) for text in [*layers, *names]):
             raise RegistryError(f"{what} has layers or tags that are not strings.", "invalid_source")
         return cls(config, tuple(layers), tuple(names))

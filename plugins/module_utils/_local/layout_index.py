@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from collections import OrderedDict
 
 from .._core.budget import Budget, weigh
 from .._core.errors import RegistryError
@@ -16,6 +17,7 @@ from .._oci.reference import Digest
 from .files import FileState, Store
 from .oci_layout import INDEX, MAX_IMAGES, MAX_INDEX, read_index
 
+_MOST_LISTS = 8  # as many layouts as are worked on at a time, or a few more
 _ENTRY = 1500  # bytes that an entry takes beside what it is in the document
 
 
@@ -107,23 +109,26 @@ class KnownLayout:
         self.leftovers: int | None = None
         self._index: tuple[FileState, LayoutIndex] | None = None
         self._fault: tuple[FileState, RegistryError] | None = None
+        self._reading = threading.Lock()
 
     def read_index(self, store: Store, state: FileState) -> LayoutIndex:
         """Return what index.json of ``store`` says; ``state`` tells which file it is, before it is read."""
-        known, fault = self._index, self._fault
-        if known is not None and known[0] == state:
-            return known[1]
-        if fault is not None and fault[0] == state:
-            raise fault[1].again()
-        try:
-            document, roots = read_index(store)
-        except RegistryError as error:
-            self._fault = state, error.again()
-            raise
-        index = LayoutIndex(document, roots)
-        self.budget.hold(index, weigh(document) + _ENTRY * len(roots), f"{INDEX} in {store.path}")
-        self._index = state, index
-        return index
+        with self._reading:  # it may be large: whoever comes second takes what the first one has read
+            known, fault = self._index, self._fault
+            if known is not None and known[0] == state:
+                return known[1]
+            if fault is not None and fault[0] == state:
+                raise fault[1].again()
+            self._index = known = None  # before another one takes memory
+            try:
+                document, roots = read_index(store)
+            except RegistryError as error:
+                self._fault = state, error.again()
+                raise
+            index = LayoutIndex(document, roots)
+            self.budget.hold(index, weigh(document) + _ENTRY * len(roots), f"{INDEX} in {store.path}")
+            self._index = state, index
+            return index
 
     def forget_index(self) -> None:
         """Read index.json anew the next time."""
@@ -132,3 +137,23 @@ class KnownLayout:
     def note_index(self, index: LayoutIndex, state: FileState) -> None:
         """Take ``index`` for what is in the file with this ``state``, which was just written."""
         self._index = state, index
+
+
+class KnownLayouts:
+    """The layouts of a directory, by folder; only the lists of those that were used last stay in memory. Safe for several threads."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._layouts: dict[str, KnownLayout] = {}
+        self._last: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, folder: str) -> KnownLayout:
+        """Return what is known of the layout in ``folder``."""
+        with self._lock:
+            self._last[folder] = None
+            self._last.move_to_end(folder)
+            if len(self._last) > _MOST_LISTS:
+                oldest, _none = self._last.popitem(last=False)
+                self._layouts[oldest].forget_index()
+            return self._layouts.setdefault(folder, KnownLayout(self._budget))

@@ -55,7 +55,10 @@ def platform_of(config: t.Mapping[str, t.Any], given: Platform | None = None) ->
     if platform is None:
         return None
     is_same = stated is not None and (stated.os, stated.architecture) == (platform.os, platform.architecture)
-    further = {key: config[key] for key in ("os.version", "os.features") if config.get(key)} if is_same else {}
+    version, features = config.get("os.version"), config.get("os.features")
+    further: Entry = {"os.version": version} if is_same and version and isinstance(version, str) else {}
+    if is_same and features and isinstance(features, list) and all(isinstance(feature, str) for feature in features):
+        further["os.features"] = features
     variant = {"variant": platform.variant} if platform.variant else {}
     return {"architecture": platform.architecture, "os": platform.os, **variant, **further}
 

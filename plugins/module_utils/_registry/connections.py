@@ -14,7 +14,7 @@ from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.progress import Progress
 from .._http.auth import Authenticator
-from .._http.credentials import LOGIN_OPTIONS, Credentials, explicit, from_environment, refuse_empty
+from .._http.credentials import LOGIN_OPTIONS, TLS_FILES, Credentials, explicit, from_environment, refuse_empty
 from .._http.exchange import Exchange
 from .._http.origin import Origin, Trust
 from .._http.tls import TlsOptions
@@ -70,7 +70,7 @@ class ConnectionOptions:
     @classmethod
     def parse(cls, options: t.Mapping[str, t.Any]) -> ConnectionOptions:
         """Return the connection options among ``options``; None means the default. Raises ``invalid_option``."""
-        refuse_empty(options, (*LOGIN_OPTIONS, "auth_config", "auth_file"))
+        refuse_empty(options, (*LOGIN_OPTIONS, *TLS_FILES, "auth_config", "auth_file"))
         known = {name: options[name] for name in cls.__dataclass_fields__ if options.get(name) is not None}
         parsed = cls(**known)
         for name, least, most in (("timeout", 1, 86400), ("retries", 0, 100), ("concurrency", 1, 64)):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -81,7 +82,13 @@ def _chosen(image: ImageSource, platform: Platform | None, name: str, registry: 
 
 
 def _platform(client: RegistryClient, image: ImageSource, name: str, given: Platform | None = None) -> Entry:
-    platform = platform_of(image_config(image, client.registry, client.connection.exchange.budget), given)
+    config: t.Mapping[str, t.Any] = {}
+    if given is None:
+        config = image_config(image, client.registry, client.connection.exchange.budget)
+    elif given.os == "windows":
+        with contextlib.suppress(RegistryError):  # it is there for the version alone
+            config = image_config(image, client.registry, client.connection.exchange.budget)
+    platform = platform_of(config, given)
     if platform is None:
         raise RegistryError(
             f"The config of {name} states no platform: set the platform of this entry, for example linux/arm64.",

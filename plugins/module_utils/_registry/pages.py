@@ -101,7 +101,7 @@ def _check_whole(document: dict[str, t.Any], is_last: bool, api: RepositoryApi, 
         raise RegistryError(
             f"{what} reports an error instead of the whole list.", "invalid_response", 200, None, api.exchange.registry, api.name
         )
-    says_more = [name for name, value in document.items() if value and name.lower().replace("_", "") in _SAY_MORE]
+    says_more = [name for name, value in document.items() if _is_true(value) and name.lower().replace("_", "") in _SAY_MORE]
     if is_last and says_more:
         raise RegistryError(
             f"{api.exchange.registry} says that the list of {api.name} has another page, by {clean(says_more[0], 30)} in its content, "
@@ -149,6 +149,10 @@ def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
             api.name,
         )
     return target
+
+
+def _is_true(value: t.Any) -> bool:
+    return value.strip().lower() not in ("", "false", "null", "none", "0") if isinstance(value, str) else bool(value)
 
 
 def _sort_names(names: t.Sequence[t.Any], check: t.Callable[[str], str], what: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

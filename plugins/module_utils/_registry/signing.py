@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import NotFound, RegistryError
+from .._http.retry import Retry
 from .._oci.image_source import walk
 from .._oci.made_image import MadeImage
 from .._oci.manifest import CONFIG_TYPES, OCI_CONFIG, OCI_MANIFEST, Manifest
@@ -98,6 +99,10 @@ def _find(client: RegistryClient, tag: str) -> Manifest | None:
     return found
 
 
+def _digest_of(manifest: Manifest | None) -> Digest | None:
+    return None if manifest is None else manifest.digest
+
+
 class _SignatureTag:
     """The tag under which cosign keeps signatures, and which several may write at a time: registries offer no way to exclude that."""
 
@@ -109,8 +114,8 @@ class _SignatureTag:
     def add(self, layer: dict[str, t.Any], payload: bytes) -> None:
         """Add a signature, and read what is there then until it and all that were there before are; raises ``conflict``."""
         seen = {_key_of(layer): layer}
+        present = _find(self._client, self._tag)
         for left in reversed(range(_MOST_WRITES + 1)):
-            present = _find(self._client, self._tag)
             entries = list(present.document.get("layers") or ()) if present is not None else []
             there = {_key_of(entry): entry for entry in entries}
             if seen.keys() <= there.keys():
@@ -118,7 +123,11 @@ class _SignatureTag:
             missing = [entry for key, entry in seen.items() if key not in there]
             seen.update(there)
             if left:
-                self._write(present, [*entries, *missing], payload)
+                before = present
+                is_written = self._write(before, [*entries, *missing], payload)
+                present = self._read_back(before) if is_written else _find(self._client, self._tag)
+                if is_written and _digest_of(present) == _digest_of(before):
+                    return  # the registry has confirmed it, and shows what was there before for long
         raise RegistryError(
             f"{self._name} was overwritten by somebody else each time that a signature was added: signatures are missing there. "
             "Run the task again, and let only one task sign an image at a time.",
@@ -126,8 +135,16 @@ class _SignatureTag:
             reference=self._name,
         )
 
-    def _write(self, present: Manifest | None, layers: t.Sequence[t.Any], payload: bytes) -> None:
-        """Put a manifest with these ``layers`` there, unless the tag is not on what is ``present`` any more."""
+    def _read_back(self, before: Manifest | None) -> Manifest | None:
+        """Return what is there; some registries show what was there ``before`` for a while, which is waited for."""
+        retry = Retry(0)
+        while True:
+            found = _find(self._client, self._tag)
+            if _digest_of(found) != _digest_of(before) or not retry.within(self._client.api.exchange.transport.timeout):
+                return found
+
+    def _write(self, present: Manifest | None, layers: t.Sequence[t.Any], payload: bytes) -> bool:
+        """Put a manifest with these ``layers`` there, unless the tag is not on what is ``present`` any more; return whether that was done."""
         if len(layers) > MOST_SIGNATURES:
             message = f"{self._name} has {len(layers) - 1} signatures, and no more than {MOST_SIGNATURES} are read: delete old ones."
             raise RegistryError(message, "limit", reference=self._name)
@@ -140,6 +157,8 @@ class _SignatureTag:
         except RegistryError as error:
             if error.kind != "conflict" or error.status is not None:
                 raise  # the registry itself has refused it
+            return False
+        return True
 
     def _make(self, present: Manifest | None, layers: t.Sequence[t.Any]) -> tuple[Manifest, list[bytes]]:
         """Return a manifest that is as the ``present`` one but for its layers, and its config where that is new."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError
-from .._http.credentials import LOGIN_OPTIONS, explicit, refuse_empty
+from .._http.credentials import LOGIN_OPTIONS, TLS_FILES, explicit, refuse_empty
 from .._oci.reference import Reference, split_base
 from .client import RegistryClient
 from .connections import ConnectionOptions, Connections, Listeners
@@ -54,7 +54,10 @@ class TwoRegistries:
     ) -> None:
         self.budget = budget or Budget()
         self._options = options
-        refuse_empty(options, ("auth_config", "auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in LOGIN_OPTIONS)))
+        refuse_empty(
+            options,
+            ("auth_config", "auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in (*LOGIN_OPTIONS, *TLS_FILES))),
+        )
         refuse_empty(options, [f"{side}_registry" for side in SIDES])
         self._hosts = {side: sorted({image.registry for image in images}) for side, images in zip(SIDES, (sources, destinations))}
         for side in SIDES:

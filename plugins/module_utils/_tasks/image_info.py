@@ -34,7 +34,7 @@ def run(task: Task) -> None:
     """Run the task."""
     names = task.params["name"]
     images = [task.reference(name) for name in names]
-    platform = Platform.parse(task.params["platform"]) if task.params["platform"] else None
+    platform = None if task.params["platform"] is None else Platform.parse(task.params["platform"])
     report = task.params["on_error"] == "report"
     entries = look_at(task.connect(*images), images, task.params["details"], platform, task.params["referrers"], report)
     shown = [{"name": name, **entry} for name, (entry, _absence) in zip(names, entries)]

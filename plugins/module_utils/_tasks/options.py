@@ -40,7 +40,9 @@ ENTRY_KEYS = {
     "files": frozenset({"path", "media_type", "title"}),
 }
 _KEY_OR_PATH = ("signing_key",)  # a path is no secret, and a message that masks it helps nobody
-_BARE_KEY = re.compile(r"[A-Za-z0-9+=_-][A-Za-z0-9+/=_-]{39,}", re.ASCII)  # the base64 of one, without the lines around it
+# What can be shown of such an option: a path from the root, the home or here, the name of a file, the address of a key elsewhere; no base64 of a key.
+_SHOWN_PATH = re.compile(r"(?:/|~|\.{1,2}/|[a-z]{2,20}://)\S{0,400}|[\w./@-]{1,200}\.(?:pem|key|crt|cer|pub|txt|json|ya?ml)", re.ASCII)
+_LIKE_A_KEY = re.compile(r"[A-Za-z0-9+=_]{32,}|%[0-9A-Fa-f]{2}|\\n", re.ASCII)
 _PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
 
 
@@ -120,8 +122,8 @@ def _is_content(text: str) -> bool:
 
 
 def may_be_key(text: str) -> bool:
-    """Tell whether an option that takes a key or the path of its file has the key, or what is left of one."""
-    return _is_content(text) or bool(_BARE_KEY.fullmatch(text.strip()))
+    """Tell whether an option that takes a key or the path of its file may have the key, or what is left of one: all that is clearly no path."""
+    return _is_content(text) or not _SHOWN_PATH.fullmatch(text) or bool(_LIKE_A_KEY.search(text))
 
 
 def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:

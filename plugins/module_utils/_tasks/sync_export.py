@@ -14,7 +14,7 @@ from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._local.disk import check_path, default_mode, disk_errors
 from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_bytes, parse_list, read_raw, write_list
-from .._local.layout_index import KnownLayout
+from .._local.layout_index import KnownLayouts
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.image_source import walk
@@ -63,7 +63,7 @@ class Export:
         self._verification = verification
         self._mode = default_mode()  # now, while there is one thread
         self._locks: dict[str, threading.Lock] = {}
-        self._known: dict[str, KnownLayout] = {}
+        self._known = KnownLayouts(task.budget)
         self._exported: dict[t.Hashable, ExportedImage] = {}
         self._expected = Expected()
         _check_way(self._path)
@@ -89,7 +89,7 @@ class Export:
             return Outcome.failed(job.name, path, error, {}, {})
 
     def _layout(self, path: str, folder: str) -> LayoutWriter:
-        return LayoutWriter(path, True, mode=self._mode, known=self._known.setdefault(folder, KnownLayout(self._task.budget)))
+        return LayoutWriter(path, True, mode=self._mode, known=self._known.get(folder))
 
     def _bring(self, job: Job, folder: str, layout: Destination) -> Outcome:
         client = self._source(job)

@@ -17,7 +17,7 @@ from .._local.docker_archive import DockerArchive
 from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
 from .._local.files import Store
 from .._local.inventory import NamedImage, list_images
-from .._local.layout_index import KnownLayout
+from .._local.layout_index import KnownLayouts
 from .._local.oci_layout import MARKER, LayoutImage, read_manifest
 from .._local.saved_layers import PackedLayers
 from .._local.source import open_store
@@ -78,11 +78,11 @@ def _stored_by_name(image: NamedImage) -> list[StoredImage]:
 class _ExportedLayout:
     """The layout that an exported image is in, opened when it is first read; ``known`` are the layouts that were read, by folder."""
 
-    def __init__(self, path: str, exported: ExportedImage, known: dict[str, KnownLayout], budget: Budget) -> None:
+    def __init__(self, path: str, exported: ExportedImage, known: KnownLayouts, budget: Budget) -> None:
         self._path = os.path.join(path, exported.path)
         self._exported = exported
         self._budget = budget
-        self._known = known.setdefault(exported.path, KnownLayout(budget))
+        self._known = known.get(exported.path)
         self._opened: Store | None = None
 
     def image(self) -> LayoutImage:
@@ -116,7 +116,7 @@ class Import:
         self._task = task
         self._path = str(task.params["src_dir"])
         self._archive: Store | None = None
-        self._known: dict[str, KnownLayout] = {}
+        self._known = KnownLayouts(task.budget)
         self._packed = PackedLayers()
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None

@@ -80,7 +80,7 @@ def run(task: Task) -> None:
     source = task.reference(task.params["name"])
     tags = _check_tags(task, source.name)
     expected = parse_expected(task.params["expected_digest"])
-    platform = Platform.parse(task.params["platform"]) if task.params["platform"] else None
+    platform = None if task.params["platform"] is None else Platform.parse(task.params["platform"])
     verification = parse_verify(task.params)
     client = task.client(source, "pull", "push")
     if verification is not None:

@@ -26,6 +26,9 @@ OPTIONS: ArgumentSpec = {
 }
 
 
+_NO_MORE = frozenset({"network", "timeout", "tls", "unauthorized", "rate_limited"})  # it would be the same for the other images
+
+
 @dataclass
 class _Looked:
     """What was found of an image; ``error`` is why not all of it could be read."""
@@ -41,7 +44,9 @@ def _look(verification: Verification, client: RegistryClient, image: Reference) 
         looked.digest = client.get_digest(image.identifier)
         looked.examined.extend(verification.examine(client, looked.digest, every=True))
     except RegistryError as error:
-        looked.error = error  # the others are looked at all the same
+        if error.kind in _NO_MORE:
+            raise
+        looked.error = error.bare()  # the others are looked at all the same
     return looked
 
 

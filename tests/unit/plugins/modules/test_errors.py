@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import socket
 import sys
 import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins import images, matrix
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.auth_files import pair
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -277,22 +276,3 @@ def test_a_registry_that_is_none_is_named_by_its_option(run_module: RunModule, r
     for side in ("src", "dest"):
         options = {"src": "a.example.com/a:1", "dest": "b.example.com/a:1", side: "a:1", f"{side}_registry": registry_option}
         _facts(run_module("registry_copy", options), "invalid_reference", f"{side}_{words}")
-
-
-NO_PATH = {
-    "registry_pull": "path",
-    "registry_push": "path",
-    "registry_extract": "dest",
-    "registry_artifact_pull": "dest",
-    "registry_login": "auth_file",
-}
-
-
-@pytest.mark.parametrize("module", NO_PATH)
-def test_a_path_that_no_file_can_have_is_refused(registry: FakeRegistry, run_module: RunModule, tmp_path: Path, module: str) -> None:
-    matrix.fill(registry)
-    task = {**registry.args(), **matrix.task(module, registry, tmp_path), NO_PATH[module]: f"{tmp_path}/a\0b"}
-    failed = run_module(module, task)
-    assert failed.failed
-    assert failed["error"]["kind"] in ("invalid_option", "invalid_source", "local_io")
-    assert re.search("NUL|embedded null", failed.msg)

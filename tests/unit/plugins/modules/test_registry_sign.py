@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import typing as t
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import signing
@@ -166,3 +168,27 @@ def test_t66_what_may_be_a_key_is_never_shown(registry: FakeRegistry, run_module
     assert failure.failed
     for line in [*PRIVATE.splitlines()[1:-1], material.strip()]:
         assert line not in failure.text
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda lines: " ".join(lines),
+        lambda lines: " ".join(lines[1:-1]),
+        lambda lines: "".join(lines[1:-1]),
+        lambda lines: quote("\n".join(lines[1:-1])),
+        lambda lines: f"'{''.join(lines[1:-1])}'",
+        lambda lines: f"base64:{''.join(lines[1:-1])}",
+        lambda lines: "\\n".join(lines[1:-1]),
+        lambda lines: "/" + "".join(lines[1:-1]),
+        lambda lines: lines[1][:30],
+        lambda lines: base64.b64encode("\n".join(lines).encode()).decode(),
+    ],
+)
+def test_t66_what_is_left_of_a_key_is_not_taken_for_a_path_and_shown(
+    registry: FakeRegistry, run_module: RunModule, spoil: t.Callable[[list[str]], str]
+) -> None:
+    lines = signing.private_pem(KEY).strip().splitlines()
+    failed = run_module("registry_sign", registry.args(name="app:1", signing_key=spoil(lines)))
+    assert failed.failed
+    assert not any(line[start : start + 16] in failed.text for line in lines[1:-1] for start in range(len(line) - 16))

@@ -136,3 +136,24 @@ def test_no_layers_are_an_empty_list_as_go_writes_it(registry: FakeRegistry, run
     registry.add_manifest("app", document, tag=_tag(digest))
     _sign(registry, run_module).ok()
     _verify(registry, run_module, MINE).ok()
+
+
+@pytest.mark.parametrize("stale", [1, 4, 12])
+def test_a_registry_that_shows_a_signature_late_is_waited_for(
+    registry: FakeRegistry, run_module: RunModule, waits: list[float], stale: int
+) -> None:
+    tag = f"{registry.add_image('app', '1').digest.replace(':', '-')}.sig"
+    left, writes = [stale], []
+    registry.on("put_manifest", path=tag, times=None).then(writes.append)
+
+    def is_stale(_request: t.Any) -> bool:
+        left[0] -= bool(writes)
+        return bool(writes) and left[0] >= 0
+
+    for endpoint in ("head_manifest", "get_manifest"):
+        registry.on(endpoint, path=tag, times=None, optional=True, where=is_stale).answer(404)
+    assert _sign(registry, run_module).ok().changed
+    assert len(writes) == 1
+    assert waits
+    left[0] = 0
+    assert _verify(registry, run_module, MINE).ok()["verified"]

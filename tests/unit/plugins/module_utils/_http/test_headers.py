@@ -126,6 +126,8 @@ def test_t18_the_next_page(value: str, link: str) -> None:
         "</style.css?v=2>; rel=preload; as=style",
         '</v2/a/tags/list?n=50>; rel="first self"',
         '</v2/>; rel="https://example.com/rels/root"',
+        '</terms?v=2>; rel="terms-of-service"',
+        '</v2/a/tags/list?last=a>; rel="current"',
         '<https://example.com/docs>; title="next"',
     ],
 )

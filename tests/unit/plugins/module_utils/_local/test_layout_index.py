@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._local.files import MemoryFile
-from ansible_collections.ocitools.registry.plugins.module_utils._local.layout_index import KnownLayout
+from ansible_collections.ocitools.registry.plugins.module_utils._local.layout_index import KnownLayout, KnownLayouts
 from ansible_collections.ocitools.registry.plugins.module_utils._local.layout_writer import LayoutWriter
 from ansible_collections.ocitools.registry.plugins.module_utils._local.oci_layout import MAX_IMAGES
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.image_content import FULL_NAME, TAG_NAME, ImageContent, ImageName
@@ -125,3 +127,30 @@ def test_a_layout_that_nobody_could_read_is_not_written(tmp_path: Path) -> None:
     assert len(_names(path)) == MAX_IMAGES
     with refused("limit", "no room", str(MAX_IMAGES)):
         _put(path, known, _image("another"))
+
+
+def test_many_that_read_a_large_layout_at_a_time_take_its_memory_once(tmp_path: Path) -> None:
+    path, known = tmp_path / "out", KnownLayout(Budget(60_000_000))
+    _crowd(path, MAX_IMAGES - 8)
+    images = [_image(f"new{number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        gaps = list(pool.map(lambda image: _gap(path, known, image), images))
+    assert all(gaps)
+    assert all(_put(path, known, image) for image in images)
+
+
+def test_the_lists_of_many_layouts_do_not_stay_in_memory(tmp_path: Path) -> None:
+    known = KnownLayouts(Budget(60_000_000))
+    for number in range(30):
+        path = tmp_path / str(number)
+        _crowd(path, 2000)
+        assert _gap(path, known.get(str(number)), _image("new"))
+
+
+def _gap(path: Path, known: KnownLayout, content: ImageContent) -> bool:
+    writer = LayoutWriter(str(path), append=True, mode=0o644, known=known)
+    try:
+        gap = writer.gap(content, 1)
+        return gap.before != gap.after
+    finally:
+        writer.close()

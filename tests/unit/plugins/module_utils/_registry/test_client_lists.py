@@ -118,7 +118,13 @@ def test_a_list_that_ends_early_is_not_taken_for_the_whole(registry: FakeRegistr
 
 
 @pytest.mark.parametrize(
-    "members", [{"next": "", "truncated": False, "nextToken": None}, {"errors": []}, {"child": ["x"], "manifest": {"x": 1}}]
+    "members",
+    [
+        {"next": "", "truncated": False, "nextToken": None},
+        {"has_more": "false", "next": "null"},
+        {"errors": []},
+        {"child": ["x"], "manifest": {"x": 1}},
+    ],
 )
 def test_what_does_not_say_that_there_is_more_does_no_harm(registry: FakeRegistry, connect: MakeClient, members: dict[str, t.Any]) -> None:
     registry.add_image("app", "a")
