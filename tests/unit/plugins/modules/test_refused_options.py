@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def test_a_path_that_no_file_can_have_is_refused(registry: FakeRegistry, run_mod
 @pytest.mark.parametrize("option", ["platform", "ca_path", "client_cert", "client_key"])
 def test_an_option_whose_variable_is_empty_is_not_left_out(registry: FakeRegistry, run_module: RunModule, option: str) -> None:
     registry.add_image("app", "1")
-    for module, options in (("registry_image_info", {"name": ["app:1"]}), ("registry_tag", {"name": "app:1", "tags": ["2"]})):
+    tasks: dict[str, dict[str, t.Any]] = {"registry_image_info": {"name": ["app:1"]}, "registry_tag": {"name": "app:1", "tags": ["2"]}}
+    for module, options in tasks.items():
         assert run_module(module, registry.args(**{**options, option: ""})).failure("invalid_option")
     assert registry.log() == []
