@@ -143,7 +143,7 @@ def test_a_registry_that_shows_a_signature_late_is_waited_for(
     registry: FakeRegistry, run_module: RunModule, waits: list[float], stale: int
 ) -> None:
     tag = f"{registry.add_image('app', '1').digest.replace(':', '-')}.sig"
-    left, writes = [stale], t.cast(list[t.Any], [])
+    left, writes = [stale], list[t.Any]()
     registry.on("put_manifest", path=tag, times=None).then(writes.append)
 
     def is_stale(_request: t.Any) -> bool:
