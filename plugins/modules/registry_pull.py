@@ -73,8 +73,8 @@ options:
     aliases: [platform]
   append:
     description:
-      - Whether to keep the other images of the layout. With V(false), the layout contains only this image afterwards: blobs of other images are removed.
-        Files that are not part of a layout stay.
+      - Whether to keep the other images of the layout. With V(false), the layout contains only this image afterwards. Blobs of other images are removed,
+        and files that are not part of a layout stay.
       - An image with the same name is replaced, but its blobs stay. A layout whose C(index.json) cannot be read fails with the error kind
         V(invalid_source).
       - A layout holds at most 10,000 images. One more fails with the error kind V(limit).
