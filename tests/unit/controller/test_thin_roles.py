@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roles promote, preflight and retention, run by the real Ansible: what they show, and credentials that are vaulted."""
+"""The roles mirror, promote, preflight and retention, run by the real Ansible: what they show, and credentials that are vaulted."""
 
 from __future__ import annotations
 
@@ -40,14 +40,17 @@ def _vaulted(text: str) -> str:
 def _play(role: str, folder: Path, check: bool = False, vault: str = "", **variables: t.Any) -> Done:
     """Use a role; ``vault`` is YAML of variables that come from a file."""
     facts = folder / "facts.json"
-    names = ["promote_digest", "promote_previous", "preflight_report", "retention_planned", "retention_deleted"]
+    names = ["mirror_failures", "promote_digest", "promote_previous", "preflight_report", "retention_planned", "retention_deleted"]
     left = {name: f"{{{{ {name} | default(none) }}}}" for name in names if name.startswith(role)}
     play = {
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
         "vars": {"ansible_python_interpreter": sys.executable},
-        "module_defaults": {"group/ocitools.registry.registry": {"plain_http": True, "use_auth_file": False, "retries": 0}},
+        "module_defaults": {
+            "group/ocitools.registry.registry": {"plain_http": True, "use_auth_file": False, "retries": 0},
+            "ocitools.registry.registry_sync": {"src_plain_http": True, "dest_plain_http": True, "plain_http": "{{ omit }}"},
+        },
         "tasks": [
             {
                 "block": [{"ansible.builtin.include_role": {"name": f"ocitools.registry.{role}"}, "vars": variables}],
@@ -193,3 +196,18 @@ def test_retention_deletes_nothing_where_something_has_no_value(registry: FakeRe
     assert not done.succeeded
     assert "no value" in done.output
     assert registry.log() == []
+
+
+def test_mirror_tells_each_failure_of_one_image_for_two_places(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    source.add_image("app", "1")
+    destination.on("put_manifest", path="one").answer(403, code="DENIED", message="not here")
+    destination.on("put_manifest", path="two").answer(507, code="UNKNOWN", message="no room")
+    listed = [{"src": source.name("app:1"), "dest": f"{place}:1"} for place in ("one", "two")]
+    done = _play("mirror", tmp_path, mirror_images=listed, mirror_dest_registry=destination.host)
+    assert not done.succeeded, done.output
+    assert "2 of 2 images failed:" in done.output
+    failures = done.facts["mirror_failures"]
+    assert [failure["name"] for failure in failures] == [source.name("app:1")] * 2
+    assert ["not here" in failures[0]["msg"], "no room" in failures[1]["msg"]] == [True, True]
+    assert all(failure["msg"] in re.sub(r"\s+", " ", done.output) for failure in failures)
