@@ -173,7 +173,7 @@ def test_t66_what_may_be_a_key_is_never_shown(registry: FakeRegistry, run_module
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda lines: " ".join(lines),
+        " ".join,
         lambda lines: " ".join(lines[1:-1]),
         lambda lines: "".join(lines[1:-1]),
         lambda lines: quote("\n".join(lines[1:-1])),
