@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..plugin_utils._compiled import compiled_imports
 
 with compiled_imports():
-    from ..module_utils._registry import transfer
+    from ..module_utils._registry import download, transfer
     from ..module_utils._tasks import sign
     from ..plugin_utils._registry_action import RegistryAction
 
@@ -17,4 +17,4 @@ class ActionModule(RegistryAction):
     """registry_sign."""
 
     options, run_task = sign.OPTIONS, staticmethod(sign.run)
-    preloaded = (*RegistryAction.preloaded, transfer)
+    preloaded = (*RegistryAction.preloaded, download, transfer)
