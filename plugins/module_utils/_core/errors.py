@@ -35,6 +35,10 @@ KINDS = (
 )
 
 
+OF_THE_HOST = frozenset({"network", "timeout", "tls", "unauthorized", "rate_limited"})
+"""The kinds that each other image of the registry would meet as well: a task that goes on asks in vain."""
+
+
 class RegistryError(Exception):
     """What went wrong, as one sentence, with its ``kind`` (one of ``KINDS``) and what the registry said.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._core.errors import NotFound, RegistryError
+from .._core.errors import OF_THE_HOST, NotFound, RegistryError
 from .._oci.digest_tags import owner_key
 from .._oci.reference import Digest, is_digest
 from .._registry.client import RegistryClient
@@ -20,7 +20,6 @@ from .prune_plan import Entry, PrunePlan
 from .prune_watch import LostTag, Watch
 
 Result = dict[str, t.Any]
-_NO_MORE_ANSWERS = frozenset({"network", "timeout", "tls", "unauthorized", "rate_limited"})
 
 
 class Pruning:
@@ -46,7 +45,7 @@ class Pruning:
             self._run_waves()
         except RegistryError as error:
             self._note(error)
-            if error.kind not in _NO_MORE_ANSWERS:
+            if error.kind not in OF_THE_HOST:
                 with contextlib.suppress(RegistryError):
                     self._settle()
             raise

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .._core.errors import RegistryError
+from .._core.errors import OF_THE_HOST, RegistryError
 from .._core.scrub import quoted
 from .._oci.reference import Reference
 from .._registry.client import RegistryClient
@@ -33,7 +33,6 @@ OPTIONS: ArgumentSpec = {
     "method": {"type": "str", "choices": ["auto", "tag", "substitute", "digest"], "default": "auto"},
 }
 _ENTRY = dict.fromkeys(sorted(ENTRY_KEYS["name"]), "any")
-_NO_MORE = frozenset({"network", "timeout", "tls", "unauthorized", "rate_limited"})
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def _carry_out(task: Task, planned: t.Sequence[_Planned], is_list: bool) -> None
                 one.run()
             except RegistryError as error:
                 one.error = error.bare()
-                if error.kind in _NO_MORE:
+                if error.kind in OF_THE_HOST:
                     break
     for one in planned:
         if one.error is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._core.errors import RegistryError
+from .._core.errors import OF_THE_HOST, RegistryError
 from .._core.fanout import fan_out
 from .._oci.reference import Digest, Reference
 from .options import ArgumentSpec
@@ -26,9 +26,6 @@ OPTIONS: ArgumentSpec = {
 }
 
 
-_NO_MORE = frozenset({"network", "timeout", "tls", "unauthorized", "rate_limited"})  # it would be the same for the other images
-
-
 @dataclass
 class _Looked:
     """What was found of an image; ``error`` is why not all of it could be read."""
@@ -44,7 +41,7 @@ def _look(verification: Verification, client: RegistryClient, image: Reference) 
         looked.digest = client.get_digest(image.identifier)
         looked.examined.extend(verification.examine(client, looked.digest, every=True))
     except RegistryError as error:
-        if error.kind in _NO_MORE:
+        if error.kind in OF_THE_HOST:
             raise
         looked.error = error.bare()  # the others are looked at all the same
     return looked
