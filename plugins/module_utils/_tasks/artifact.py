@@ -35,8 +35,8 @@ from .._registry.client import RegistryClient
 from .._registry.referrers import list_referrers
 from .._registry.results import Result
 from .._registry.transfer import PushPlan
-from .entries import parse_annotations, parse_entries, refuse_unset
-from .options import ArgumentSpec
+from .entries import parse_annotations, parse_entries
+from .options import ArgumentSpec, refuse_unset
 from .push_plan import carry_out
 from .task import Task
 

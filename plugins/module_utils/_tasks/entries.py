@@ -83,13 +83,6 @@ def _parse_value(value: t.Any, where: str, kind: str) -> t.Any:
     return value
 
 
-def refuse_unset(options: t.Mapping[str, t.Any], names: t.Iterable[str], of: str = "") -> None:
-    """Refuse empty text for the options ``names``, which are ``of`` another one."""
-    for name in names:
-        if options.get(name) == "":
-            raise _refuse(f"The option {name}{of} is empty{UNSET}: give it a value, or leave it out.")
-
-
 def parse_annotations(value: t.Any, where: str) -> dict[str, str]:
     """Return a map of annotations: texts by keys that are not empty; ``where`` names it in errors."""
     if not isinstance(value, dict):

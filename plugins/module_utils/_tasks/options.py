@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._core.errors import RegistryError
 from .._http.auth_config import auth_config_secrets
+from .._oci.host import UNSET
 from .._oci.reference import DIGEST_PREFIXES
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
@@ -142,6 +144,13 @@ def _known_keys(option: str, settings: Map) -> set[str]:
     if "options" in settings:
         return {*settings["options"], *(alias for sub in settings["options"].values() for alias in sub.get("aliases", ()))}
     return set(ENTRY_KEYS.get(option, ())) if "raw" in (settings.get("elements"), settings["type"]) else set()
+
+
+def refuse_unset(options: Map, names: t.Iterable[str], of: str = "") -> None:
+    """Refuse empty text for the options ``names``, which are ``of`` another one: it is a variable that is not set."""
+    for name in names:
+        if options.get(name) == "":
+            raise RegistryError(f"The option {name}{of} is empty{UNSET}: give it a value, or leave it out.", "invalid_option")
 
 
 def find_user_info(text: str, what: str = "image") -> t.Iterator[str]:

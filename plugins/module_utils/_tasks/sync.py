@@ -13,7 +13,7 @@ from .._oci.reference import Reference, split_base
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
-from .options import ArgumentSpec, two_registries_spec
+from .options import ArgumentSpec, refuse_unset, two_registries_spec
 from .sync_entries import destination_of, parse_list
 from .sync_outcome import Job, Outcome, State, raise_failures, summarize
 from .sync_plan import Planner, SyncPlan
@@ -49,9 +49,7 @@ RULES = {
 
 
 def _check(params: t.Mapping[str, t.Any]) -> None:
-    for option in ("dest_registry", "dest_dir", "src_dir"):
-        if params[option] == "":
-            raise RegistryError(f"The option {option} is empty{UNSET}: give it a value, or leave it out.", "invalid_option")
+    refuse_unset(params, ("dest_registry", "dest_dir", "src_dir"))
     for option in ("registry", "src_registry", "dest_registry"):
         if params[option]:
             split_base(params[option], option)  # else each entry of the list would tell it
