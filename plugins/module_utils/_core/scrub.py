@@ -122,12 +122,13 @@ class Scrubber:
         for head in self._fresh:
             is_open = len(head) == _HEAD + 1 and bool(_TOKEN.fullmatch(head))
             secret = head[:_HEAD] if is_open else head
-            for form in {*encodings(secret), *escapes(secret)}:
+            encoded = set(encodings(secret))
+            for form in {*encoded, *escapes(secret)}:
                 self._as_written.add(form, is_open)
-            unescaped = {Unescaped(encoding).text for encoding in encodings(secret)}
+            unescaped = {Unescaped(encoding).text for encoding in encoded}
             for form in unescaped:
                 self._unescaped.add(form, is_open)
-            for form in {Joined(text).text for text in {*encodings(secret), *unescaped}}:
+            for form in {Joined(text).text for text in {*encoded, *unescaped}}:
                 if len(form) >= LONG and not form.isalpha():  # others may be made of words of a sentence
                     self._joined.add(form, False)  # what follows it may be another word
         self._fresh.clear()
