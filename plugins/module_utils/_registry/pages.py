@@ -98,20 +98,16 @@ def read_page(api: RepositoryApi, target: Target, key: str, scopes: Scopes | Non
 def _check_whole(document: dict[str, t.Any], is_last: bool, api: RepositoryApi, what: str) -> None:
     """Refuse a page that says that it is not what was asked for: a list must not be taken for the whole then."""
     if document.get("errors"):
-        raise RegistryError(
-            f"{what} reports an error instead of the whole list.", "invalid_response", 200, None, api.exchange.registry, api.name
-        )
+        raise _broken(api, f"{what} reports an error instead of the whole list.")
     says_more = [name for name, value in document.items() if _is_true(value) and name.lower().replace("_", "") in _SAY_MORE]
     if is_last and says_more:
-        raise RegistryError(
-            f"{api.exchange.registry} says that the list of {api.name} has another page, by {clean(says_more[0], 30)} in its content, "
-            "but not where: it must send a Link header.",
-            "invalid_response",
-            200,
-            None,
-            api.exchange.registry,
-            api.name,
-        )
+        where = f"by {clean(says_more[0], 30)} in its content, but not where: it must send a Link header."
+        raise _broken(api, f"{api.exchange.registry} says that the list of {api.name} has another page, {where}")
+
+
+def _broken(api: RepositoryApi, message: str) -> RegistryError:
+    """Return the error of a page that cannot be gone on from, although its status says that all is well."""
+    return RegistryError(message, "invalid_response", 200, None, api.exchange.registry, api.name)
 
 
 def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
@@ -120,15 +116,8 @@ def next_page(api: RepositoryApi, answer: Answer) -> Target | None:
     try:
         link = parse_next_link(header)
     except ValueError as error:
-        raise RegistryError(
-            f"{api.exchange.registry} says that the list of {api.name} has another page, but its Link header cannot be read, since {error}: "
-            f"{clean(header or '', 100)}",
-            "invalid_response",
-            answer.status,
-            None,
-            api.exchange.registry,
-            api.name,
-        ) from None
+        why = f"but its Link header cannot be read, since {error}: {clean(header or '', 100)}"
+        raise _broken(api, f"{api.exchange.registry} says that the list of {api.name} has another page, {why}") from None
     if link is None:
         return None
     target = answer.target.join(link, f"The next page that {api.exchange.registry} names")
