@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -83,11 +82,12 @@ def _chosen(image: ImageSource, platform: Platform | None, name: str, registry: 
 
 def _platform(client: RegistryClient, image: ImageSource, name: str, given: Platform | None = None) -> Entry:
     config: t.Mapping[str, t.Any] = {}
-    if given is None:
-        config = image_config(image, client.registry, client.connection.exchange.budget)
-    elif given.os == "windows":
-        with contextlib.suppress(RegistryError):  # it is there for the version alone
+    if given is None or given.os == "windows":
+        try:
             config = image_config(image, client.registry, client.connection.exchange.budget)
+        except RegistryError:
+            if given is None:
+                raise  # else it is there for the version alone
     platform = platform_of(config, given)
     if platform is None:
         raise RegistryError(
