@@ -25,6 +25,16 @@ def between(source: FakeRegistry, destination: FakeRegistry, **options: t.Any) -
     return {"timeout": 10, **side("src", source), **side("dest", destination), **options}
 
 
+def export_to(folder: Path, source: FakeRegistry, *listed: t.Any, **options: t.Any) -> dict[str, t.Any]:
+    """Return the options of registry_sync that export the images ``listed`` to a directory."""
+    return {"timeout": 10, **side("src", source), "dest_dir": str(folder), "images": list(listed), **options}
+
+
+def import_from(folder: Path | str, destination: FakeRegistry, **options: t.Any) -> dict[str, t.Any]:
+    """Return the options of registry_sync that import from a directory or archive."""
+    return {"timeout": 10, **side("dest", destination), "src_dir": str(folder), **options}
+
+
 def within(registry: FakeRegistry, **options: t.Any) -> dict[str, t.Any]:
     """Return the options of a copy inside one registry, as one would write them: credentials without a prefix."""
     bases = {"src_registry": registry.host, "dest_registry": registry.host}

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, read_so_far, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from, read_so_far
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
-from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 IMAGE = images.image(layers=["1"])
 NAMES = dict.fromkeys(("quay.io/team/app:1", "quay.io/team/app:latest", "quay.io/other/app:5"), IMAGE)
@@ -25,10 +24,6 @@ FORMS: dict[str, t.Callable[[Path], str]] = {
     "archive": lambda folder: images.write_oci_archive(folder / "bundle.tar", NAMES),
     "layout": lambda folder: images.write_layout(folder / "layout", NAMES),
 }
-
-
-def _import(destination: FakeRegistry, path: str, **options: t.Any) -> dict[str, t.Any]:
-    return {"timeout": 10, **side("dest", destination), "src_dir": path, **options}
 
 
 def _untagged(path: str, folder: Path) -> str:
@@ -49,26 +44,26 @@ def _untagged(path: str, folder: Path) -> str:
 @pytest.mark.parametrize("form", FORMS)
 def test_an_image_arrives_under_each_of_its_names(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, form: str) -> None:
     path, destination = FORMS[form](tmp_path), make_registry()
-    expected = run_module("registry_sync", _import(destination, path), check=True, diff=True).ok()
-    done = run_module("registry_sync", _import(destination, path), diff=True).ok()
+    expected = run_module("registry_sync", import_from(path, destination), check=True, diff=True).ok()
+    done = run_module("registry_sync", import_from(path, destination), diff=True).ok()
     assert done["diff"] == expected["diff"]
     assert done["summary"]["copied"] == 3
     assert set(destination.tags("team/app")) == {"1", "latest"}
     assert set(destination.tags("other/app")) == {"5"}
-    again = run_module("registry_sync", _import(destination, path)).ok()
+    again = run_module("registry_sync", import_from(path, destination)).ok()
     assert again["summary"]["unchanged"] == 3
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_name_can_be_listed(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, form: str) -> None:
     path, destination = FORMS[form](tmp_path), make_registry()
-    run_module("registry_sync", _import(destination, path, images=["quay.io/other/app:5"])).ok()
+    run_module("registry_sync", import_from(path, destination, images=["quay.io/other/app:5"])).ok()
     assert destination.tags("team/app") == {}
     assert set(destination.tags("other/app")) == {"5"}
     listed = [{"src": "quay.io/team/app", "include": ["."]}]
     destination.add_image("team/app", "latest", seed="before")
     destination.add_image("team/app", "old", seed="old")
-    done = run_module("registry_sync", _import(destination, path, images=listed, extra="delete")).ok()
+    done = run_module("registry_sync", import_from(path, destination, images=listed, extra="delete")).ok()
     assert set(destination.tags("team/app")) == {"1", "latest"}
     assert done["deleted_tags"] == [f"{destination.host}/team/app:old"]
 
@@ -76,10 +71,10 @@ def test_each_name_can_be_listed(make_registry: MakeRegistry, run_module: RunMod
 def test_an_image_without_a_name_is_listed_by_its_digest(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path = _untagged(images.write_docker_archive(tmp_path / "bundle.tar", {"team/app:1": IMAGE}), tmp_path)
     destination = make_registry()
-    refused = run_module("registry_sync", _import(destination, path)).failure("invalid_reference").msg
+    refused = run_module("registry_sync", import_from(path, destination)).failure("invalid_reference").msg
     digest = refused.partition("sha256:")[2][:64]
     assert f"The image 'sha256:{digest}' in {path} has no full name: list it in images, with dest." in refused
-    run_module("registry_sync", _import(destination, path, images=[{"src": f"sha256:{digest}", "dest": "team/app:1"}])).ok()
+    run_module("registry_sync", import_from(path, destination, images=[{"src": f"sha256:{digest}", "dest": "team/app:1"}])).ok()
     assert set(destination.tags("team/app")) == {"1"}
 
 
@@ -87,7 +82,7 @@ def test_what_no_shard_finds_fails_in_one_of_them(make_registry: MakeRegistry, r
     path, destination = FORMS["docker"](tmp_path), make_registry()
     failed = []
     for index in range(2):
-        task = _import(destination, path, images=["quay.io/team/app:1", "quay.io/team/none:1"], shard={"index": index, "count": 2})
+        task = import_from(path, destination, images=["quay.io/team/app:1", "quay.io/team/none:1"], shard={"index": index, "count": 2})
         failed += run_module("registry_sync", task)["failed_names"]
     assert failed == ["quay.io/team/none:1"]
 
@@ -97,7 +92,7 @@ def test_a_layer_of_many_images_of_a_bundle_is_compressed_once(make_registry: Ma
     bundle = {f"team/app:{number}": images.image(layers=[layer, images.layer_tar(str(number), 10)], compression="") for number in range(12)}
     path, destination = images.write_docker_archive(tmp_path / "bundle.tar", bundle), make_registry()
     begun = read_so_far()
-    done = run_module("registry_sync", _import(destination, path, concurrency=1)).ok()
+    done = run_module("registry_sync", import_from(path, destination, concurrency=1)).ok()
     assert done["summary"]["copied"] == 12
     assert read_so_far() - begun < 6_000_000
     manifests = [json.loads(destination.stored("team/app", digest).raw) for digest in destination.tags("team/app").values()]

@@ -12,17 +12,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, put, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, export_to, import_from, put
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
-
-
-def _export(source: FakeRegistry, folder: Path, *listed: t.Any, **options: t.Any) -> dict[str, t.Any]:
-    return {"timeout": 10, **side("src", source), "dest_dir": str(folder), "images": list(listed), **options}
-
-
-def _import(destination: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:
-    return {"timeout": 10, **side("dest", destination), "src_dir": str(folder), **options}
 
 
 def test_what_is_carried_arrives_with_what_refers_to_it(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
@@ -34,7 +26,7 @@ def test_what_is_carried_arrives_with_what_refers_to_it(make_registry: MakeRegis
     db = source.add_image("db", "16", seed="db").digest
     folder = tmp_path / "carried"
     listed = ["team/app:1.0", {"src": "db:16", "dest": "databases/pg", "tags": ["16", "stable"]}]
-    export = _export(source, folder, *listed, referrers=True)
+    export = export_to(folder, source, *listed, referrers=True)
     expected = run_module("registry_sync", export, check=True, diff=True).ok()
     assert not folder.exists()
     done = run_module("registry_sync", export, diff=True).ok()
@@ -45,18 +37,18 @@ def test_what_is_carried_arrives_with_what_refers_to_it(make_registry: MakeRegis
     assert [item["name"] for item in carried[0]["referrers"]] == [referrer.digest, signature]
     assert carried[0]["platforms"]
     source.clear()
-    again = run_module("registry_sync", _export(source, folder, *listed)).ok()
+    again = run_module("registry_sync", export_to(folder, source, *listed)).ok()
     assert again["summary"]["unchanged"] == 2
     assert len(source.log()) == 2
     run_module("registry_sync", export).ok()
     source.clear()
-    brought = run_module("registry_sync", _import(destination, folder)).ok()
+    brought = run_module("registry_sync", import_from(folder, destination)).ok()
     assert brought["summary"]["copied"] == 2
     assert destination.tags("team/app") == {"1.0": index.digest, signature: source.tags("team/app")[signature]}
     assert destination.tags("databases/pg") == {"16": db, "stable": db}
     assert destination.manifest("team/app", referrer.digest) is not None
     assert source.log() == []
-    assert run_module("registry_sync", _import(destination, folder)).ok().changed is False
+    assert run_module("registry_sync", import_from(folder, destination)).ok().changed is False
 
 
 def test_an_import_of_what_is_there_costs_one_request_for_each_image(
@@ -65,10 +57,10 @@ def test_an_import_of_what_is_there_costs_one_request_for_each_image(
     source, destination = make_registry(), make_registry(auth="token")
     for number in range(5):
         source.add_image("app", f"1.{number}")
-    run_module("registry_sync", _export(source, tmp_path / "d", {"src": "app", "include": ["."]})).ok()
-    run_module("registry_sync", _import(destination, tmp_path / "d")).ok()
+    run_module("registry_sync", export_to(tmp_path / "d", source, {"src": "app", "include": ["."]})).ok()
+    run_module("registry_sync", import_from(tmp_path / "d", destination)).ok()
     destination.clear()
-    assert run_module("registry_sync", _import(destination, tmp_path / "d")).ok().changed is False
+    assert run_module("registry_sync", import_from(tmp_path / "d", destination)).ok().changed is False
     assert destination.counts()["token"] == 1
     assert len(destination.log()) == 5 + 2
 
@@ -78,10 +70,10 @@ def test_what_only_a_registry_can_tell_is_refused_for_a_directory(
 ) -> None:
     source, destination = make_registry(), make_registry()
     source.add_image("app", "1.0")
-    run_module("registry_sync", _export(source, tmp_path / "d", "app:1.0")).ok()
+    run_module("registry_sync", export_to(tmp_path / "d", source, "app:1.0")).ok()
     newest = {"src": f"{source.host}/app", "newest": 1, "sort": "created"}
     for options in ({"images": [newest]}, {"extra": "delete"}):
-        run_module("registry_sync", _import(destination, tmp_path / "d", **options)).failure("invalid_option")
+        run_module("registry_sync", import_from(tmp_path / "d", destination, **options)).failure("invalid_option")
     assert destination.log() == []
 
 
@@ -89,23 +81,23 @@ def test_only_images_that_are_named_are_imported(make_registry: MakeRegistry, ru
     source, destination = make_registry(), make_registry()
     for tag in ("1.0", "1.1", "2.0"):
         source.add_image("app", tag)
-    run_module("registry_sync", _export(source, tmp_path / "d", {"src": "app", "include": ["."]})).ok()
+    run_module("registry_sync", export_to(tmp_path / "d", source, {"src": "app", "include": ["."]})).ok()
     listed = [{"src": f"{source.host}/app", "semver": "1.x", "newest": 1}, {"src": f"{source.host}/app:2.0", "dest": "other:2"}]
-    run_module("registry_sync", _import(destination, tmp_path / "d", images=listed)).ok()
+    run_module("registry_sync", import_from(tmp_path / "d", destination, images=listed)).ok()
     assert set(destination.tags("app")) == {"1.1"}
     assert set(destination.tags("other")) == {"2"}
-    failed = run_module("registry_sync", _import(destination, tmp_path / "d", images=[f"{source.host}/app:9"])).failure("not_found")
+    failed = run_module("registry_sync", import_from(tmp_path / "d", destination, images=[f"{source.host}/app:9"])).failure("not_found")
     assert "has no image" in failed.msg
 
 
 def test_a_changed_layer_gets_no_tag_and_the_others_arrive(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     source, destination = make_registry(), make_registry()
     bad, good = source.add_image("bad", "1", seed="bad"), source.add_image("good", "1", seed="good")
-    run_module("registry_sync", _export(source, tmp_path / "d", "bad:1", "good:1")).ok()
+    run_module("registry_sync", export_to(tmp_path / "d", source, "bad:1", "good:1")).ok()
     layer = bad.layers[0]["digest"]
     path = next((tmp_path / "d").glob(f"*bad/blobs/sha256/{layer[7:]}"))
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    failed = run_module("registry_sync", _import(destination, tmp_path / "d")).failure("digest_mismatch")
+    failed = run_module("registry_sync", import_from(tmp_path / "d", destination)).failure("digest_mismatch")
     assert failed["summary"]["copied"] == 1
     assert failed["failed_names"] == [f"{source.host}/bad:1"]
     assert destination.tags("bad") == {}
@@ -127,7 +119,7 @@ def test_a_changed_layer_gets_no_tag_and_the_others_arrive(make_registry: MakeRe
 def test_t61_a_list_that_no_export_writes_is_refused(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, text: str) -> None:
     destination = make_registry()
     (tmp_path / "images.yml").write_text(text, encoding="ascii")
-    run_module("registry_sync", _import(destination, tmp_path)).failure("invalid_source")
+    run_module("registry_sync", import_from(tmp_path, destination)).failure("invalid_source")
     assert destination.log() == []
 
 
@@ -135,7 +127,7 @@ def test_t61_a_list_of_absurd_size_is_refused_unread(make_registry: MakeRegistry
     destination = make_registry()
     with (tmp_path / "images.yml").open("wb") as file:
         file.truncate(1 << 40)
-    run_module("registry_sync", _import(destination, tmp_path)).failure("limit")
+    run_module("registry_sync", import_from(tmp_path, destination)).failure("limit")
     assert destination.log() == []
 
 
@@ -148,7 +140,7 @@ def test_an_export_of_the_first_release_is_imported(make_registry: MakeRegistry,
         "  platforms: []\n  size: 100\n  tags:\n  - '16'\n  - stable\n"
     )
     (tmp_path / "images.yml").write_text(text, encoding="ascii")
-    run_module("registry_sync", _import(destination, tmp_path)).ok()
+    run_module("registry_sync", import_from(tmp_path, destination)).ok()
     assert destination.tags("databases/pg") == {"16": content.digest, "stable": content.digest}
 
 
@@ -156,9 +148,9 @@ def test_a_bundle_of_many_images_is_brought_whole(make_registry: MakeRegistry, r
     destination = make_registry()
     content = {f"quay.io/org/{name}:1": images.image(layers=[name]) for name in ("a", "b")}
     path = images.write_oci_archive(tmp_path / "all.tar", content)
-    run_module("registry_sync", _import(destination, Path(path))).ok()
+    run_module("registry_sync", import_from(Path(path), destination)).ok()
     assert {name: set(destination.tags(f"org/{name}")) for name in "ab"} == {"a": {"1"}, "b": {"1"}}
-    assert run_module("registry_sync", _import(destination, Path(path))).ok().changed is False
+    assert run_module("registry_sync", import_from(Path(path), destination)).ok().changed is False
 
 
 def test_docker_save_is_brought_and_found_again(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
@@ -166,7 +158,7 @@ def test_docker_save_is_brought_and_found_again(make_registry: MakeRegistry, run
     path = images.write_docker_archive(
         tmp_path / "app.tar", {"team/app:1": images.image(layers=["one", "two"]), "team/db:2": images.image(layers=["db"])}
     )
-    task = _import(destination, Path(path))
+    task = import_from(Path(path), destination)
     result = run_module("registry_sync", task).ok()
     assert result["summary"]["copied"] == 2
     assert run_module("registry_sync", task).ok().changed is False
@@ -176,7 +168,7 @@ def test_one_image_in_two_forms_is_not_exported(make_registry: MakeRegistry, run
     source = make_registry()
     put(source, "app", images.multi_arch(), "1.0")
     listed = [{"src": "app:1.0", "dest": "x:1"}, {"src": "app:1.0", "dest": "y:1", "platforms": ["linux/arm64"]}]
-    run_module("registry_sync", _export(source, tmp_path / "d", *listed)).failure("invalid_option")
+    run_module("registry_sync", export_to(tmp_path / "d", source, *listed)).failure("invalid_option")
     assert not (tmp_path / "d").exists()
 
 
@@ -184,14 +176,14 @@ def test_one_image_for_two_places_arrives_at_both(make_registry: MakeRegistry, r
     source, destination, other = make_registry(), make_registry(), make_registry()
     digest = source.add_image("app", "1.0").digest
     listed = [{"src": "app", "include": ["."]}, {"src": "app:1.0", "dest": "release/app", "tags": ["1.0", "stable"]}]
-    run_module("registry_sync", _export(source, tmp_path / "d", *listed)).ok()
-    assert run_module("registry_sync", _export(source, tmp_path / "d", *listed)).ok().changed is False
-    run_module("registry_sync", _import(destination, tmp_path / "d")).ok()
+    run_module("registry_sync", export_to(tmp_path / "d", source, *listed)).ok()
+    assert run_module("registry_sync", export_to(tmp_path / "d", source, *listed)).ok().changed is False
+    run_module("registry_sync", import_from(tmp_path / "d", destination)).ok()
     assert destination.tags("app") == {"1.0": digest}
     assert destination.tags("release/app") == {"1.0": digest, "stable": digest}
-    run_module("registry_sync", _import(other, tmp_path / "d", images=[{"src": source.name("app:1.0"), "dest": "elsewhere"}])).ok()
+    run_module("registry_sync", import_from(tmp_path / "d", other, images=[{"src": source.name("app:1.0"), "dest": "elsewhere"}])).ok()
     assert (other.tags("app"), other.tags("elsewhere")) == ({}, {"1.0": digest})
-    run_module("registry_sync", _import(other, tmp_path / "d", images=[source.name("app:1.0")])).ok()
+    run_module("registry_sync", import_from(tmp_path / "d", other, images=[source.name("app:1.0")])).ok()
     assert other.tags("app") == {"1.0": digest}
     assert other.tags("release/app") == {"1.0": digest, "stable": digest}
 
@@ -206,7 +198,7 @@ def test_a_list_of_somebody_else_is_not_overwritten(
     source.add_image("app", "1")
     (tmp_path / "images.yml").write_text(content, encoding="ascii")
     for check in (True, False):
-        failure = run_module("registry_sync", _export(source, tmp_path, "app:1"), check=check).failure("invalid_source")
+        failure = run_module("registry_sync", export_to(tmp_path, source, "app:1"), check=check).failure("invalid_source")
         assert "no export has written it" in failure.msg
     assert [path.name for path in tmp_path.iterdir()] == ["images.yml"]
     assert (tmp_path / "images.yml").read_text(encoding="ascii") == content
@@ -216,8 +208,8 @@ def test_a_list_of_somebody_else_is_not_overwritten(
 def test_the_option_platforms_holds_for_an_import_of_all(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     source, destination = make_registry(), make_registry()
     put(source, "app", images.multi_arch(), "1")
-    run_module("registry_sync", _export(source, tmp_path / "d", "app:1")).ok()
-    result = run_module("registry_sync", _import(destination, tmp_path / "d", platforms=["linux/arm64"])).ok()
+    run_module("registry_sync", export_to(tmp_path / "d", source, "app:1")).ok()
+    result = run_module("registry_sync", import_from(tmp_path / "d", destination, platforms=["linux/arm64"])).ok()
     assert result["images"][0]["digest_changed"] is True
     assert [str(entry["platform"]["architecture"]) for entry in _index_of(destination)] == ["arm64"]
 
@@ -232,7 +224,7 @@ def test_a_clash_in_an_export_names_nothing_that_the_user_has_not_given(
     make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
 ) -> None:
     source = make_registry()
-    failure = run_module("registry_sync", _export(source, tmp_path / "d", "app:1", {"src": "other:1", "dest": "app:1"})).failure(
+    failure = run_module("registry_sync", export_to(tmp_path / "d", source, "app:1", {"src": "other:1", "dest": "app:1"})).failure(
         "invalid_option"
     )
     assert f"both {source.name('app:1')} and {source.name('other:1')} to app:1:" in failure.msg
@@ -250,5 +242,5 @@ def test_t61_a_list_that_is_no_file_is_not_waited_for(
         path.symlink_to("/dev/zero")
     else:
         path.mkdir()
-    assert run_module("registry_sync", _import(destination, tmp_path)).failed
+    assert run_module("registry_sync", import_from(tmp_path, destination)).failed
     assert destination.log() == []

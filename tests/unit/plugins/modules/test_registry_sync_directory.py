@@ -9,26 +9,17 @@ import json
 import os
 import resource
 import tracemalloc
-import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, export_to, import_from
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
-def _export(source: FakeRegistry, folder: Path, *listed: t.Any, **options: t.Any) -> dict[str, t.Any]:
-    return {"timeout": 10, "retries": 0, **side("src", source), "dest_dir": str(folder), "images": list(listed), **options}
-
-
-def _import(destination: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:
-    return {"timeout": 10, **side("dest", destination), "src_dir": str(folder), **options}
-
-
-def test_a_list_that_cannot_be_read_leaves_the_last_export(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read_leaves_the_lastexport_to(run_module: RunModule, registry: FakeRegistry, tmp_path: Path) -> None:
     registry.add_image("app", "1")
-    task = _export(registry, tmp_path / "out", {"src": "app", "include": ["."]})
+    task = export_to(tmp_path / "out", registry, {"src": "app", "include": ["."]}, retries=0)
     run_module("registry_sync", task).ok()
     before = (tmp_path / "out" / "images.yml").read_text(encoding="ascii")
     registry.on("list_tags", times=None).answer(500, {}, b"")
@@ -43,19 +34,19 @@ def test_one_image_for_two_places_is_exported_once_and_expected_so(
 ) -> None:
     source, destination = make_registry(), make_registry()
     source.add_image("app", "1")
-    task = _export(source, tmp_path / "out", {"src": "app:1", "dest": "x:1"}, {"src": "app:1", "dest": "y:1"})
+    task = export_to(tmp_path / "out", source, {"src": "app:1", "dest": "x:1"}, {"src": "app:1", "dest": "y:1"})
     expected = run_module("registry_sync", task, check=True, diff=True).ok()
     done = run_module("registry_sync", task, diff=True).ok()
     assert (done["summary"], done["diff"]) == (expected["summary"], expected["diff"])
     assert [image["changed"] for image in done["images"]] == [image["changed"] for image in expected["images"]]
-    run_module("registry_sync", _import(destination, tmp_path / "out")).ok()
+    run_module("registry_sync", import_from(tmp_path / "out", destination)).ok()
     assert set(destination.tags("x")) == set(destination.tags("y")) == {"1"}
 
 
 def test_a_tag_and_an_old_digest_under_the_same_tag_are_refused(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     old = registry.add_image("app", "1", seed="old").digest
     registry.add_image("app", "1", seed="new")
-    task = _export(registry, tmp_path / "out", "app:1", {"src": f"app:1@{old}", "dest": "old:1"})
+    task = export_to(tmp_path / "out", registry, "app:1", {"src": f"app:1@{old}", "dest": "old:1"})
     assert "app:1" in run_module("registry_sync", task).failure("invalid_option").msg
     assert registry.log() == []
 
@@ -67,7 +58,7 @@ def test_a_file_in_the_way_is_told_in_check_mode_too(
 ) -> None:
     registry.add_image("app", "1")
     (tmp_path / "file").write_text("content", encoding="ascii")
-    failed = run_module("registry_sync", _export(registry, tmp_path / "file" / below, "app:1"), check=check).failure("local_io")
+    failed = run_module("registry_sync", export_to(tmp_path / "file" / below, registry, "app:1"), check=check).failure("local_io")
     assert f"{tmp_path / 'file'} is not a folder" in failed.msg
     assert registry.log() == []
 
@@ -77,13 +68,13 @@ def test_what_a_killed_task_left_of_the_list_goes(registry: FakeRegistry, run_mo
     out = tmp_path / "out"
     out.mkdir()
     (out / f".ocitools-images-{'0' * 16}.tmp").write_text("half", encoding="ascii")
-    run_module("registry_sync", _export(registry, out, "app:1")).ok()
+    run_module("registry_sync", export_to(out, registry, "app:1")).ok()
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_layout_without_its_marker_is_named(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     registry.add_image("app", "1")
-    task = _export(registry, tmp_path / "out", "app:1")
+    task = export_to(tmp_path / "out", registry, "app:1")
     path = Path(run_module("registry_sync", task).ok()["images"][0]["dest"])
     (path / "oci-layout").unlink()
     assert "is an OCI layout without its file oci-layout" in run_module("registry_sync", task).failure("local_io").msg
@@ -94,11 +85,11 @@ def test_many_repositories_are_not_open_at_a_time(make_registry: MakeRegistry, r
     names = [f"team/app{number}" for number in range(150)]
     for name in names:
         source.add_image(name, "1", seed="the same")
-    run_module("registry_sync", _export(source, tmp_path / "out", *(f"{name}:1" for name in names))).ok()
+    run_module("registry_sync", export_to(tmp_path / "out", source, *(f"{name}:1" for name in names))).ok()
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 100, before[1]))
     try:
-        done = run_module("registry_sync", _import(destination, tmp_path / "out", concurrency=2)).ok()
+        done = run_module("registry_sync", import_from(tmp_path / "out", destination, concurrency=2)).ok()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert done["summary"]["copied"] == len(names)
@@ -108,10 +99,12 @@ def test_an_image_that_the_layout_lacks_is_told_for_each(make_registry: MakeRegi
     source, destination = make_registry(), make_registry()
     for number in range(20):
         source.add_image("app", f"1.{number}", seed=str(number))
-    path = Path(run_module("registry_sync", _export(source, tmp_path / "out", {"src": "app", "include": ["."]})).ok()["images"][0]["dest"])
+    path = Path(
+        run_module("registry_sync", export_to(tmp_path / "out", source, {"src": "app", "include": ["."]})).ok()["images"][0]["dest"]
+    )
     index = json.loads((path / "index.json").read_text(encoding="utf-8"))
     (path / "index.json").write_text(json.dumps({**index, "manifests": index["manifests"][:5]}), encoding="utf-8")
-    failed = run_module("registry_sync", _import(destination, tmp_path / "out")).failure("invalid_source")
+    failed = run_module("registry_sync", import_from(tmp_path / "out", destination)).failure("invalid_source")
     assert failed["summary"]["failed"] == 15
     assert "has no image with the digest sha256:" in failed.msg
     assert set(destination.tags("app")) == {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"][:5]}

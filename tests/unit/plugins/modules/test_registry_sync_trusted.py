@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -40,10 +40,6 @@ def _export(source: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t
     return {"timeout": 10, **side("src", source), "dest_dir": str(folder), "images": ["app:1"], "referrers": True, **options}
 
 
-def _import(destination: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:
-    return {"timeout": 10, **side("dest", destination), "src_dir": str(folder), **options}
-
-
 @pytest.mark.parametrize("signer", SIGNERS)
 @pytest.mark.parametrize("way", ["registry", "export", "import"])
 def test_t65_only_what_is_verified_is_brought(
@@ -55,7 +51,7 @@ def test_t65_only_what_is_verified_is_brought(
     tasks = {
         "registry": lambda: _between(source, destination, verify=VERIFY),
         "export": lambda: _export(source, folder, verify=VERIFY),
-        "import": lambda: _import(destination, folder, verify=VERIFY),
+        "import": lambda: import_from(folder, destination, verify=VERIFY),
     }
     if way == "import":
         run_module("registry_sync", _export(source, folder)).ok()
@@ -76,7 +72,7 @@ def test_t65_signatures_that_were_not_carried_prove_nothing(make_registry: MakeR
     source, destination = make_registry(), make_registry()
     _simple(source, source.add_image("app", "1").digest, KEY)
     run_module("registry_sync", _export(source, tmp_path / "d", referrers=False)).ok()
-    failure = run_module("registry_sync", _import(destination, tmp_path / "d", verify=VERIFY)).failure("unverified")
+    failure = run_module("registry_sync", import_from(tmp_path / "d", destination, verify=VERIFY)).failure("unverified")
     assert f"{tmp_path / 'd'} has no signature of it" in failure.msg
     assert destination.writes() == []
 
@@ -92,7 +88,7 @@ def test_t65_a_signature_of_another_image_is_none_whatever_the_list_says(
     signature = {**listed["images"][0]["referrers"][0], "name": f"{other.replace(':', '-')}.sig"}
     listed["images"] = [{**listed["images"][1], "referrers": [signature]}]
     (folder / "images.yml").write_text(json.dumps(listed), encoding="ascii")
-    run_module("registry_sync", _import(destination, folder, verify=VERIFY)).failure("unverified")
+    run_module("registry_sync", import_from(folder, destination, verify=VERIFY)).failure("unverified")
     assert destination.writes() == []
 
 
@@ -102,7 +98,7 @@ def test_t65_an_archive_has_no_signatures(make_registry: MakeRegistry, run_modul
     content = {"quay.io/org/app:1": images.image(layers=["one"])}
     write = images.write_oci_archive if kind == "oci" else images.write_docker_archive
     path = Path(write(tmp_path / "app.tar", content))
-    run_module("registry_sync", _import(destination, path, verify=VERIFY)).failure("unverified")
+    run_module("registry_sync", import_from(path, destination, verify=VERIFY)).failure("unverified")
     assert destination.writes() == []
 
 
@@ -118,7 +114,7 @@ def test_what_an_export_does_not_have_is_deleted(make_registry: MakeRegistry, ru
     _fill(source, destination)
     chosen = [{"src": source.name("app"), "semver": "1.x"}]
     run_module("registry_sync", _export(source, tmp_path / "d", images=[{"src": "app", "include": ["."]}])).ok()
-    task = _import(destination, tmp_path / "d", images=chosen, extra="delete")
+    task = import_from(tmp_path / "d", destination, images=chosen, extra="delete")
     predicted = run_module("registry_sync", task, check=True, diff=True).ok()
     done = run_module("registry_sync", task, diff=True).ok()
     assert done["deleted_tags"] == predicted["deleted_tags"] == [destination.name("app:0.9")]
@@ -143,7 +139,7 @@ def test_nothing_is_deleted_where_an_export_does_not_tell_all(
         image = json.loads((tmp_path / "d" / "images.yml").read_text(encoding="ascii"))["images"][0]
         text = f"images:\n- digest: {image['digest']}\n  name: {image['name']}\n  path: {image['path']}\n"
         (tmp_path / "d" / "images.yml").write_text(text, encoding="ascii")
-    task = _import(destination, tmp_path / "d", images=[{"src": source.name("app"), "include": ["."]}], extra="delete")
+    task = import_from(tmp_path / "d", destination, images=[{"src": source.name("app"), "include": ["."]}], extra="delete")
     result = run_module("registry_sync", task)
     assert result.data.get("deleted_tags", []) == []
     assert "0.9" in destination.tags("app")
