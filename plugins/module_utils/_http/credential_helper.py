@@ -14,6 +14,7 @@ import subprocess
 import time
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.json import load_object
 from .._core.scrub import quoted
@@ -73,12 +74,8 @@ def run_helper(program: str, server: bytes, seconds: float = SECONDS) -> tuple[i
     path = shutil.which(program, path=os.pathsep.join(folders))
     if path is None:
         raise FileNotFoundError(program)
-    with _Helper(path) as process:
-        try:
-            output = process.ask(server, seconds)
-        except BaseException:
-            process.kill()
-            raise
+    with _Helper(path) as process, on_failure(process.kill):
+        output = process.ask(server, seconds)
     return process.returncode, output
 
 

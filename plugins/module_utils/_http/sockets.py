@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError, missing_library
 from .open_sockets import OpenSockets
 from .pace import BUFFER, PacedResponse, send_paced
@@ -61,13 +62,10 @@ def _open(address: str, port: int, timeout: float, sockets: OpenSockets) -> sock
     """Open a connection to an address."""
     family, kind, protocol, _name, place = socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM)[0]
     sock = socket.socket(family, kind, protocol)
-    try:
+    with on_failure(sock.close):
         sock.settimeout(timeout)
         sockets.add(sock)
         sock.connect(place)
-    except BaseException:
-        sock.close()
-        raise
     return sock
 
 

@@ -10,6 +10,7 @@ import os
 import stat
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._oci.image_content import LAYOUT_VERSION, Gap, ImageContent, ImageName, layout_index
 from .._oci.image_source import BlobStream, copy_stream
@@ -105,11 +106,8 @@ class OciArchiveWriter:
         self._existing = ExistingContent()
         self._file: NewFile | None = None
         self._offsets: dict[Digest, int] = {}
-        try:
+        with on_failure(self.close):
             self._existing = self._read()
-        except BaseException:
-            self.close()
-            raise
 
     def _read(self) -> ExistingContent:
         archive = self._place.open()

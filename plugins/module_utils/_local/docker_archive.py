@@ -11,6 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
 from .._core.json import load_object, load_value
@@ -152,13 +153,13 @@ class DockerArchive:
         def pack(diff_id: Digest) -> None:
             made[diff_id] = packer.pack(files[diff_id], diff_id)
 
-        try:
-            fan_out(progress.each("layers made ready", len(files), pack) if progress else pack, files, workers, cancellation)
-            return SavedImage(self._config, [made[diff_id] for diff_id in self._diff_ids], self._store.path)
-        except BaseException:
+        def close() -> None:
             for layer in made.values():
                 layer.close()
-            raise
+
+        with on_failure(close):
+            fan_out(progress.each("layers made ready", len(files), pack) if progress else pack, files, workers, cancellation)
+            return SavedImage(self._config, [made[diff_id] for diff_id in self._diff_ids], self._store.path)
 
     def close(self) -> None:
         """Close the archive."""

@@ -12,6 +12,7 @@ import stat
 import typing as t
 from dataclasses import replace
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .attributes import Attributes
 from .disk import Folder, disk_errors, is_temporary, special_file
@@ -48,14 +49,11 @@ class ExtractTarget:
         self._keeps_ownership = keeps_ownership
         self._kept_bits = 0o7777 if keeps_set_id else 0o1777
         self._place = Place(dest)
-        try:
+        with on_failure(self._place.close):
             found = self._place.folder.stat(self._place.name) if self._place.name != "." else None
             self._is_file = found is not None and not stat.S_ISDIR(found.st_mode)
             self._is_there = found is not None and not self._is_file
             child = self._place.folder.child(self._place.name) if self._is_there else None
-        except BaseException:
-            self._place.close()
-            raise
         self.base = child or self._place.folder
         self._is_folder = self._is_there or self._place.name == "." or dest.endswith("/")
         self._folders = TargetFolders(self.base)

@@ -10,6 +10,7 @@ import os
 import stat
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.reference import Digest
@@ -34,11 +35,8 @@ class FileTree:
         self._private = private
         self._mode = default_mode()
         self._place = Place(path)
-        try:
+        with on_failure(self._place.close):
             self._top = self._place.folder.child(self._place.name)
-        except BaseException:
-            self._place.close()
-            raise
 
     @property
     def surroundings(self) -> Found:

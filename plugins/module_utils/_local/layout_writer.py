@@ -11,6 +11,7 @@ import re
 import stat
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._oci.image_content import FULL_NAME, LAYOUT_VERSION, TAG_NAME, Gap, ImageContent, ImageName
 from .._oci.image_source import BlobStream, copy_stream
@@ -48,12 +49,9 @@ class LayoutWriter:
         self._algorithms: dict[str, Folder] = {}
         self._existing = ExistingContent()
         self._folder: Folder | None = None
-        try:
+        with on_failure(self.close):
             self._folder = self._open()
             self._existing = self._read()
-        except BaseException:
-            self.close()
-            raise
 
     def _open(self) -> Folder | None:
         found = self._place.folder.stat(self._place.name)
@@ -74,15 +72,13 @@ class LayoutWriter:
                 f"{self.path} is a folder with other content than an OCI layout: choose a new or empty folder, or empty this one.",
                 "local_io",
             )
-        with contextlib.ExitStack() as on_failure:
-            store = Directory(os.dup(self._folder.descriptor), self.path)
-            store.budget = self._known.budget
-            on_failure.callback(store.close)
+        store = Directory(os.dup(self._folder.descriptor), self.path)
+        store.budget = self._known.budget
+        with on_failure(store.close):
             if MARKER in names:
                 check_version(store)
             # Without an index.json the first pull to this layout was cut off.
             existing = self._read_index(store) if INDEX in names else None
-            on_failure.pop_all()
         return existing or ExistingContent(store)
 
     def _read_index(self, store: Directory) -> ExistingContent | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._core.budget import Budget
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .._oci.reference import DIGEST_PREFIXES, Digest
@@ -31,11 +32,8 @@ def open_source(path: str, source_name: str | None = None, budget: Budget | None
     ``limit``, ``missing_library``.
     """
     store = open_store(path, budget or Budget())
-    try:
+    with on_failure(store.close):
         return _open_image(store, source_name)
-    except BaseException:
-        store.close()
-        raise
 
 
 def open_store(path: str, budget: Budget) -> Store:
@@ -46,11 +44,8 @@ def open_store(path: str, budget: Budget) -> Store:
         return opened
     from .archive import Archive
 
-    try:
+    with on_failure(opened.close):
         return Archive(opened, budget)
-    except BaseException:
-        opened.close()
-        raise
 
 
 def _open_image(store: Store, source_name: str | None) -> Opened:

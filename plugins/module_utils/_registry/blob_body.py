@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation
 from .._http.retry import Allowance
@@ -60,14 +61,11 @@ def _shorter() -> RegistryError:
 def open_at(open_blob: t.Callable[[Descriptor], BlobStream], descriptor: Descriptor, offset: int, allowance: Allowance) -> BlobStream:
     """Return the content of a blob from byte ``offset`` on; what stands before is read and dropped, as far as ``allowance`` goes."""
     stream = open_blob(descriptor)
-    try:
+    with on_failure(stream.close):
         while offset:
             block = stream.read(min(BLOCK, offset))
             if not block:
                 raise _shorter()
             allowance.take(len(block))
             offset -= len(block)
-    except BaseException:
-        stream.close()
-        raise
     return stream

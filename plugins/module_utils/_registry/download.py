@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 from .._core.budget import Once
+from .._core.cleanup import on_failure
 from .._core.errors import NotFound, RegistryError, damaged
 from .._http.headers import parse_content_range, parse_part
 from .._http.retry import Allowance, Retry
@@ -80,11 +81,8 @@ class RegistryBlob:
         if start is None:
             answer.close()
             answer, start = self._ask(0), 0
-        try:
+        with on_failure(answer.close):
             self._skip(answer, self._position - start)
-        except BaseException:
-            answer.close()
-            raise
         return answer
 
     def _ask(self, start: int) -> Answer:

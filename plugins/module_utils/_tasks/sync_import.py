@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._core.budget import Budget
+from .._core.cleanup import on_failure
 from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .._local.docker_archive import DockerArchive
@@ -121,11 +122,8 @@ class Import:
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self._is_export = raw is not None
-        try:
+        with on_failure(self.close):
             self.images = self._list_export(raw) if raw is not None else self._list_archive()
-        except BaseException:
-            self.close()
-            raise
         self._by_name: dict[str, list[StoredImage]] = {}
         self._by_place: dict[tuple[str, str], list[StoredImage]] = {}
         for stored in self.images:
