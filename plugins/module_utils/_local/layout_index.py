@@ -103,8 +103,9 @@ class KnownLayout:
     What is kept is charged to ``budget``.
     """
 
-    def __init__(self, budget: Budget | None = None) -> None:
+    def __init__(self, budget: Budget | None = None, on_list: t.Callable[[KnownLayout], None] = lambda layout: None) -> None:
         self.budget = budget or Budget()
+        self._on_list = on_list  # told when a list is kept in memory
         self.blobs: dict[Digest, FileState | None] = {}
         self.leftovers: int | None = None
         self._index: tuple[FileState, LayoutIndex] | None = None
@@ -127,7 +128,7 @@ class KnownLayout:
                 raise
             index = LayoutIndex(document, roots)
             self.budget.hold(index, weigh(document) + _ENTRY * len(roots), f"{INDEX} in {store.path}")
-            self._index = state, index
+            self.note_index(index, state)
             return index
 
     def forget_index(self) -> None:
@@ -135,25 +136,29 @@ class KnownLayout:
         self._index = None
 
     def note_index(self, index: LayoutIndex, state: FileState) -> None:
-        """Take ``index`` for what is in the file with this ``state``, which was just written."""
+        """Take ``index`` for what is in the file with this ``state``, which was just read or written."""
         self._index = state, index
+        self._on_list(self)
 
 
 class KnownLayouts:
-    """The layouts of a directory, by folder; only the lists of those that were used last stay in memory. Safe for several threads."""
+    """The layouts of a directory, by folder; only the lists that were read or written last stay in memory. Safe for several threads."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._layouts: dict[str, KnownLayout] = {}
-        self._last: OrderedDict[str, None] = OrderedDict()
+        self._last: OrderedDict[KnownLayout, None] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, folder: str) -> KnownLayout:
         """Return what is known of the layout in ``folder``."""
         with self._lock:
-            self._last[folder] = None
-            self._last.move_to_end(folder)
+            return self._layouts.setdefault(folder, KnownLayout(self._budget, self._note))
+
+    def _note(self, layout: KnownLayout) -> None:
+        with self._lock:
+            self._last[layout] = None
+            self._last.move_to_end(layout)
             if len(self._last) > _MOST_LISTS:
                 oldest, _none = self._last.popitem(last=False)
-                self._layouts[oldest].forget_index()
-            return self._layouts.setdefault(folder, KnownLayout(self._budget))
+                oldest.forget_index()

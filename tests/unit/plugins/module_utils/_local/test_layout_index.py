@@ -10,6 +10,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._local.files import MemoryFile
 from ansible_collections.ocitools.registry.plugins.module_utils._local.layout_index import KnownLayout, KnownLayouts
@@ -139,12 +140,15 @@ def test_many_that_read_a_large_layout_at_a_time_take_its_memory_once(tmp_path: 
     assert all(_put(path, known, image) for image in images)
 
 
-def test_the_lists_of_many_layouts_do_not_stay_in_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 16])
+def test_the_lists_of_many_layouts_do_not_stay_in_memory(tmp_path: Path, at_once: int) -> None:
     known = KnownLayouts(Budget(60_000_000))
-    for number in range(30):
-        path = tmp_path / str(number)
-        _crowd(path, 2000)
-        assert _gap(path, known.get(str(number)), _image("new"))
+    for first in range(0, 32, at_once):
+        layouts = {number: known.get(str(number)) for number in range(first, first + at_once)}
+        for number, layout in layouts.items():
+            path = tmp_path / str(number)
+            _crowd(path, 2000)
+            assert _gap(path, layout, _image("new"))
 
 
 def _gap(path: Path, known: KnownLayout, content: ImageContent) -> bool:
