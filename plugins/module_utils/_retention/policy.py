@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from .._core.errors import RegistryError
 from .._core.patterns import Patterns, compile_patterns
 from .._core.scrub import quoted
+from .._core.times import read_time
 from .._oci.digest_tags import owner_key
 from .._oci.reference import Digest
 from .._oci.versions import VersionRange, version_key
@@ -21,8 +22,8 @@ _FIRST_IMAGE = datetime(2013, 1, 1, tzinfo=timezone.utc)  # builds that are to b
 _CLOCKS_DIFFER = timedelta(days=1)
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([hdwy])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
-_DATE = re.compile(  # Python 3.14 takes an hour 24
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,12})?(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})",
+_DATE = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,12})?(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
 
@@ -45,7 +46,7 @@ def parse_created(text: t.Any, now: datetime) -> datetime | None:
         return None
     zone = "+00:00" if match["zone"] in "Zz" else match["zone"]
     try:
-        date = datetime.fromisoformat(f"{match['day']} {match['time']}{zone}").astimezone(timezone.utc)
+        date = read_time(match["day"], match["time"], zone).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
     return date if _FIRST_IMAGE <= date <= now + _CLOCKS_DIFFER else None

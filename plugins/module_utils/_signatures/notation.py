@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from .._core.scrub import quoted
+from .._core.times import read_time
 from .crypto import unproven
 from .encodings import decode_base64, decode_url_base64, load_text, map_in, text_in
 from .envelopes import JWS, Claim, Envelope
@@ -21,7 +22,7 @@ _ATTRIBUTE = "io.cncf.notary."
 _SCHEME, _EXPIRY = f"{_ATTRIBUTE}signingScheme", f"{_ATTRIBUTE}expiry"
 _PROTECTED = ("alg", "crit", "cty", _SCHEME, _EXPIRY)
 _CONTENT = "application/vnd.cncf.notary.payload.v1+json"
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _WHAT = "The envelope"
 _SIGNED = "The signed text"
 
@@ -62,7 +63,7 @@ def _read_attributes(header: t.Mapping[str, t.Any]) -> datetime.datetime | None:
     stated = _TIME.fullmatch(text_in(header, _EXPIRY, _WHAT))
     try:
         if stated is not None:
-            return datetime.datetime.fromisoformat(stated[1] + stated[2].replace("Z", "+00:00"))
+            return read_time(stated[1], stated[2], stated[3].replace("Z", "+00:00"))
     except ValueError:
         pass
     raise unproven(f"{_WHAT} has an invalid expiry time.")

@@ -11,10 +11,10 @@ import re
 import time
 import typing as t
 from dataclasses import replace
-from datetime import datetime
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
+from .._core.times import read_time
 from .._local.artifact_files import ArtifactSource, NamedFile, pack_files
 from .._local.files import Directory, FileRange, open_path, read_all
 from .._oci.artifact import (
@@ -54,9 +54,7 @@ OPTIONS: ArgumentSpec = {
     "subject": {"type": "str"},
 }
 _ENTRY = {"path": "text", "media_type": "text", "title": "text"}
-_TIME = re.compile(  # Python 3.14 takes an hour 24
-    r"(\d{4}-\d\d-\d\d)[T ]((?!24)\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
-)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 
 def _parse_files(task: Task) -> list[NamedFile]:
@@ -93,7 +91,7 @@ def _parse_time(text: str) -> str:
     match = _TIME.fullmatch(text)
     try:
         day, time_of_day, fraction, offset = match.groups() if match else ("", "", "", "")
-        datetime.fromisoformat(f"{day} {time_of_day}")
+        read_time(day, time_of_day)
     except ValueError:
         raise RegistryError(
             f"The option created is {quoted(text, 100)}, which is not a time of RFC 3339: write it with its offset, for example "
