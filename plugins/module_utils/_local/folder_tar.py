@@ -12,7 +12,7 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
-from .._oci.artifact import check_path, link_stays
+from .._oci.artifact import check_packed_path, link_stays
 from .._oci.image_source import BLOCK
 from .files import unreadable
 from .tar import MAX_MEMBERS, RECORD
@@ -69,7 +69,7 @@ class FolderTar:
         if self._members > MAX_MEMBERS:
             raise RegistryError(f"{self._path} contains more than the limit of {MAX_MEMBERS} files.", "limit")
         name = f"{self._title}{inner}"
-        check_path(name.rstrip("/"), self._path, "invalid_source")
+        check_packed_path(name.rstrip("/"), self._path, "invalid_source")
         return header(name, size, mode, link)
 
     def _member(self, folder: int, name: str, inner: str) -> t.Iterator[bytes]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
-from .._oci.artifact import WHOLE, check_path, link_stays
+from .._oci.artifact import WHOLE, check_packed_path, link_stays
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import lower
 from .._oci.reference import Digest
@@ -98,7 +98,7 @@ class PackedFolder:
         if not inner and not self._title and not name.startswith("/"):
             return ()
         plain = posixpath.join(*inner or ["."])
-        parts = tuple(check_path("/" * name.startswith("/") + plain, lower(self._what), "invalid_source").split("/"))
+        parts = tuple(check_packed_path("/" * name.startswith("/") + plain, lower(self._what), "invalid_source").split("/"))
         if parts[: len(self._title)] != self._title:
             raise RegistryError(
                 f"{self._what} has {quoted(name, 200)}, which is outside of that folder: nothing was unpacked.", "invalid_source"

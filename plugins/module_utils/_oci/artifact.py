@@ -63,7 +63,7 @@ def check_title(title: str, where: str, kind: str) -> str:
     return title
 
 
-def check_path(path: str, where: str, kind: str) -> str:
+def check_packed_path(path: str, where: str, kind: str) -> str:
     """Return the path of a file in a packed folder, which may have any name that a file can have; ``where`` and ``kind`` word the error."""
     fault = _path_fault(path)
     if fault:
