@@ -67,8 +67,8 @@ options:
       - Every image is verified against its digest in C(images.yml), and every manifest and layer against its own digest.
       - With O(verify), the signatures must be in the export as well. Export with O(referrers=true).
       - An C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
-      - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, list it in
-        O(images) with its name in the archive and with C(dest).
+      - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, or shares it with
+        another image, list it in O(images) with its name in the archive, or its digest, and with C(dest).
     type: path
   keep_host:
     description:
@@ -217,7 +217,7 @@ images:
   returned: when the list is valid
   contains:
     name:
-      description: Full name of the image. If no tag could be selected, the repository.
+      description: Full name of the image, or what an archive calls it. If no tag could be selected, the repository.
       type: str
       returned: always
     dest:

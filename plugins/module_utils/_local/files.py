@@ -267,7 +267,9 @@ def unreadable(path: str, error: Exception) -> RegistryError:
 
 
 def _adopt(descriptor: int, path: str) -> LocalFile:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise RegistryError(f"{path} is neither a file nor a directory.", "invalid_source")
+        what = "a directory, not a file" if stat.S_ISDIR(mode) else "neither a file nor a directory"
+        raise RegistryError(f"{path} is {what}.", "invalid_source")
     return LocalFile(open(descriptor, "rb", buffering=0), path)

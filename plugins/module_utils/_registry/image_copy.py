@@ -29,7 +29,8 @@ if t.TYPE_CHECKING:
 class CopyOptions:
     """What to copy besides the image, what to leave, and what the copies of one task share.
 
-    With ``brief`` no request is spent on telling more of an image than that the destination has it.
+    With ``brief`` no request is spent on telling more of an image than that the destination has it. ``foresee`` is told in check mode
+    what would be written to which repository.
     """
 
     referrers: bool = False
@@ -39,6 +40,7 @@ class CopyOptions:
     brief: bool = False
     lists: TagLists = field(default_factory=TagLists)
     verification: Verification | None = None
+    foresee: t.Callable[[Reference, t.Sequence[PushPlan]], None] = lambda destination, plans: None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ class CopyTask:
         for attachment, attachment_plan in zip(attached, along):
             if not self._options.check_mode:
                 self._transfer(attachment_plan, attachment.image)
+        if self._options.check_mode:
+            self._options.foresee(self._copy.destination, [plan, *along])
         result = transfer_result(self._copy.destination, plan, transferred)
         if self._options.referrers:
             result["referrers"] = [attached_result(one, own.before != own.after) for one, own in zip(attached, along)]

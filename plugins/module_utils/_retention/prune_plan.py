@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from .._core.errors import RegistryError
@@ -15,12 +15,20 @@ from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_by_api
-from .dependencies import Manifests, Reached, Settlement, settle
+from .dependencies import ManifestLinks, Manifests, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
 from .manifest_reader import ManifestReader, find_descriptor
 from .policy import Dates, Judge
 
 Result = dict[str, t.Any]
+
+
+@dataclass
+class Foreseen:
+    """What a repository will have that it does not have yet: the manifests of ``tags``, and what these and other manifests name."""
+
+    tags: dict[str, Descriptor] = field(default_factory=dict)
+    manifests: dict[Digest, ManifestLinks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,37 +99,37 @@ class PrunePlan:
         }
 
 
-def plan_prune(client: RegistryClient, policy: Judge, now: datetime, method: str) -> PrunePlan:
-    """Return what becomes of each tag of the repository; any read that fails ends it."""
+def plan_prune(client: RegistryClient, policy: Judge, now: datetime, method: str, foreseen: Foreseen | None = None) -> PrunePlan:
+    """Return what becomes of each tag of the repository, as if it had what is ``foreseen``; any read that fails ends it."""
     try:
-        return _plan(client, policy, now, method)
+        return _plan(client, policy, now, method, foreseen or Foreseen())
     except RegistryError as error:
         error.message += " Nothing was deleted."
         raise
 
 
-def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str) -> PrunePlan:
+def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, foreseen: Foreseen) -> PrunePlan:
     unusable: list[str] = []
-    names = sorted(client.list_tags(on_unusable=unusable.append))
+    names = sorted({*client.list_tags(on_unusable=unusable.append), *foreseen.tags})
     if policy.keeps_all(names):
         return PrunePlan((), settle({}, {}, {}).kept, {}, False, tuple(_warnings(client.registry, [], unusable, method)))
 
     def look(tag: str) -> Descriptor | None:
-        return find_descriptor(client, tag)
+        return foreseen.tags.get(tag) or find_descriptor(client, tag)
 
     states = dict(zip(names, client.fan_out(client.progress.each("tags read", len(names), look), names)))
     found = {tag: descriptor for tag, descriptor in states.items() if descriptor}
     absent = [tag for tag in names if tag not in found]
     ghosts = among_ghosts(client, absent, list_all(client)) if absent else []
     tags = {tag: descriptor.digest for tag, descriptor in found.items()}
-    reader = ManifestReader(client)
+    reader = ManifestReader(client, foreseen.manifests)
     dates = reader.read_dates(policy.dates_needed(tags), now)
     verdicts = policy.judge(tags, dates, now)
     if any(verdict is None or not verdict.keep for verdict in verdicts.values()):
         reader.read(descriptor.digest for descriptor in found.values() if descriptor.is_index)
         reader.read(tags[tag] for tag, verdict in verdicts.items() if verdict is not None and not verdict.keep)
     settlement = settle(tags, verdicts, reader.found)
-    gone = _find_gone(client, settlement.orphans)
+    gone = _find_gone(client, settlement.orphans, foreseen.manifests)
     if gone:
         settlement = settle(tags, verdicts, reader.found, gone)
     entries = [*_entries(found, settlement, dates), *(Entry(tag, None, False, "it has no manifest") for tag in ghosts if policy.names(tag))]
@@ -154,9 +162,9 @@ def _check_referrers(client: RegistryClient, plan: PrunePlan) -> None:
     client.fan_out(lambda digest: list_by_api(client.api, digest), doomed)
 
 
-def _find_gone(client: RegistryClient, orphans: t.Sequence[str]) -> set[str]:
-    """Return those of the tags that belong to manifests which the repository does not have any more."""
-    owners = {tag: owner for tag, owner in ((tag, owner_digest(tag)) for tag in orphans) if owner}
+def _find_gone(client: RegistryClient, orphans: t.Sequence[str], foreseen: Manifests) -> set[str]:
+    """Return those of the tags that belong to manifests which the repository does not have any more, and will not have."""
+    owners = {tag: owner for tag, owner in ((tag, owner_digest(tag)) for tag in orphans) if owner and owner not in foreseen}
     states = client.fan_out(lambda owner: client.find_digest(str(owner)), owners.values())
     return {tag for tag, state in zip(owners, states) if state is None}
 

@@ -15,13 +15,14 @@ from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
 from .options import ArgumentSpec, refuse_unset, two_registries_spec
 from .sync_entries import destination_of, parse_list
-from .sync_outcome import Job, Outcome, State, raise_failures, summarize
+from .sync_outcome import Job, Outcome, State, count_once, raise_failures, summarize
 from .sync_plan import Planner, SyncPlan
 from .sync_runner import Bring, ImageCopier, Runner
 from .task import Task
 from .verify_option import VERIFY, parse_verify
 
 if t.TYPE_CHECKING:
+    from .._registry.transfer import PushPlan
     from .sync_extra import Extra
     from .sync_import import Import
 
@@ -76,6 +77,7 @@ class Sync:
         self._task = task
         self._lists = TagLists()
         self._verification = parse_verify(task.params)
+        self._foresee: t.Callable[[Reference, t.Sequence[PushPlan]], None] = lambda destination, plans: None
 
     def run(self) -> None:
         """Plan, copy, and fill the result; raises in the end where something failed."""
@@ -96,25 +98,26 @@ class Sync:
             export = Export(task, lambda job: self._source(job.copy.source), self._lists, self._verification)
             outcomes = self._run(plan.jobs, export.bring, which)
             missing = [outcome.result["name"] for outcome in [*outcomes, *(failed for _entry, failed in plan.failed)] if outcome.error]
-            self._tell(plan, outcomes, *export.finish(plan.jobs, missing))
+            before, after, failure = export.finish(plan.jobs, missing)
+            self._tell(plan, outcomes, before, after, failure)
             return
         self._finish(plan, self._copier().bring)
 
     def _finish(self, plan: SyncPlan, bring: Bring) -> None:
         """Bring the images to the registry, delete there what the list does not include, and report both."""
         task, params = self._task, self._task.params
-        outcomes = self._run(plan.jobs, bring)
         if params["extra"] == "keep":
-            self._tell(plan, outcomes, {}, {})
+            self._tell(plan, self._run(plan.jobs, bring), {}, {})
             return
-        from .sync_extra import Extra
+        from .sync_extra import Extra, Foresight
 
-        extra = Extra(self._deleter, params["max_deletions"], task.warn)
+        foresight = Foresight(task.budget)
+        self._foresee = foresight.note
+        outcomes = self._run(plan.jobs, bring)
+        extra = Extra(self._deleter, params["max_deletions"], task.warn, foresight)
         failure = self._delete(extra, plan, outcomes)
         task.result["deleted_tags"] = extra.deleted
-        self._tell(plan, outcomes, *extra.states())
-        if failure is not None:
-            raise failure
+        self._tell(plan, outcomes, *extra.states(), failure)
 
     def _import(self, source: Import) -> None:
         params = self._task.params
@@ -157,7 +160,8 @@ class Sync:
         return client
 
     def _options(self, job: Job) -> CopyOptions:
-        return CopyOptions(job.referrers, self._task.params["existing"], None, self._task.check_mode, True, self._lists, self._verification)
+        existing, check_mode = self._task.params["existing"], self._task.check_mode
+        return CopyOptions(job.referrers, existing, None, check_mode, True, self._lists, self._verification, self._foresee)
 
     def _deleter(self, image: Reference) -> RegistryClient:
         return self._registries.destination(image, *(("pull",) if self._task.check_mode else ("pull", "push", "delete")))
@@ -175,11 +179,14 @@ class Sync:
             return error
         return None
 
-    def _tell(self, plan: SyncPlan, outcomes: t.Sequence[Outcome], before: State, after: State) -> None:
+    def _tell(
+        self, plan: SyncPlan, outcomes: t.Sequence[Outcome], before: State, after: State, failure: RegistryError | None = None
+    ) -> None:
+        """Fill the result, and raise what failed: images first, then the ``failure`` after them."""
         task = self._task
         numbered = [(job.entry.number, outcome) for job, outcome in zip(plan.jobs, outcomes)]
         numbered += [(entry.number, outcome) for entry, outcome in plan.failed]
-        told = [outcome for _number, outcome in sorted(numbered, key=lambda pair: pair[0])]
+        told = count_once([outcome for _number, outcome in sorted(numbered, key=lambda pair: pair[0])])
         for outcome in told:
             before.update(outcome.before)
             after.update(outcome.after)
@@ -189,4 +196,4 @@ class Sync:
         task.result["summary"] = summarize(told)
         task.changes(before, after)
         task.has_written = bool(task.result["changed"]) and not task.check_mode
-        raise_failures(told)
+        raise_failures(told, failure)

@@ -146,17 +146,23 @@ class Export:
     def _attached(self, client: RegistryClient, content: ImageContent) -> list[AttachedImage]:
         return find_attached(client, [manifest.digest for manifest in content.manifests], self._lists)
 
-    def finish(self, jobs: t.Sequence[Job], failed: t.Sequence[str]) -> tuple[State, State]:
-        """Write the list, unless nothing could be exported, and return its states; of an image that failed it has the name alone."""
+    def finish(self, jobs: t.Sequence[Job], failed: t.Sequence[str]) -> tuple[State, State, RegistryError | None]:
+        """Write the list, unless nothing could be exported; return its states, and why it could not be written.
+
+        Of an image that failed it has the name alone.
+        """
         exported = [(self._exported.get(which(job)), job.entry) for job in jobs]
         images = list(dict.fromkeys(replace(image, dest=entry.dest, tags=entry.tags) for image, entry in exported if image is not None))
         path = os.path.join(self._path, LIST)
         if failed and not images:
-            return {}, {}
-        raw, written = list_bytes(images, failed), read_raw(self._path) if self._exists else None
-        if raw != written and not self._task.check_mode:
-            write_list(self._path, raw)
-        return {path: None if written is None else str(Digest.of(written))}, {path: str(Digest.of(raw))}
+            return {}, {}, None
+        try:
+            raw, written = list_bytes(images, failed), read_raw(self._path) if self._exists else None
+            if raw != written and not self._task.check_mode:
+                write_list(self._path, raw)
+        except RegistryError as error:
+            return {}, {}, error
+        return {path: None if written is None else str(Digest.of(written))}, {path: str(Digest.of(raw))}, None
 
 
 def which(job: Job) -> t.Hashable:

@@ -5,19 +5,53 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from .._core.budget import Budget
 from .._core.errors import NotFound, RegistryError
+from .._oci.manifest import Manifest
 from .._oci.reference import Reference
 from .._registry.client import RegistryClient
+from .._registry.transfer import PushPlan
+from .._retention.dependencies import NO_LINKS, ManifestLinks
 from .._retention.policy import Listed
 from .._retention.prune import Pruning
-from .._retention.prune_plan import PrunePlan, plan_prune
+from .._retention.prune_plan import Foreseen, PrunePlan, plan_prune
 from .sync_outcome import State
 
 ClientOf = t.Callable[[Reference], RegistryClient]
+
+
+class Foresight:
+    """What each repository will have that check mode does not write: what is deleted depends on that. Safe for several threads."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._foreseen: dict[str, Foreseen] = {}
+
+    def note(self, destination: Reference, plans: t.Sequence[PushPlan]) -> None:
+        """Note what would be written."""
+        with self._lock:
+            foreseen = self._foreseen.setdefault(destination.name, Foreseen())
+            for plan in plans:
+                foreseen.tags.update((name, plan.root.descriptor()) for name in plan.writes if ":" not in name)
+                for manifest in plan.manifests() if plan.writes else ():
+                    foreseen.manifests[manifest.digest] = self._links(destination, manifest)
+
+    def _links(self, destination: Reference, manifest: Manifest) -> ManifestLinks:
+        if not manifest.children and manifest.subject is None:
+            return NO_LINKS
+        links = ManifestLinks.of(manifest)
+        self._budget.hold(links, links.weight, f"What {destination.name}@{manifest.digest} names")
+        return links
+
+    def of(self, repository: Reference) -> Foreseen | None:
+        """Return what a repository will have."""
+        return self._foreseen.get(repository.name)
 
 
 @dataclass
@@ -27,6 +61,7 @@ class Extra:
     client_of: ClientOf
     limit: int
     warn: t.Callable[[str], None]
+    foresight: Foresight
     plans: dict[Reference, PrunePlan] = field(default_factory=dict)
     gone: dict[Reference, set[str]] = field(default_factory=dict)
 
@@ -35,7 +70,7 @@ class Extra:
         now = datetime.now(timezone.utc)
         for image, tags in chosen.items():
             try:
-                plan = plan_prune(self.client_of(image), Listed(tags), now, "auto")
+                plan = plan_prune(self.client_of(image), Listed(tags), now, "auto", self.foresight.of(image))
             except NotFound:
                 continue  # in check mode, a repository that is not there yet
             for warning in plan.warnings:

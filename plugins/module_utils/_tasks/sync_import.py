@@ -46,6 +46,18 @@ class StoredImage:
     exported: ExportedImage | None = None
     found: NamedImage | None = None
 
+    @property
+    def digest(self) -> Digest:
+        """What tells it from other images, whatever they are called."""
+        return self.exported.digest if self.exported else t.cast(NamedImage, self.found).digest
+
+    @property
+    def title(self) -> str:
+        """What results and messages call it."""
+        if self.exported or self.name is None:
+            return self.names[0]
+        return str(self.name if self.name.tag or self.name.digest else self.name.with_tag(self.name.identifier))
+
 
 def _archived_name(name: str) -> Reference | None:
     """Return the image that a name in an archive says; what is a tag alone says none."""
@@ -132,7 +144,8 @@ class Import:
                 if stored not in named[-1:]:
                     named.append(stored)
             if stored.name:
-                self._by_place.setdefault((stored.name.name, stored.name.identifier), []).append(stored)
+                for identifier in {stored.name.identifier, stored.name.tag or stored.name.identifier}:
+                    self._by_place.setdefault((stored.name.name, identifier), []).append(stored)
 
     def _list_export(self, raw: bytes) -> list[StoredImage]:
         images, failed = parse_list(raw, self._path, self._task.budget)
@@ -153,6 +166,8 @@ class Import:
         self._archive = open_store(self._path, self._task.budget)
         for image in list_images(self._archive):
             images += _stored_by_name(image)
+        if not images:
+            raise RegistryError(f"{self._path} contains no image.", "invalid_source")
         return images
 
     def close(self) -> None:
@@ -182,15 +197,12 @@ class Import:
 
     def _entries(self, platforms: tuple[Platform, ...]) -> list[Entry]:
         """Return an entry for each image."""
-        return [
-            Entry(number, (stored.names or (f"image {number}",))[0], stored.name, platforms=platforms)
-            for number, stored in enumerate(self.images, 1)
-        ]
+        return [Entry(number, stored.names[0], stored.name, platforms=platforms) for number, stored in enumerate(self.images, 1)]
 
     def _jobs(self, params: Map, entry: Entry) -> t.Iterator[Job]:
         found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
         if not found and not (entry.choice and params["empty"] == "ok"):
-            there = ", ".join(quoted((stored.names or ("an image without a name",))[0], 100) for stored in self.images[:20])
+            there = ", ".join(quoted(stored.names[0], 100) for stored in self.images[:20])
             raise NotFound(f"{self._path} has no image {quoted(str(entry.source or entry.given), 300)}; it has: {there or 'none'}.")
         for stored in found:
             exported = stored.exported
@@ -201,14 +213,8 @@ class Import:
                 raise RegistryError(message, "invalid_reference")
             destination = destination_of(params, whole, name)
             tags = destination_tags(name, destination, whole.tags)
-            source = replace(name, digest=exported.digest) if exported else name
-            yield Job(
-                whole,
-                Copy(source, destination, tags, entry.platforms),
-                bool(exported and exported.referrers),
-                stored,
-                exported.name if exported else "",
-            )
+            copy = Copy(replace(name, digest=stored.digest), destination, tags, entry.platforms)
+            yield Job(whole, copy, bool(exported and exported.referrers), stored, stored.title)
 
     def is_clear(self, entry: Entry, jobs: t.Sequence[Job]) -> bool:
         """Tell whether what an entry has chosen is all that its repository should have: it goes there, and no image of it failed."""
@@ -229,11 +235,20 @@ class Import:
                 if stored.name and stored.name.name == wanted.name and stored.name.tag:
                     of.setdefault(stored.name.tag, []).append(stored)
             chosen = choose_by_name(entry.choice, of, self._task.budget)[: entry.choice.newest]
-            return [stored for tag in chosen for stored in of[tag][:most]]
-        exact = self._by_name.get(entry.given, [])
-        if exact or wanted is None:
-            return exact[:most]
-        return self._by_place.get((wanted.name, wanted.identifier), [])[:most]
+            return [stored for tag in chosen for stored in self._same(of[tag])[:most]]
+        found = self._by_name.get(entry.given, [])
+        if not found and wanted is not None:
+            found = self._by_place.get((wanted.name, wanted.identifier), [])
+        return self._same(found)[:most]
+
+    def _same(self, found: list[StoredImage]) -> list[StoredImage]:
+        """Return what was found by one name; raises where it is not one image."""
+        digests = list(dict.fromkeys(str(stored.digest) for stored in found))
+        if len(digests) > 1:
+            advice = "export again" if self._is_export else "list each that you want by its digest, with dest"
+            message = f"{self._path} has several images with the name {quoted(found[0].title, 300)}, {', '.join(digests[:20])}: {advice}."
+            raise RegistryError(message, "invalid_source")
+        return found
 
     # How they are read
 

@@ -94,6 +94,24 @@ class Expected:
         result["existing_bytes"] += sum(blob["size"] for blob in moved if blob["digest"] not in first)
 
 
+def count_once(outcomes: t.Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes, each state as a change of the first that tells it: images share referrers, entries name the same tag."""
+    owners: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        for key in outcome.before:
+            owners.setdefault(key, outcome)
+
+    def own(outcome: Outcome) -> Outcome:
+        kept = [key for key in outcome.before if owners[key] is outcome]
+        if outcome.error is not None or len(kept) == len(outcome.before):
+            return outcome
+        result = {**outcome.result, "changed": bool(kept)}
+        return Outcome(result, {key: outcome.before[key] for key in kept}, {key: outcome.after[key] for key in kept})
+
+    counted = {id(outcome): own(outcome) for outcome in outcomes}  # an image that is given twice has one outcome
+    return [counted[id(outcome)] for outcome in outcomes]
+
+
 def summarize(outcomes: t.Sequence[Outcome]) -> Result:
     """Return the counts of all images, and the bytes of those that did not fail."""
     done = [outcome for outcome in outcomes if outcome.error is None]
@@ -109,12 +127,14 @@ def summarize(outcomes: t.Sequence[Outcome]) -> Result:
     }
 
 
-def raise_failures(outcomes: t.Sequence[Outcome]) -> None:
-    """Raise the first failure, where there is one, with the names of all that failed."""
+def raise_failures(outcomes: t.Sequence[Outcome], last: RegistryError | None = None) -> None:
+    """Raise the first failure, where there is one, with the names of all that failed; ``last`` is what failed after the images."""
     failed = [(outcome.result["name"], outcome.error) for outcome in outcomes if outcome.error is not None]
     if not failed:
+        if last is not None:
+            raise last
         return
     first = failed[0][1]
     names = ", ".join(name for name, _error in failed[:20]) + (f" and {len(failed) - 20} more" if len(failed) > 20 else "")
-    message = f"{len(failed)} of {len(outcomes)} images failed: {names}. {first.message}"
+    message = f"{len(failed)} of {len(outcomes)} images failed: {names}. {first.message}{f' {last.message}' if last else ''}"
     raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)

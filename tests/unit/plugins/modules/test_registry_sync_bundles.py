@@ -78,6 +78,45 @@ def test_an_image_without_a_name_is_listed_by_its_digest(make_registry: MakeRegi
     assert set(destination.tags("team/app")) == {"1"}
 
 
+def _named(path: Path, *named: tuple[images.Content, str]) -> Path:
+    """Write a layout of images by the names that their entries have, which need not differ."""
+    images.write_layout(path, {f"n{number}:1": image for number, (image, _name) in enumerate(named)})
+    key = "org.opencontainers.image.ref.name"
+    entries = [{**image.descriptor(), **({"annotations": {key: name}} if name else {})} for image, name in named]
+    (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": entries}), encoding="ascii")
+    return path
+
+
+def test_two_images_of_one_name_are_not_taken_for_one(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    other, destination = images.image(layers=["signature"]), make_registry()
+    path = _named(tmp_path / "store", (IMAGE, "quay.io/team/app:1"), (other, "quay.io/team/app:1"))
+    refused = run_module("registry_sync", import_from(path, destination)).failure("invalid_option")
+    assert IMAGE.digest in refused.msg
+    assert other.digest in refused.msg
+    for listed in ("quay.io/team/app:1", {"src": "quay.io/team/app", "include": ["."]}):
+        unclear = run_module("registry_sync", import_from(path, destination, images=[listed])).failure("invalid_source")
+        assert f"'quay.io/team/app:1', {IMAGE.digest}, {other.digest}: list each that you want by its digest" in unclear.msg
+    assert destination.log() == []
+    by_digest = [{"src": IMAGE.digest, "dest": "team/app:1"}, {"src": other.digest, "dest": "team/app:other"}]
+    run_module("registry_sync", import_from(path, destination, images=by_digest)).ok()
+    assert destination.tags("team/app") == {"1": IMAGE.digest, "other": other.digest}
+
+
+def test_two_images_without_a_name_for_one_tag_are_refused(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    other, destination = images.image(layers=["other"]), make_registry()
+    path = _named(tmp_path / "store", (IMAGE, ""), (other, ""))
+    listed = [{"src": image.digest, "dest": "app:1"} for image in (IMAGE, other)]
+    run_module("registry_sync", import_from(path, destination, images=listed)).failure("invalid_option")
+    assert destination.log() == []
+    done = run_module("registry_sync", import_from(path, destination, images=listed[:1])).ok()
+    assert done["images"][0]["name"] == IMAGE.digest
+
+
+def test_a_layout_of_no_image_is_refused(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    failed = run_module("registry_sync", import_from(_named(tmp_path / "store"), make_registry())).failure("invalid_source")
+    assert failed.msg == f"{tmp_path / 'store'} contains no image."
+
+
 def test_what_no_shard_finds_fails_in_one_of_them(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path, destination = FORMS["docker"](tmp_path), make_registry()
     failed = []

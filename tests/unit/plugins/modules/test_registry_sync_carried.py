@@ -90,6 +90,16 @@ def test_only_images_that_are_named_are_imported(make_registry: MakeRegistry, ru
     assert "has no image" in failed.msg
 
 
+def test_an_image_that_was_pinned_is_found_by_its_tag(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    digest = source.add_image("app", "1.0").digest
+    run_module("registry_sync", export_to(tmp_path / "d", source, f"app:1.0@{digest}")).ok()
+    for number, name in enumerate((f"app:1.0@{digest}", "app:1.0", f"app@{digest}")):
+        task = import_from(tmp_path / "d", destination, images=[{"src": source.name(name), "dest": f"found:{number}"}])
+        run_module("registry_sync", task).ok()
+    assert destination.tags("found") == {"0": digest, "1": digest, "2": digest}
+
+
 def test_a_changed_layer_gets_no_tag_and_the_others_arrive(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     source, destination = make_registry(), make_registry()
     bad, good = source.add_image("bad", "1", seed="bad"), source.add_image("good", "1", seed="good")

@@ -217,7 +217,7 @@ def test_blobs_are_read_only_if_they_are_files_of_the_layout(tmp_path: Path) -> 
         read_layer(path)
     blob.unlink()
     blob.mkdir()
-    with refused("invalid_source", NAME, "is neither a file nor a directory"):
+    with refused("invalid_source", NAME, "is a directory, not a file"):
         read_layer(path)
     blob.rmdir()
     os.link(outside, blob)
