@@ -21,6 +21,7 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.ocitools-([0-9a-z]{1,64})-[0-9a-f]{16}\.tmp", re.ASCII)
+_INHERITED = ("system.posix_acl_access", "security.selinux")
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})  # file systems that cannot sync a folder
 _SPACE = "free some space there or choose another path"
 _PERMISSION = "give the user of the task the permission to write there"
@@ -238,10 +239,21 @@ class NewFile:
         with contextlib.suppress(RegistryError):
             self.hide()
 
-    def inherit(self, replaced: os.stat_result) -> None:
-        """Give the file the owner of the one it will replace, where that is allowed."""
+    def inherit(self, name: str, replaced: os.stat_result) -> None:
+        """Give the file the owner, the access list and the label of the one at ``name``, which it will replace, where that is allowed.
+
+        With an access list, the mode says what its entries may do at most: without the list, all of the group could.
+        """
         with disk_errors(self._shown), contextlib.suppress(PermissionError):
             os.fchown(self.descriptor, replaced.st_uid, replaced.st_gid)
+        place = f"/proc/self/fd/{self._folder.descriptor}/{name}"
+        for attribute in _INHERITED if hasattr(os, "getxattr") else ():
+            with contextlib.suppress(OSError):
+                try:
+                    os.setxattr(self.descriptor, attribute, os.getxattr(place, attribute, follow_symlinks=False))
+                except OSError as error:
+                    if error.errno == errno.ENODATA:
+                        os.removexattr(self.descriptor, attribute)  # the folder gives new files one
 
     def open_to(self, mode: int) -> None:
         """Give the file its permissions."""

@@ -34,6 +34,7 @@ class FileTree:
         self._dress = dress
         self._private = private
         self._mode = default_mode()
+        self._cleaned: set[tuple[str, ...]] = set()
         self._place = Place(path)
         with on_failure(self._place.close):
             self._top = self._place.folder.child(self._place.name)
@@ -110,7 +111,7 @@ class FileTree:
         """Write a file, which ``stream`` verifies; ``executable`` says whether it may be executed, None that what it replaces decides."""
         with self.folder(parts[:-1], make=True) as folder:
             home = t.cast(Folder, folder)
-            home.leftovers(_LABEL, remove=True)
+            self._clean(home, tuple(parts[:-1]))
             with contextlib.closing(stream), NewFile(home, _LABEL, self.shown(parts)) as file:
                 copy_stream(stream, file.write, check)
                 mode = self._mode | ((self._mode & 0o444) >> 2 if executable else 0)
@@ -118,6 +119,12 @@ class FileTree:
                     file.open_to(mode)
                 put_file(home, parts[-1], file, None if self._private or executable is not None else mode, self._dress)
             home.sync()
+
+    def _clean(self, folder: Folder, parts: tuple[str, ...]) -> None:
+        """Remove what an ended task left in a folder: once, since that reads the names of all that is in it."""
+        if parts not in self._cleaned:
+            self._cleaned.add(parts)
+            folder.leftovers(_LABEL, remove=True)
 
     def write_link(self, parts: Parts, target: str) -> None:
         """Write a symbolic link in the place of what is there."""

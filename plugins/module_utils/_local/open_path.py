@@ -168,7 +168,7 @@ def put_file(folder: Folder, name: str, file: NewFile, mode: int | None, dress: 
     there = folder.stat(name)
     replaced = there if there is not None and stat.S_ISREG(there.st_mode) and is_own_place(folder.descriptor, there.st_uid) else None
     if replaced is not None:
-        file.inherit(replaced)
+        file.inherit(name, replaced)
     if mode is not None:
         file.open_to(mode if replaced is None else stat.S_IMODE(replaced.st_mode))
     dress(Found(file.path, file.descriptor, False, False))

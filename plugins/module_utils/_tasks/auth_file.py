@@ -109,7 +109,7 @@ class AuthFilePlace:
         with NewFile(folder, _LABEL, self._path) as file:
             file.write(content)
             if replaced is not None:
-                file.inherit(replaced)
+                file.inherit(self._name, replaced)
                 file.open_to(stat.S_IMODE(replaced.st_mode))
             file.place(self._name)
         folder.sync()

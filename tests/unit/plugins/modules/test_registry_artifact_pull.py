@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, tars
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 MakeRegistry = t.Callable[..., FakeRegistry]
@@ -153,6 +153,24 @@ def test_a_folder_that_we_packed_comes_back_and_is_compared_without_a_download(
     (place / "bin" / "run").chmod(0o644)
     assert pull().ok().changed
     assert os.access(place / "bin" / "run", os.X_OK)
+
+
+def test_the_names_in_a_folder_are_not_read_for_each_file_anew(
+    registry: FakeRegistry, run_module: RunModule, pull: Pull, dest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "folder"
+    source.mkdir()
+    for number in range(20):
+        (source / str(number)).write_bytes(b"text")
+    run_module("registry_artifact", registry.args(name="app:1", files=[str(source)])).ok()
+    (dest / "folder").mkdir(parents=True)
+    (dest / "folder" / ".ocitools-files-0123456789abcdef.tmp").write_bytes(b"left")
+    folders = plugin("module_utils._local.disk").Folder
+    names, read = folders.names, []
+    monkeypatch.setattr(folders, "names", lambda folder: read.append(folder.path) or names(folder))
+    pull().ok()
+    assert sorted(os.listdir(dest / "folder")) == sorted(map(str, range(20)))
+    assert len(read) < 5
 
 
 def test_a_folder_of_another_program_is_compared_file_by_file(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
