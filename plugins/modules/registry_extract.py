@@ -118,7 +118,8 @@ notes:
   - A layer is read a second time if a link leads to a file that is not in O(paths), or if the layer is inconsistent.
     A sparse file fails with the error kind V(invalid_source) if it would be extracted.
   - Files are collected in the folder C(.ocitools-extract-*.tmp) in O(dest) until all are complete, so O(dest) needs space for the old and the new files. If
-    a task is killed, the next one removes its folder.
+    a task is killed, the next one removes its folder. A file in a directory below O(dest) that is on another file system fails with the error kind
+    V(local_io); extract it with a task of its own.
   - A layer may unpack to 3 GiB, or to 1100 times its size if that is more. The memory of a task is limited as well, which is enough
     for about 50,000 extracted files. The layers may contain many more. A task that needs more fails with the error kind V(limit); split it into several.
 seealso:

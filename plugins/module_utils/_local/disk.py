@@ -33,6 +33,7 @@ _ADVICE = {
     errno.EPERM: _PERMISSION,
     errno.EROFS: "choose a writable path",
     errno.EISDIR: "a folder is in the way; remove it or choose another path",
+    errno.EXDEV: "a folder on the way is a mount point; choose a path without one",
     errno.EBUSY: "it is in use as a mount point; choose another path",
 }
 

@@ -57,6 +57,7 @@ class ExtractTarget:
         self.base = child or self._place.folder
         self._is_folder = self._is_there or self._place.name == "." or dest.endswith("/")
         self._folders = TargetFolders(self.base)
+        self._reachable: set[tuple[str, ...]] = set()  # folders on the file system that files wait on
 
     def settle(self, selected: Selected) -> list[Item]:
         """Return the items with their places below ``base``."""
@@ -92,7 +93,11 @@ class ExtractTarget:
 
         Where the user may not look, items that ``are_known`` to have been laid down are taken to be there, and others not to be.
         """
-        return [(item, *self._states(item, are_known)) for item in items]
+        changes = [(item, *self._states(item, are_known)) for item in items]
+        for item, before, after in changes:
+            if before != after and item.kind != DIRECTORY:
+                self._check_file_system(item)
+        return changes
 
     def wanted(self, item: Item) -> tuple[int, int | None, int | None]:
         """Return mode, owner and group of an item, None for what is left open."""
@@ -105,7 +110,7 @@ class ExtractTarget:
                     "invalid_source",
                 )
         if item.kind == LINK:
-            return 0o777, owner, group
+            return 0o777, *self._attributes.of_new(0o777, owner, group, False)[1:]
         return self._attributes.of_new(item.mode & self._kept_bits, owner, group, item.kind == DIRECTORY)
 
     def _states(self, item: Item, is_known: bool) -> tuple[State, State]:
@@ -132,6 +137,22 @@ class ExtractTarget:
             raise RegistryError(f"{self.shown(item)} {way.format(item.path)}: remove it first.", "local_io")
         if not (stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode) or stat.S_ISREG(found.st_mode)):
             raise special_file(self.shown(item))
+
+    def _check_file_system(self, item: Item) -> None:
+        """Refuse a place that no file can be moved to."""
+        parts = item.out[:-1]
+        if parts in self._reachable:
+            return
+        self._reachable.add(parts)
+        with contextlib.suppress(ShutFolder):
+            while (folder := self._folders.find(parts)) is None:
+                parts = parts[:-1]
+            if os.fstat(folder.descriptor).st_dev != os.fstat(self.base.descriptor).st_dev:
+                raise RegistryError(
+                    f"{folder.path} is on another file system than {self.base.path}, where files wait until all are complete: extract what goes "
+                    "there with a task of its own.",
+                    "local_io",
+                )
 
     def _present(self, folder: Folder, item: Item, found: os.stat_result, is_known: bool, shows: tuple[bool, bool]) -> str:
         owned = (f", owner {found.st_uid}" if shows[0] else "") + (f", group {found.st_gid}" if shows[1] else "")
@@ -162,7 +183,7 @@ class ExtractTarget:
     # Writing
 
     def place(
-        self, changes: t.Sequence[Change], staged: t.Mapping[tuple[int, int], str], staging: Staging, on_placed: t.Callable[[], None]
+        self, changes: t.Sequence[Change], staged: t.Mapping[tuple[int, int], str], staging: Staging, on_placed: t.Callable[[Item], None]
     ) -> None:
         """Put all that differs in its place; ``staged`` are the files by where they come from."""
         items = [item for item, before, after in changes if before != after]
@@ -185,10 +206,10 @@ class ExtractTarget:
             for item in items:
                 if item.kind == DIRECTORY:
                     self._make_directory(item)
-                    on_placed()
+                    on_placed(item)
             for item, name in ready:
                 self._put(item, name, staging)
-                on_placed()
+                on_placed(item)
         finally:
             self._folders.shut(self._attributes.apply_others)
 

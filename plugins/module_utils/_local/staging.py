@@ -24,12 +24,18 @@ class Staging:
         self._folder = folder
         self._count = 0
         _remove_leftovers(folder, label)
+        while not self._make(label):
+            os.close(self.descriptor)
+
+    def _make(self, label: str) -> bool:
+        """Make and lock the folder; False where another task took it for a leftover before it was locked."""
         self._name = temporary_name(label)
-        with disk_errors(os.path.join(folder.path, self._name)):
-            os.mkdir(self._name, 0o700, dir_fd=folder.descriptor)
-            self.descriptor = os.open(self._name, _FLAGS, dir_fd=folder.descriptor)
+        with disk_errors(os.path.join(self._folder.path, self._name)):
+            os.mkdir(self._name, 0o700, dir_fd=self._folder.descriptor)
+            self.descriptor = os.open(self._name, _FLAGS, dir_fd=self._folder.descriptor)
             with contextlib.suppress(OSError):
                 fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            return os.fstat(self.descriptor).st_nlink > 0
 
     def store(self, blocks: t.Iterable[bytes]) -> str:
         """Write a file and return its name."""

@@ -24,7 +24,7 @@ from .._oci.reference import Reference
 from .._registry.client import RegistryClient
 from .._registry.image_files import ImageFiles
 from .options import ArgumentSpec
-from .task import Task
+from .task import Result, Task
 from .verify_option import VERIFY, parse_verify
 
 OPTIONS: ArgumentSpec = {
@@ -90,6 +90,7 @@ class _Extraction:
         self._client = task.client(image)
         self._image = image if verification is None else verification.pin(self._client, image)
         self._key = _key(task, image, wants)
+        self._placed: set[str] = set()
 
     def run(self) -> None:
         remembered = self._recall()
@@ -97,7 +98,7 @@ class _Extraction:
             changes = self._target.compare(self._target.settle(remembered.selected), are_known=True)
             if all(before == after for _item, before, after in changes):
                 self._task.changes({}, {}, str(self._image))
-                self._report(remembered.digest, remembered.selected, changes, 0)
+                self._task.result.update(self._told(remembered.digest, remembered.selected, changes, 0))
                 return
         root = self._client.get_manifest(self._image.identifier)
         manifest = _choose(self._task, self._client, self._image, root)
@@ -106,10 +107,12 @@ class _Extraction:
             files = ImageFiles(self._client, manifest, str(self._image), self._wants, self._task.params["strip"], staging)
             selected = files.select()
             changes = self._target.compare(self._target.settle(selected), are_known=remembered is not None)
-            self._report(str(root.digest), selected, changes, files.downloaded_bytes)
+            told = self._told(str(root.digest), selected, changes, files.downloaded_bytes)
             before, after = ({self._target.shown(item): states[at] for item, *states in changes if states[0] != states[1]} for at in (0, 1))
             if self._task.changes(before, after, str(self._image)) and staging is not None:
-                self._target.place(changes, files.staged, staging, self._note_written)
+                self._task.done = lambda: self._placed
+                self._target.place(changes, files.staged, staging, lambda item: self._placed.add(self._target.shown(item)))
+            self._task.result.update(told)
         if not self._task.check_mode:
             self._remember(str(root.digest), selected)
 
@@ -125,10 +128,7 @@ class _Extraction:
         with contextlib.closing(self._target.record_folder(selected)) as folder:
             remember(folder, self._key, Remembered(digest, selected), self._task.budget)
 
-    def _note_written(self) -> None:
-        self._task.has_written = True
-
-    def _report(self, digest: str, selected: Selected, changes: t.Sequence[Change], downloaded_bytes: int) -> None:
+    def _told(self, digest: str, selected: Selected, changes: t.Sequence[Change], downloaded_bytes: int) -> Result:
         files = [
             {
                 "path": self._target.shown(item),
@@ -143,7 +143,7 @@ class _Extraction:
         skipped = [{"path": path, "reason": reason} for path, reason in selected.skipped]
         for entry in (*files, *skipped):
             self._task.budget.hold_result(entry, "The result for the files")
-        self._task.result.update(digest=digest, files=files, skipped_files=skipped, downloaded_bytes=downloaded_bytes)
+        return {"digest": digest, "files": files, "skipped_files": skipped, "downloaded_bytes": downloaded_bytes}
 
 
 def run(task: Task) -> None:

@@ -33,11 +33,11 @@ def dest(tmp_path: Path) -> Path:
 def extract(registry: FakeRegistry, run_module: RunModule, dest: Path) -> t.Iterator[Extract]:
     """Extract all of an image with these layers, which are not compressed; the file beside the folder must stay as it is."""
 
-    def run(*layers: bytes, **options: t.Any) -> Result:
+    def run(*layers: bytes, diff: bool = False, **options: t.Any) -> Result:
         if layers:
             registry.add_image("app", "1", list(layers))
         return run_module(
-            "registry_extract", registry.args(**{"name": "app:1", "dest": str(dest), "paths": ["/"], "retries": 0, **options})
+            "registry_extract", registry.args(**{"name": "app:1", "dest": str(dest), "paths": ["/"], "retries": 0, **options}), diff=diff
         )
 
     yield run
@@ -221,8 +221,10 @@ def test_t73_a_failure_half_way_is_a_change(extract: Extract, monkeypatch: pytes
         place(self, name, folder, wanted)
 
     monkeypatch.setattr(staging, "place", fail)
-    result = extract(layer(file("a", "1"), file("b", "2"))).failure("local_io")
+    result = extract(layer(file("a", "1"), file("b", "2")), diff=True).failure("local_io")
     assert result.changed
+    assert list(result["diff"]["after"]) == [f"{dest}/a"]  # as in the result of a task that goes on: what was done
+    assert "files" not in result.data
     assert tree(dest) == {"a": "0644 1"}
     monkeypatch.setattr(staging, "place", place)
     assert [entry["changed"] for entry in extract().ok()["files"]] == [False, True]

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, folder, gone, hard, layer, link, tree
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, Result, RunModule, run_module
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, Result, RunModule, plugin, run_module
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import header, member, pax_record
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -201,3 +203,37 @@ def test_t73_a_task_that_is_killed_before_any_change_leaves_each_file_old_or_new
         assert tree(dest) == wanted
         assert sorted(os.listdir(dest)) == [".ocitools-extract.json", "b", "d", "l"]
     assert deaths >= 7
+
+
+@pytest.mark.parametrize("keeps_ownership", [True, False])
+def test_links_belong_to_the_owner_as_files_do(extract: Extract, dest: Path, keeps_ownership: bool) -> None:
+    owner = 0 if os.geteuid() else 1234
+    options = {"owner": str(owner or os.geteuid()), "keep_ownership": keeps_ownership and not os.geteuid()}
+    extract(layer(file("a", "1"), link("l", "a")), **options).ok()
+    assert [(dest / name).lstat().st_uid for name in ("a", "l")] == [owner or os.geteuid()] * 2
+    assert not extract(**options).ok().changed
+
+
+def test_what_would_go_to_another_file_system_is_told_before_anything_is_written(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_image("app", "1", [layer(file("proc/ocitools/test", "1"))])
+    args = registry.args(name="app:1", dest="/", paths=["/proc/ocitools"])
+    assert "/proc is on another file system" in run_module("registry_extract", args, check=True).failure("local_io").msg
+
+
+def test_two_tasks_at_a_time_do_not_take_each_others_files_for_leftovers(
+    extract: Extract, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = plugin("module_utils._local.staging")
+    lock = fcntl.flock
+    begun: list[int] = []
+
+    def another_one_begins(descriptor: int, operation: int) -> None:
+        if not begun:
+            begun.append(descriptor)
+            with contextlib.closing(plugin("module_utils._local.disk").Folder(os.open(dest, os.O_RDONLY), str(dest))) as folder:
+                staging.Staging(folder, "extract").close()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", another_one_begins)
+    extract(layer(file("a", "1"))).ok()
+    assert tree(dest) == {"a": "0644 1"}
