@@ -167,7 +167,12 @@ def test_the_names_in_a_folder_are_not_read_for_each_file_anew(
     (dest / "folder" / ".ocitools-files-0123456789abcdef.tmp").write_bytes(b"left")
     folders = plugin("module_utils._local.disk").Folder
     names, read = folders.names, []
-    monkeypatch.setattr(folders, "names", lambda folder: read.append(folder.path) or names(folder))
+
+    def note(opened: t.Any) -> t.Any:
+        read.append(opened.path)
+        return names(opened)
+
+    monkeypatch.setattr(folders, "names", note)
     pull().ok()
     assert sorted(os.listdir(dest / "folder")) == sorted(map(str, range(20)))
     assert len(read) < 5
