@@ -127,8 +127,8 @@ def _parse(params: Map, number: int, given: t.Any, named: t.Callable[[str], Refe
         _truth(entry, params["referrers"]),
         choice,
     )
-    if source is not None or dest is not None:
-        destination_of(params, parsed, source)
+    if (source is not None or dest is not None) and destination_of(params, parsed, source).digest is not None:
+        raise _wrong(f"dest is {quoted(dest, 300)}, but the content determines the digest: give a tag instead")
     return parsed
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._core.budget import Budget
 from .._core.cleanup import on_failure
@@ -16,7 +16,7 @@ from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted
 from .._local.docker_archive import DockerArchive
 from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
-from .._local.files import Store
+from .._local.files import Directory, Store
 from .._local.inventory import NamedImage, list_images
 from .._local.layout_index import KnownLayouts
 from .._local.oci_layout import MARKER, LayoutImage, read_manifest
@@ -34,58 +34,18 @@ from .image_push import find_pushed
 from .sync_entries import Entry, Map, destination_of
 from .sync_outcome import Job, Outcome
 from .sync_selection import choose_by_name
+from .sync_stored import StoredImage, archived_name, stored_by_name
 from .task import Task
 
-
-@dataclass(frozen=True)
-class StoredImage:
-    """An image of the directory or archive: the ``name`` it has there in full, if any, all its ``names``, and what says more of it."""
-
-    name: Reference | None
-    names: tuple[str, ...]
-    exported: ExportedImage | None = None
-    found: NamedImage | None = None
-
-    @property
-    def digest(self) -> Digest:
-        """What tells it from other images, whatever they are called."""
-        return self.exported.digest if self.exported else t.cast(NamedImage, self.found).digest
-
-    @property
-    def title(self) -> str:
-        """What results and messages call it."""
-        if self.exported or self.name is None:
-            return self.names[0]
-        return str(self.name if self.name.tag or self.name.digest else self.name.with_tag(self.name.identifier))
+if t.TYPE_CHECKING:
+    from .._local.archive import Archive
 
 
-def _archived_name(name: str) -> Reference | None:
-    """Return the image that a name in an archive says; what is a tag alone says none."""
-    try:
-        return Reference.parse(name) if ":" in name or "/" in name or "@" in name else None
-    except RegistryError:
-        return None
-
-
-def _stored_by_name(image: NamedImage) -> list[StoredImage]:
-    """Return an image once for each of its full names, with the short ones that mean the same; one without any goes by its digest."""
-    full: dict[Reference, list[str]] = {}
-    short: list[str] = []
-    for name in image.names:
-        reference = _archived_name(name)
-        if reference is None:
-            short.append(name)
-        else:
-            full.setdefault(reference, []).append(name)
-    if not full:
-        return [StoredImage(None, image.names or (str(image.digest),), None, image)]
-    tags = {reference.tag for reference in full}
-    left = [name for name in short if name not in tags]
-    made = []
-    for number, (reference, names) in enumerate(full.items()):
-        own = [name for name in short if name == reference.tag]
-        made.append(StoredImage(reference, (*names, *own, *(left if number == 0 else ())), None, image))
-    return made
+def _refuse_packed_export(store: Store) -> None:
+    names = () if isinstance(store, Directory) else t.cast("Archive", store).names
+    if any(name.rpartition("/")[2] == LIST for name in names):
+        message = f"{store.path} is an archive with the {LIST} of an export: unpack it, and set src_dir to the directory."
+        raise RegistryError(message, "invalid_source")
 
 
 class _ExportedLayout:
@@ -164,8 +124,9 @@ class Import:
             message = f"{self._path} has no {LIST}, which an export writes, and is not an OCI layout."
             raise RegistryError(message, "invalid_source")
         self._archive = open_store(self._path, self._task.budget)
+        _refuse_packed_export(self._archive)
         for image in list_images(self._archive):
-            images += _stored_by_name(image)
+            images += stored_by_name(image)
         if not images:
             raise RegistryError(f"{self._path} contains no image.", "invalid_source")
         return images
@@ -179,7 +140,7 @@ class Import:
 
     def parse_name(self, name: str) -> Reference | None:
         """Return the image that a name in the list stands for; None for one that is found as it is written."""
-        return parse_sided(self._task.params, "src", name) if self._is_export else _archived_name(name)
+        return parse_sided(self._task.params, "src", name) if self._is_export else archived_name(name)
 
     def jobs(self, entries: t.Sequence[Entry]) -> tuple[list[Job], list[tuple[Entry, Outcome]]]:
         """Return what is to be done, for the images that ``entries`` name or choose, without any for all of them, and what cannot be done."""
@@ -203,7 +164,12 @@ class Import:
         found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
         if not found and not (entry.choice and params["empty"] == "ok"):
             there = ", ".join(quoted(stored.names[0], 100) for stored in self.images[:20])
-            raise NotFound(f"{self._path} has no image {quoted(str(entry.source or entry.given), 300)}; it has: {there or 'none'}.")
+            wanted = (
+                f"image of {entry.source} that the entry selects"
+                if entry.choice
+                else f"image {quoted(str(entry.source or entry.given), 300)}"
+            )
+            raise NotFound(f"{self._path} has no {wanted}; it has: {there or 'none'}.")
         for stored in found:
             exported = stored.exported
             whole = replace(entry, dest=exported.dest, tags=exported.tags) if exported and entry.dest is None and not entry.tags else entry

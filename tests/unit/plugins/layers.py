@@ -73,7 +73,7 @@ LAYERS = {
             "options task masking verify_option signals module auth_file entries push_plan artifact artifact_pull image_push image_copies archive_info "
             "copy image_info extract index info login preflight prune pull push "
             "repository_info sign tag tag_delete tag_info verify "
-            "sync_entries sync_outcome sync_selection sync_plan sync_runner sync_extra sync_export sync_import sync"
+            "sync_entries sync_outcome sync_selection sync_plan sync_runner sync_extra sync_export sync_stored sync_import sync"
         ),
     ),
 }

@@ -139,6 +139,7 @@ def test_what_is_wrong_in_the_list_is_told_at_once_and_before_any_request(make_r
         {"src": "app", "newest": 1, "sort": "size"},
         {"src": "app", "include": ["("]},
         {"src": "app:1", "dest": "app@sha256:1"},
+        {"src": "app", "include": ["."], "dest": f"app@sha256:{'0' * 64}"},
         {"src": "app:1", "referrers": "perhaps"},
         {"src": "app:1", "platforms": ["amd64"]},
         {"src": "app:1", "sort": "created"},

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from, read_so_far
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, export_to, import_from, read_so_far
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 
 IMAGE = images.image(layers=["1"])
@@ -115,6 +115,19 @@ def test_two_images_without_a_name_for_one_tag_are_refused(make_registry: MakeRe
 def test_a_layout_of_no_image_is_refused(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     failed = run_module("registry_sync", import_from(_named(tmp_path / "store"), make_registry())).failure("invalid_source")
     assert failed.msg == f"{tmp_path / 'store'} contains no image."
+
+
+@pytest.mark.parametrize("inner", ["carried", "."])
+def test_an_export_that_was_packed_is_to_be_unpacked(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, inner: str
+) -> None:
+    source, destination = make_registry(), make_registry()
+    source.add_image("app", "1")
+    run_module("registry_sync", export_to(tmp_path / "carried", source, "app:1")).ok()
+    with tarfile.open(tmp_path / "carried.tar", "w") as archive:
+        archive.add(tmp_path / "carried", arcname=inner)
+    failed = run_module("registry_sync", import_from(tmp_path / "carried.tar", destination)).failure("invalid_source")
+    assert failed.msg.endswith("carried.tar is an archive with the images.yml of an export: unpack it, and set src_dir to the directory.")
 
 
 def test_what_no_shard_finds_fails_in_one_of_them(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:

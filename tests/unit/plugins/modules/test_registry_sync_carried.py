@@ -88,6 +88,10 @@ def test_only_images_that_are_named_are_imported(make_registry: MakeRegistry, ru
     assert set(destination.tags("other")) == {"2"}
     failed = run_module("registry_sync", import_from(tmp_path / "d", destination, images=[f"{source.host}/app:9"])).failure("not_found")
     assert "has no image" in failed.msg
+    failed = run_module(
+        "registry_sync", import_from(tmp_path / "d", destination, images=[{"src": f"{source.host}/app", "semver": "9"}])
+    ).failure("not_found")
+    assert f"has no image of {source.host}/app that the entry selects; it has: " in failed.msg
 
 
 def test_an_image_that_was_pinned_is_found_by_its_tag(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
