@@ -9,11 +9,13 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
+from jinja2 import Undefined
 
 from ..module_utils._core.errors import RegistryError
 from ..module_utils._core.scrub import quoted
 from ..module_utils._oci.reference import Digest, Reference, check_repository, check_tag, split_base
 from ..module_utils._oci.versions import sort_by_version
+from ..plugin_utils._vaulted import decrypted
 
 Group = tuple[str, ...]  # the registry and repository of an image, nothing for tags alone
 
@@ -23,12 +25,18 @@ def _type_of(value: t.Any) -> str:
     return next(kind.__name__ for kind in type(value).__mro__ if kind.__module__ == "builtins")
 
 
+def _plain(value: t.Any) -> t.Any:
+    """Return a value without what ansible-core before 2.19 wraps it in; what is undefined has no text, and says so itself."""
+    return str(value) if isinstance(value, Undefined) else decrypted(value)
+
+
 def _text(value: t.Any, what: str, filter_name: str) -> str:
-    if not isinstance(value, str):
+    text = _plain(value)
+    if not isinstance(text, str):
         raise AnsibleFilterError(
             f"{filter_name}: {what} must be a string, not {_type_of(value)}. Put it in quotes if YAML reads it as something else."
         )
-    return value
+    return text
 
 
 def _parse(image: t.Any, registry: t.Any, filter_name: str) -> Reference:
@@ -88,11 +96,11 @@ def _split(image: str) -> tuple[Group, str]:
 
 def image_sort(images: t.Any, reverse: t.Any = False) -> list[str]:
     """Return images in the order of their repositories and versions."""
-    if not isinstance(images, (list, tuple)):
+    if not isinstance(_plain(images), (list, tuple)):
         raise AnsibleFilterError(f"image_sort: expected a list of images, not {_type_of(images)}.")
     groups: dict[Group, list[tuple[str, str]]] = {}
-    for image in images:
-        group, tag = _split(_text(image, "an image", "image_sort"))
+    for image in (_text(image, "an image", "image_sort") for image in images):
+        group, tag = _split(image)
         groups.setdefault(group, []).append((tag, image))
     try:
         backwards = boolean(reverse)

@@ -86,6 +86,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ..plugin_utils._compiled import compiled_imports
+from ..plugin_utils._vaulted import decrypted
 
 with compiled_imports():
     from ..module_utils._core.errors import NotFound, RegistryError
@@ -135,6 +136,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[str]:
         """Return one digest or reference for each term."""
+        kwargs.pop("wantlist", None)  # ansible-core before 2.19 asks so for a list where a loop is with_ocitools.registry.registry_digest
         own = self._own_variables(variables or {})
         scrubber = Scrubber()
         display = Display()
@@ -206,6 +208,7 @@ class LookupModule(LookupBase):
 
 def _texts(value: t.Any) -> t.Iterator[str]:
     """Yield the texts in what was given for a secret, of whatever type it is."""
+    value = decrypted(value)
     if isinstance(value, str):
         yield value
     elif isinstance(value, (t.Mapping, list, tuple)):
@@ -214,6 +217,7 @@ def _texts(value: t.Any) -> t.Iterator[str]:
 
 
 def _parse(term: t.Any, registry: str | None) -> Reference:
+    term = decrypted(term)
     if isinstance(term, list):
         raise RegistryError(
             "A term is a list, not the name of an image: put * before the list to make each item a term.", "invalid_reference"

@@ -179,10 +179,10 @@ size:
   type: int
   returned: success, with O(src)
 tagged_images:
-  description: The tags that were written, C(name:tag). In check mode, those that would be written.
+  description: The tags that were written, C(name:tag). In check mode, those that would be written. If the task fails, those that were written before.
   type: list
   elements: str
-  returned: success, with O(src)
+  returned: success, and failure after the copy began, with O(src)
 unchanged_images:
   description: The tags that already pointed to the digest.
   type: list
@@ -194,9 +194,9 @@ kept_images:
   elements: str
   returned: success, with O(src)
 previous:
-  description: The digest that each tag pointed to before, or null.
+  description: The digest that each tag pointed to before, or null. If the task fails, only for the tags in RV(tagged_images).
   type: dict
-  returned: success, with O(src)
+  returned: success, and failure after the copy began, with O(src)
 uploaded_blobs:
   description:
     - The blobs that were sent, each with C(digest) and C(size). In check mode all missing blobs, even if they might be mounted.

@@ -108,9 +108,10 @@ kept_images:
   elements: str
   returned: success
 previous:
-  description: The digest that each tag pointed to before, or null.
+  description:
+    - The digest that each tag pointed to before, or null. If the task fails, only for tags in RV(tagged_images), RV(unchanged_images) and RV(kept_images).
   type: dict
-  returned: success
+  returned: success, and failure after the image was looked at
 """
 
 

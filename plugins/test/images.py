@@ -9,11 +9,13 @@ import typing as t
 
 from ..module_utils._core.errors import RegistryError
 from ..module_utils._oci.reference import Reference
+from ..plugin_utils._vaulted import decrypted
 
 
 def _parse(image: t.Any) -> Reference | None:
+    text = decrypted(image)
     try:
-        return Reference.parse(image) if isinstance(image, str) else None
+        return Reference.parse(text) if isinstance(text, str) else None
     except RegistryError:
         return None
 

@@ -58,10 +58,9 @@ def copy_images(task: Task) -> None:
         task.progress.begin("images", len(set(copies)))
     outcomes = _run(registries, copies, options, task.progress)
     if listed is None:
-        if isinstance(outcomes[0], Copied):
-            task.result.update(outcomes[0].result)
+        task.result.update(_told(copies[0], outcomes[0]))
     else:
-        task.result["images"] = [_entry(entry, outcome) for entry, outcome in zip(entries, outcomes)]
+        task.result["images"] = [_entry(*of_copy) for of_copy in zip(entries, copies, outcomes)]
     _note_changes(task, outcomes)
     task.has_written = not task.check_mode and any(outcome.changed for outcome in outcomes)
     if listed is None and isinstance(outcomes[0], Failed):
@@ -162,11 +161,19 @@ def _summary(outcome: Outcome) -> str:
     return "failed" if isinstance(outcome, Failed) else "copied" if outcome.changed else "unchanged"
 
 
-def _entry(entry: t.Mapping[str, t.Any], outcome: Outcome) -> Result:
+def _entry(entry: t.Mapping[str, t.Any], copy: Copy, outcome: Outcome) -> Result:
     named = {"src": entry["src"], "dest": entry["dest"]}
-    if isinstance(outcome, Failed):
-        return {**named, "changed": outcome.changed, "error": {"msg": outcome.error.message, **outcome.error.facts()}}
-    return {**named, "changed": outcome.changed, **outcome.result}
+    error = {"error": {"msg": outcome.error.message, **outcome.error.facts()}} if isinstance(outcome, Failed) else {}
+    return {**named, "changed": outcome.changed, **error, **_told(copy, outcome)}
+
+
+def _told(copy: Copy, outcome: Outcome) -> Result:
+    """Return what is told of a copy: of one that failed, the tags that it had moved, which somebody may want to move back."""
+    if isinstance(outcome, Copied):
+        return outcome.result
+    names = {tag: f"{copy.destination.name}:{tag}" for tag in copy.tags if f"{copy.destination.name}:{tag}" in outcome.before}
+    previous = {tag: outcome.before[name] for tag, name in names.items()}
+    return {"tagged_images": list(names.values()), "previous": {tag: str(digest) if digest else None for tag, digest in previous.items()}}
 
 
 def _raise_failures(copies: t.Sequence[Copy], outcomes: t.Sequence[Outcome]) -> None:

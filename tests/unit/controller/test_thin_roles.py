@@ -48,7 +48,7 @@ def _play(role: str, folder: Path, check: bool = False, vault: str = "", **varia
         "gather_facts": False,
         "vars": {"ansible_python_interpreter": sys.executable},
         "module_defaults": {
-            "group/ocitools.registry.registry": {"plain_http": True, "use_auth_file": False, "retries": 0},
+            "group/ocitools.registry.registry": {"plain_http": True, "use_auth_file": False, "retries": 0, "concurrency": 1},
             "ocitools.registry.registry_sync": {"src_plain_http": True, "dest_plain_http": True, "plain_http": "{{ omit }}"},
         },
         "tasks": [
@@ -155,6 +155,31 @@ def test_promote_refuses_what_has_no_value(registry: FakeRegistry, tmp_path: Pat
         None,
         {},
     )  # before ansible-core 2.19 none is empty text
+
+
+@pytest.mark.parametrize("empty", [None, {}])
+def test_t65_signatures_that_have_no_value_are_no_leave_to_promote(registry: FakeRegistry, tmp_path: Path, empty: t.Any) -> None:
+    image = registry.name("app:rc")
+    registry.add_image("app", "rc")
+    for done in (
+        _play("promote", tmp_path, promote_image=image, promote_tags=["1"], promote_verify=empty),
+        _play("promote", tmp_path, promote_image=image, promote_tags=["1"], promote_dest=registry.name("new"), promote_verify=empty),
+        _play("preflight", tmp_path, preflight_images=[image], preflight_verify=empty),
+    ):
+        assert not done.succeeded, done.output
+    assert registry.log() == []
+
+
+@pytest.mark.parametrize("dest", ["app", "release/app"])
+def test_promote_that_fails_half_way_tells_what_its_tags_were_on(registry: FakeRegistry, tmp_path: Path, dest: str) -> None:
+    registry.add_image("app", "rc")
+    old = registry.add_image(dest, "1.0", seed="old").digest
+    registry.on("put_manifest", path="1.1").answer(403, code="DENIED")
+    variables = {} if dest == "app" else {"promote_dest": registry.name(dest)}
+    done = _play("promote", tmp_path, promote_image=registry.name("app:rc"), promote_tags=["1.0", "1.1"], **variables)
+    assert not done.succeeded
+    assert registry.tags(dest)["1.0"] != old
+    assert done.facts["promote_previous"] == {"1.0": old}
 
 
 def test_retention_shows_and_then_deletes(registry: FakeRegistry, tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ from ansible_collections.ocitools.registry.plugins.filter.images import image_na
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
 from ansible_collections.ocitools.registry.tests.unit.plugins.filter.documents import examples, filter_documents
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import check_error, hostile_text, quick
+from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from hypothesis import given
+from jinja2 import StrictUndefined
+from jinja2.exceptions import UndefinedError
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 OTHER = "sha512:" + "fedcba9876543210" * 8
@@ -107,6 +110,19 @@ def test_what_is_no_text_is_refused(value: t.Any) -> None:
     for call in (image_parse, image_name, lambda item: image_sort([item])):
         with pytest.raises(AnsibleFilterError, match=f"must be a string, not {type(value).__name__}"):
             call(value)
+
+
+def test_vaulted_values_of_old_ansible_core_are_decrypted() -> None:
+    host, name = Vaulted("quay.io"), Vaulted("org/app:2")
+    assert image_name(name, registry=host) == "quay.io/org/app:2"
+    assert image_parse(name, host)["name"] == "quay.io/org/app"
+    assert image_sort([name, "org/app:10", "org/app:1"]) == ["org/app:1", "org/app:2", "org/app:10"]
+
+
+def test_what_is_undefined_says_so_itself() -> None:
+    for call in (image_parse, image_name, image_sort, lambda item: image_sort([item])):
+        with pytest.raises(UndefinedError, match="'image' is undefined"):
+            call(StrictUndefined(name="image"))
 
 
 @quick

@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleLookupError
+from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
@@ -36,6 +37,16 @@ def test_a_misspelt_option_is_refused_and_its_value_is_not_shown(registry: FakeR
 def test_other_names_of_options_are_taken(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
     added = registry.add_image("app", "1")
     assert run_lookup([registry.name("app:1")], plain_http=True, jobs=2, tls_verify=True) == [added.digest]
+
+
+def test_a_loop_of_old_ansible_core_is_served(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    added = registry.add_image("app", "1")
+    assert run_lookup(["app:1"], wantlist=True, **registry.args()) == [added.digest]  # as it calls with_ocitools.registry.registry_digest
+
+
+def test_a_vaulted_name_of_old_ansible_core_is_a_term(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    added = registry.add_image("app", "1")
+    assert run_lookup([Vaulted("app:1")], **registry.args()) == [added.digest]
 
 
 def test_a_list_in_place_of_terms_is_refused_with_a_way_out(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:

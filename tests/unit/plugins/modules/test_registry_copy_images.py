@@ -160,6 +160,20 @@ def test_a_failure_does_not_stop_the_others_and_fails_the_task_at_the_end(make_r
     assert result["diff"]["after"] == {destination.name(f"{name}:1.0"): added[name].digest for name in "ae"}
 
 
+@pytest.mark.parametrize("as_list", [False, True])
+def test_one_that_fails_half_way_tells_what_its_tags_were_on(make_registry: MakeRegistry, run_module: RunModule, as_list: bool) -> None:
+    source, destination = _pair(make_registry)
+    source.add_image("app", "1.0")
+    old = destination.add_image("app", "1.0", seed="old").digest
+    destination.on("put_manifest", path="1.2").answer(403, code="DENIED")
+    entry = {"src": "app:1.0", "dest": "app", "tags": ["1.0", "1.2"]}
+    options = between(source, destination, **({"images": [entry]} if as_list else entry))
+    result = run_module("registry_copy", options).failure("denied")
+    told = result["images"][0] if as_list else result.data
+    assert told["previous"] == {"1.0": old}
+    assert told["tagged_images"] == [destination.name("app:1.0")]
+
+
 def test_a_layer_that_fails_for_one_image_is_sent_for_the_next(make_registry: MakeRegistry, run_module: RunModule) -> None:
     source, destination = _pair(make_registry)
     contents = {name: put(source, name, images.image(layers=("base", name)), "1.0") for name in ("a", "b")}

@@ -12,8 +12,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import test_loader as loader
 from ansible.template import Templar
 from ansible_collections.ocitools.registry.plugins.test.images import image_pinned, image_reference
+from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, quick
 from hypothesis import given
+from jinja2 import Undefined
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -35,6 +37,8 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
         (1.10, False, False),
         (["alpine"], False, False),
         ({"alpine": 1}, False, False),
+        (Vaulted(f"alpine@{DIGEST}"), True, True),
+        (Undefined(name="image"), False, False),
     ],
 )
 def test_values(value: t.Any, reference: bool, pinned: bool) -> None:
