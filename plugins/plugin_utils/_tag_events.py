@@ -33,6 +33,7 @@ OPTIONS: ArgumentSpec = {
 }
 _RULES = {"mutually_exclusive": [("images", "repository")], "required_one_of": [("images", "repository")]}
 _LONGEST_BACKOFF = 300.0
+_LONGEST_WAIT = 86400.0  # for a registry that asks for it: some ask for centuries
 _FATAL = ("invalid_option", "invalid_reference")  # the source can never work: say so at once instead of at every check
 _MOST_WARNINGS = 100
 _log = logging.getLogger("ocitools.registry.registry_tags")
@@ -187,4 +188,4 @@ async def _follow(source: _Source, watch: TagWatch, queue: Queue, pace: Pace) ->
         for event in check.events:
             await queue.put(event)
         delay = min(delay * 2, max(source.interval, _LONGEST_BACKOFF)) if check.is_outage else float(source.interval)
-        await pace.sleep(max(delay * pace.jitter(), check.retry_after))
+        await pace.sleep(max(delay * pace.jitter(), min(check.retry_after, _LONGEST_WAIT)))

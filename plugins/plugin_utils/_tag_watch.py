@@ -101,8 +101,9 @@ class TagWatch:
         for image in answered:
             events += self._update(image, seen[image].digest)
         self._reorder(seen)
-        if failures and (not answered or len(answered) + len(failures) < len(seen)):
-            return self.fail(_telling(list(failures.values())), events)
+        worst = _telling(list(failures.values()))
+        if worst and (worst.kind == "rate_limited" or not answered or len(answered) + len(failures) < len(seen)):
+            return self.fail(worst, events)
         self._outage = ""
         return Check([*events, *self._report(failures)], False, 0.0)
 
@@ -176,9 +177,10 @@ class TagWatch:
         self._tags = dict(sorted(self._tags.items(), key=lambda item: (not seen[item[0]].is_skipped, seen[item[0]].error is not None)))
 
 
-def _telling(errors: t.Sequence[RegistryError]) -> RegistryError:
-    """Return the error that tells most about a registry in trouble: that it limits requests, else the first one."""
-    return next((error for error in errors if error.kind == "rate_limited"), errors[0])
+def _telling(errors: t.Sequence[RegistryError]) -> RegistryError | None:
+    """Return the error that tells most about a registry in trouble: that it limits requests, and for the longest time, else the first one."""
+    limits = [error for error in errors if error.kind == "rate_limited"]
+    return max(limits, key=lambda error: error.retry_after or 0.0) if limits else next(iter(errors), None)
 
 
 def _error_event(error: RegistryError) -> Event:

@@ -11,6 +11,7 @@ import json
 import tracemalloc
 from pathlib import Path
 
+import pytest
 from ansible_collections.ocitools.registry.tests.unit.controller.watching import Counting, add, nothing, watch
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import assert_clean, plugin
@@ -103,6 +104,16 @@ def test_a_rate_limit_ends_the_check_and_the_time_that_the_registry_asks_for_is_
     assert seen.errors == ["rate_limited"]
     assert seen.pauses == [700, 700]
     assert len(registry.log()) <= 2 * 4
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("700", 700), ("9999999999999", 86400)])
+def test_the_last_request_may_meet_the_limit_too(registry: FakeRegistry, asked: str, waited: int) -> None:
+    for image in ("one:1", "two:1"):
+        add(registry, image)
+    registry.on("head_manifest", path="two", nth=2).answer(429, {"Retry-After": asked})
+    seen = watch(nothing, nothing, **registry.args(images=["one:1", "two:1"], concurrency=1))
+    assert seen.pauses == [60, waited, 60]
+    assert seen.errors == ["rate_limited"]
 
 
 def test_what_a_rate_limit_left_out_is_checked_first_the_next_time(registry: FakeRegistry) -> None:

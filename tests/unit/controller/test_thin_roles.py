@@ -37,8 +37,10 @@ def _vaulted(text: str) -> str:
     return "!vault |\n" + "".join(f"  {line}\n" for line in sealed.splitlines())
 
 
-def _play(role: str, folder: Path, check: bool = False, vault: str = "", **variables: t.Any) -> Done:
-    """Use a role; ``vault`` is YAML of variables that come from a file."""
+def _play(
+    role: str, folder: Path, check: bool = False, vault: str = "", earlier: t.Mapping[str, t.Any] | None = None, **variables: t.Any
+) -> Done:
+    """Use a role; ``vault`` is YAML of variables that come from a file, ``earlier`` what an earlier use of the role in the play is given."""
     facts = folder / "facts.json"
     names = ["mirror_failures", "promote_digest", "promote_previous", "preflight_report", "retention_planned", "retention_deleted"]
     left = {name: f"{{{{ {name} | default(none) }}}}" for name in names if name.startswith(role)}
@@ -53,7 +55,10 @@ def _play(role: str, folder: Path, check: bool = False, vault: str = "", **varia
         },
         "tasks": [
             {
-                "block": [{"ansible.builtin.include_role": {"name": f"ocitools.registry.{role}"}, "vars": variables}],
+                "block": [
+                    {"ansible.builtin.include_role": {"name": f"ocitools.registry.{role}"}, "vars": given}
+                    for given in ([] if earlier is None else [{**variables, **earlier}]) + [variables]
+                ],
                 "always": [
                     {
                         "ansible.builtin.copy": {"content": "{{ left | to_json }}", "dest": str(facts)},
@@ -180,6 +185,27 @@ def test_promote_that_fails_half_way_tells_what_its_tags_were_on(registry: FakeR
     assert not done.succeeded
     assert registry.tags(dest)["1.0"] != old
     assert done.facts["promote_previous"] == {"1.0": old}
+
+
+@pytest.mark.parametrize("role", ["preflight", "retention"])
+def test_a_role_that_fails_keeps_nothing_of_its_last_use(registry: FakeRegistry, tmp_path: Path, role: str) -> None:
+    registry.add_image("app", "1")
+    registry.add_image("app", "2")
+    given: dict[str, list[dict[str, t.Any]]] = {
+        "preflight": [{"preflight_images": [registry.name("app:1")]}, {"preflight_platforms": [5]}],
+        "retention": [
+            {"retention_repositories": [{"name": registry.name("app")}], "retention_keep_last": 1, "retention_apply": True},
+            {"retention_repositories": [{"name": registry.name("nowhere")}]},
+        ],
+    }
+    good, bad = given[role]
+    done = _play(role, tmp_path, earlier=good, **{**good, **bad})
+    assert not done.succeeded
+    if role == "preflight":
+        assert done.facts == {"preflight_report": {}}
+    else:
+        assert done.facts["retention_deleted"] == {"results": []}
+        assert done.facts["retention_planned"]["failed"]
 
 
 def test_retention_shows_and_then_deletes(registry: FakeRegistry, tmp_path: Path) -> None:

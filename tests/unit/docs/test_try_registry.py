@@ -22,10 +22,10 @@ TASKS = Path(__file__).resolve().parents[3] / "playbooks" / "tasks"
 pytestmark = pytest.mark.usefixtures("one_authority")
 
 
-def _try(registry: FakeRegistry, folder: Path, **variables: t.Any) -> str:
+def _try(registry: FakeRegistry, folder: Path, address: str = "", **variables: t.Any) -> str:
     """Run the playbook; return its recap and what it reports."""
     login = {"username": "ci", "password": LOGIN["vault_registry_password"], "ansible_python_interpreter": sys.executable}
-    given = json.dumps({"registry": registry.host, "prefix": "team/trial", **login, **variables})
+    given = json.dumps({"registry": address or registry.host, "prefix": "team/trial", **login, **variables})
     output = run_ansible("playbook", ["-e", given, PLAYBOOK], folder).stdout
     return output.rpartition("TASK [Report]")[2] or output
 
@@ -37,6 +37,20 @@ def test_a_registry_that_can_all_of_it_passes_and_keeps_no_tag(make_registry: Ma
     assert f"{registry.host} works: push, tag, index, copy, pull, sync, artifact, sign, prune." in report
     names = ("app", "copied", "builds", "mirrored/team/trial/app", "imported/team/trial/app")
     assert all(registry.manifests(f"team/trial/{name}") and not registry.tags(f"team/trial/{name}") for name in names)
+
+
+def test_a_registry_may_be_written_as_every_module_takes_it(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = guarded(make_registry)
+    report = _try(registry, tmp_path, f"https://{registry.host}/mine/", parts=["push", "index", "sync"])
+    assert "works: push, index, sync." in report
+    assert registry.manifests("mine/team/trial/mirrored/mine/team/trial/app")
+
+
+def test_check_mode_tries_nothing_and_says_so(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = guarded(make_registry)
+    output = run_ansible("playbook", ["--check", "-e", f"registry={registry.host}", PLAYBOOK], tmp_path).stdout
+    assert "Run the playbook without --check" in output
+    assert registry.log() == []
 
 
 def test_a_registry_that_cannot_be_used_at_all_ends_it_at_once(make_registry: MakeRegistry, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ description:
   - An error is an event too, and never ends the source. The source puts it once, not at every check, until the registry answers again or the
     kind of error changes.
   - When a registry limits requests, or does not answer, the check ends early. The source then doubles the time to the next check, up to five
-    minutes, or waits as long as the registry asks for.
+    minutes, or waits as long as the registry asks for, but not longer than a day.
   - Each check reads auth files and requests new tokens, so renewed credentials work without a restart.
   - Only options that can never work, such as an invalid image name or an unknown option, end the source. It then ends before any request.
 requirements:

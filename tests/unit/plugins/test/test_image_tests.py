@@ -12,8 +12,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import test_loader as loader
 from ansible.template import Templar
 from ansible_collections.ocitools.registry.plugins.test.images import image_pinned, image_reference
-from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from ansible_collections.ocitools.registry.tests.unit.plugins.properties import hostile_text, quick
+from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from hypothesis import given
 from jinja2 import Undefined
 
