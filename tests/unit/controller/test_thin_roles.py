@@ -180,7 +180,7 @@ def test_promote_that_fails_half_way_tells_what_its_tags_were_on(registry: FakeR
     registry.add_image("app", "rc")
     old = registry.add_image(dest, "1.0", seed="old").digest
     registry.on("put_manifest", path="1.1").answer(403, code="DENIED")
-    variables = {} if dest == "app" else {"promote_dest": registry.name(dest)}
+    variables: dict[str, t.Any] = {} if dest == "app" else {"promote_dest": registry.name(dest)}
     done = _play("promote", tmp_path, promote_image=registry.name("app:rc"), promote_tags=["1.0", "1.1"], **variables)
     assert not done.succeeded
     assert registry.tags(dest)["1.0"] != old
