@@ -97,12 +97,12 @@ RETURN = r"""
 exists:
   description: Whether all images exist. V(false) also if it is unknown for one of them, because it could not be read. V(true) for an empty list.
   type: bool
-  returned: success
+  returned: success, and with O(missing=fail) if images are missing
 missing:
   description: The names of the missing images. Images that could not be read are not among them.
   type: list
   elements: str
-  returned: success
+  returned: success, and with O(missing=fail) if images are missing
 failed_names:
   description: The names of the images that have an RV(images[].error).
   type: list
@@ -112,7 +112,7 @@ images:
   description: One entry for each name, in order. Keys that do not apply are absent.
   type: list
   elements: dict
-  returned: success
+  returned: success, and with O(missing=fail) if images are missing
   contains:
     name:
       description: The name as given in O(name).

@@ -144,7 +144,6 @@ options:
         type: int
         required: true
 notes:
-  - O(verify) fails with O(src_dir), which has no registry to read signatures from.
   - For credentials of several sources, use O(auth_config) or O(auth_file). Options such as O(src_username) and O(dest_username) are for one registry on
     each side.
 seealso:
@@ -221,7 +220,9 @@ images:
       type: str
       returned: always
     dest:
-      description: The destination, C(registry/repository:tag), or the path of the layout.
+      description:
+        - The destination, C(registry/repository:tag), or the path of the layout. If no tag could be selected, without the tag.
+        - Null for an image that O(src_dir) does not have, or has without a full name, unless its entry has C(dest).
       type: str
       returned: always
     changed:
@@ -260,6 +261,10 @@ images:
       description: Total size in bytes of the blobs that the destination already had, as far as the module had to check them.
       type: int
       returned: when the image did not fail
+    image:
+      description: The image at the destination with its digest, C(name@digest).
+      type: str
+      returned: when the image did not fail, with O(dest_registry)
     tagged_images:
       description: The tags that were written, C(name:tag). In check mode, those that would be written.
       type: list

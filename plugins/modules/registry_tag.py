@@ -31,7 +31,7 @@ options:
     description:
       - The tags to set, in the same repository. Quote them, since YAML reads C(1.10) as C(1.1). Anything but a string
         fails.
-      - A name of another repository or registry fails.
+      - Write only the tags. An image name, such as C(registry/repository:tag), fails.
     type: list
     elements: raw
     required: true

@@ -90,40 +90,40 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deleted_tags:
-  description: The tags that were deleted. In check mode, those that would be deleted.
+  description: The tags that were deleted. In check mode, those that would be deleted. If the task fails, those that it deleted before.
   type: list
   elements: str
-  returned: success
+  returned: once the tags were looked at
 absent_tags:
   description: The tags that did not exist, or were gone before their turn.
   type: list
   elements: str
-  returned: success
+  returned: once the tags were looked at
 also_deleted_tags:
   description: Tags that you did not name but that were on a deleted digest.
   type: list
   elements: str
-  returned: success
+  returned: once the tags were looked at
 also_deleted_manifests:
   description: The digests of manifests that the registry deleted along with their last tag. In check mode the list is empty, since only the deletion shows
     it.
   type: list
   elements: str
-  returned: success
+  returned: once the tags were looked at
 digests:
   description: The digest that each deleted tag pointed to, or null for a tag without a manifest.
   type: dict
-  returned: success
+  returned: once the tags were looked at
 methods:
   description:
     - How each tag was deleted, V(tag), V(substitute), V(digest), or V(repair) for a tag that was listed without a manifest.
     - In check mode V(auto) where the registry would have to be tried.
   type: dict
-  returned: success
+  returned: once the tags were looked at
 failed_tags:
   description: The tags (with O(method=digest), the digests) that could not be deleted, each with the reason; empty on success.
   type: dict
-  returned: always after the tags were looked at
+  returned: once the tags were looked at
 """
 
 

@@ -27,6 +27,7 @@ from ..module_utils._core.secrets import register_secret
 from ..module_utils._http import keychain
 from ..module_utils._tasks.masking import masked_result
 from ..module_utils._tasks.options import ArgumentSpec, find_secrets
+from ..module_utils._tasks.shapes import wrong_shape
 from ..module_utils._tasks.signals import orderly_end, pass_on
 from ..module_utils._tasks.task import Front, Task
 from ._arguments import asks_for_context, fault, file_options, plain, validate, whole_spec
@@ -76,13 +77,14 @@ class RegistryAction(ActionBase):
     def _masked(self, variables: Map, scrubber: Scrubber) -> Result:
         given = {name: value for name, value in plain(self._task.args).items() if not name.startswith("_ansible_")}
         spec = whole_spec(self.options, self.rules)
-        validation = validate(given, spec, self.rules)
-        params = validation.validated_parameters
+        wrong = wrong_shape(given, spec)
+        validation = validate({} if wrong else given, spec, self.rules)
+        params = given if wrong else validation.validated_parameters
         for secret in find_secrets(params, spec):
             scrubber.add(secret)
             register_secret(secret)
         warnings = [f"Both option {both['option']} and its alias {both['alias']} are set." for both in validation._warnings]
-        wrong = fault(validation, getattr(self._task, "resolved_action", None) or self._task.action)
+        wrong = wrong or fault(validation, getattr(self._task, "resolved_action", None) or self._task.action)
         result = _failure(RegistryError(wrong, "invalid_option")) if wrong else self._run_body(params, variables, scrubber, warnings)
         result = masked_result(result, params, spec, scrubber, warnings.append)
         if not _shows_invocation(variables):

@@ -70,7 +70,9 @@ def steers(char: str) -> bool:
 
 
 def quoted(value: object, limit: int) -> str:
-    """Return ``value`` as Python writes it, in ASCII, with at most ``limit`` characters."""
+    """Return ``value`` as Python writes it, and null and booleans as YAML does, in ASCII, with at most ``limit`` characters."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     return cut(ascii(scrubbed(value) if isinstance(value, str) and len(value) > limit // 4 else value), limit)
 
 

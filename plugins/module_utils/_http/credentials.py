@@ -54,7 +54,8 @@ def _choose(values: t.Mapping[str, str], names: t.Mapping[str, str], source: str
     if not given:
         return None
     if len(secrets) > 1 or ("username" in given and secrets not in ([], ["password"])):
-        shown = ", ".join(names[key] for key in given)
+        pair = " with ".join(names[key] for key in ("username", "password") if key in given)
+        shown = ", ".join([*([pair] if pair else []), *(names[key] for key in ("identity_token", "registry_token") if key in given)])
         raise RegistryError(f"{source} gives several credentials ({shown}): give only one of them.", kind)
     if ("username" in given) != ("password" in given) and not (secrets and secrets != ["password"]):
         present, absent = ("username", "password") if "username" in given else ("password", "username")

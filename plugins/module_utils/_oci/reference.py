@@ -29,6 +29,7 @@ from .host import (
 _MAX_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 DIGEST_PREFIXES = tuple(f"{algorithm}:" for algorithm in _DIGEST_LENGTHS)
@@ -115,7 +116,7 @@ def split_base(base: str, option: str = "registry") -> tuple[str, str]:
     """Return the host and the prefix ("" without one) of the option ``registry``: ``host[:port][/prefix]``."""
     if not base:
         raise invalid(f"The option {option} is empty{UNSET}: give host[:port][/prefix], or leave the option out.")
-    what = f"The option {option}, which is"
+    what = f"The option {option}"
     check_characters(base, what)
     side = option[: -len("registry")]
     text = strip_scheme(base, what, side)
@@ -155,7 +156,8 @@ def _names_host(path: str) -> bool:
 def _check_not_alone(name: str, text: str, last: str, tag: str) -> None:
     """Refuse a registry alone: it would be read as an image of Docker Hub."""
     shortened = text != name  # a scheme or a last '/' was dropped
-    if (shortened and has_host(last)) or (last == "localhost" and tag.isdecimal()) or (tag and name.endswith("/")):
+    is_address = (last == "localhost" and tag.isdecimal()) or (_ADDRESS.fullmatch(last) and (not tag or tag.isdecimal()))
+    if (shortened and has_host(last)) or is_address or (tag and name.endswith("/")):
         why = UNSET if name.endswith("/") else ": write the repository after it"
         raise invalid(f"The name {quoted(name, 300)} names a registry but no repository{why}.")
 

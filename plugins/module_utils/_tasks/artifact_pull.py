@@ -52,9 +52,10 @@ def _find_attached(task: Task, client: RegistryClient, subject: Reference, verif
     manifests = client.fan_out(lambda item: client.get_manifest(str(item.digest)), [item for item in listed if _may_be(item, wanted)])
     found = [manifest for manifest in manifests if wanted in (None, manifest.artifact_type)]
     if not found:
-        there = ", ".join(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed})[:_MOST_LISTED]) or "none"
-        what = f"artifact of the type {quoted(wanted, 200)}" if wanted else "artifact"
-        raise NotFound(f"{subject} has no {what} attached to it; it has these types: {there}.", reference=str(subject))
+        types = ", ".join(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed})[:_MOST_LISTED])
+        what = f"artifact of the type {quoted(wanted, 200)}" if wanted and listed else "artifact"
+        there = f"; it has these types: {types}" if listed else ""
+        raise NotFound(f"{subject} has no {what} attached to it{there}.", reference=str(subject))
     chosen = _choose(found, task.params["select"], subject)
     for manifest in chosen if verification is not None else ():
         t.cast("Verification", verification).check(client, f"{subject.name}@{manifest.digest}", manifest.digest)

@@ -28,9 +28,14 @@ def parse_entries(listed: t.Sequence[t.Any], option: str, main: str, kinds: t.Ma
     An entry that is text alone is the key ``main``, which every entry needs. ``kinds`` are ``text``, ``texts`` (a list), ``map`` (of
     texts), ``tags`` and ``any``. All that is wrong is told at once.
     """
+    refuse_none(listed, option)
+    return gather(lambda number, entry: parse_entry(entry, f"entry {number} of {option}", main, kinds), listed)
+
+
+def refuse_none(listed: t.Sequence[t.Any], option: str) -> None:
+    """Refuse a list without entries."""
     if not listed:
         raise _refuse(f"The option {option} is empty{UNSET}: give at least one entry.")
-    return gather(lambda number, entry: parse_entry(entry, f"entry {number} of {option}", main, kinds), listed)
 
 
 def gather(parse: t.Callable[[int, t.Any], Parsed], listed: t.Iterable[t.Any]) -> list[Parsed]:

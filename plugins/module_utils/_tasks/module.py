@@ -15,6 +15,7 @@ from .._core.scrub import Scrubber
 from .._core.secrets import register_secret
 from .masking import masked_result
 from .options import ArgumentSpec, connection_spec, find_secrets, keep_numbers
+from .shapes import wrong_shape
 from .signals import leave, orderly_end
 from .task import Front, Task
 
@@ -49,6 +50,13 @@ class RegistryModule(AnsibleModule):
         """Read the options as they were given."""
         super()._load_params()
         keep_numbers(self.params, self.argument_spec)
+
+    def _set_internal_properties(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Take what Ansible says of the task, and refuse values that ansible-core would trip over when it validates them."""
+        super()._set_internal_properties(*args, **kwargs)
+        wrong = wrong_shape(self.params, self.argument_spec)
+        if wrong:
+            self.fail_json(wrong)
 
     def add_secret(self, secret: str) -> None:
         """Mask ``secret`` in all that leaves."""

@@ -16,7 +16,7 @@ from .._registry.client import RegistryClient
 from .._retention.policy import Policy
 from .._retention.prune import Pruning
 from .._retention.prune_plan import PrunePlan, plan_prune
-from .entries import gather, parse_entries
+from .entries import gather, parse_entry, refuse_none
 from .options import ENTRY_KEYS, ArgumentSpec
 from .task import Result, Task
 
@@ -82,20 +82,21 @@ def _repository(task: Task, name: t.Any) -> Reference:
 
 def _parse_several(task: Task, listed: list[t.Any]) -> list[_Wanted]:
     """Return the repositories of a list; what an entry does not say is taken from the task's options."""
-    for number, entry in enumerate(listed, 1):
-        empty = [key for key, value in entry.items() if value is None] if isinstance(entry, dict) else []
-        if empty:
-            message = f"The {empty[0]} of entry {number} of name has no value: give it a value ([] for an empty list), or leave it out."
-            raise RegistryError(message, "invalid_option")
-    entries = parse_entries(listed, "name", "name", _ENTRY)
+    refuse_none(listed, "name")
 
-    def parse(number: int, entry: dict[str, t.Any]) -> _Wanted:
+    def parse(number: int, given: t.Any) -> _Wanted:
+        where = f"entry {number} of name"
+        entry = parse_entry(given, where, "name", _ENTRY)
+        empty = [key for key, value in given.items() if value is None] if isinstance(given, dict) else []
+        if empty:
+            message = f"The {empty[0]} of {where} has no value: give it a value ([] for an empty list), or leave it out."
+            raise RegistryError(message, "invalid_option")
         try:
             return _parse_entry(task, {key: value for key, value in entry.items() if value is not None})
         except RegistryError as error:
-            raise RegistryError(f"In entry {number} of name ({quoted(entry['name'], 100)}): {error.message}", error.kind) from None
+            raise RegistryError(f"In {where} ({quoted(entry['name'], 100)}): {error.message}", error.kind) from None
 
-    wanted = gather(parse, entries)
+    wanted = gather(parse, listed)
     names = [one.image.name for one in wanted]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 
 from .._core.errors import RegistryError
+from .._core.scrub import cut, quoted
+from .._oci.host import normalize_registry
 from .._oci.platform import Platform
 from .._oci.reference import Reference, check_repository, check_tags
 from .image_push import push
@@ -32,6 +34,18 @@ def _identifiers(task: Task, image: Reference) -> tuple[str, ...]:
     return tags or ((str(image.digest),) if image.digest else ("latest",))
 
 
+def _repository(name: str, image: Reference) -> str:
+    """Return an entry of ``mount_from``; one with a registry before it would be a repository that nobody has."""
+    first, slash, _rest = name.partition("/")
+    if slash and (":" in first or normalize_registry(first) == image.registry):
+        message = f"The option mount_from has {quoted(name, 300)}, which begins with a registry: write only the repository, without {cut(first, 100)}/."
+        raise RegistryError(message, "invalid_reference")
+    try:
+        return check_repository(name)
+    except RegistryError as error:
+        raise RegistryError(f"The option mount_from has an invalid entry. {error.message}", error.kind) from None
+
+
 def run(task: Task) -> None:
     """Run the task."""
     start = time.monotonic()
@@ -39,7 +53,7 @@ def run(task: Task) -> None:
     identifiers = _identifiers(task, image)
     if task.params["chunk_size"] < 0:
         raise RegistryError("The option chunk_size is negative: it is a number of bytes, or 0.", "invalid_option")
-    mount_from = tuple(check_repository(name) for name in task.params["mount_from"])
+    mount_from = tuple(_repository(name, image) for name in task.params["mount_from"])
     platforms = [Platform.parse(text) for text in task.params["platforms"]]
     task.progress.name(str(image))
     push(task, image, identifiers, platforms, mount_from)

@@ -111,9 +111,8 @@ def _parse(params: Map, number: int, given: t.Any, named: t.Callable[[str], Refe
     source = named(name)
     choice = _choice(entry)
     if choice is not None and source is not None and (source.tag or source.digest):
-        raise _wrong(
-            f"{' and '.join(key for key in CHOOSING if entry.get(key) is not None)} select tags of a repository, but src already has a tag or digest"
-        )
+        keys = " and ".join(key for key in CHOOSING if entry.get(key) is not None)
+        raise _wrong(f"to select tags with {keys}, src must be a repository, without a tag or digest")
     dest = entry.get("dest")
     if dest is not None and (not isinstance(dest, str) or not dest):
         raise _wrong(f"dest is not a name{UNSET}")

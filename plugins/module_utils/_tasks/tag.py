@@ -31,7 +31,8 @@ def _check_tags(task: Task, repository: str) -> tuple[str, ...]:
     for tag in task.params["tags"]:
         if isinstance(tag, str) and ("/" in tag or ":" in tag):
             raise RegistryError(
-                f"{quoted(tag, 200)} is not a tag: give only tags of {repository}; use registry_copy for other repositories and registries.",
+                f"{quoted(tag, 200)} is not a tag: write only the tag, which is set in {repository}. For another repository or registry use "
+                "registry_copy.",
                 "invalid_reference",
             )
     return check_tags(task.params["tags"])

@@ -70,7 +70,7 @@ LAYERS = {
         "Tasks: from options to results",
         ("_core", "_oci", "_signatures", "_local", "_http", "_registry", "_retention"),
         (
-            "options task masking verify_option signals module auth_file entries push_plan artifact artifact_pull image_push image_copies archive_info "
+            "options shapes task masking verify_option signals module auth_file entries push_plan artifact artifact_pull image_push image_copies archive_info "
             "copy image_info extract index info login preflight prune pull push "
             "repository_info sign tag tag_delete tag_info verify "
             "sync_entries sync_outcome sync_selection sync_plan sync_runner sync_extra sync_export sync_stored sync_import sync"

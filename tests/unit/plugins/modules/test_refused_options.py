@@ -40,3 +40,85 @@ def test_an_option_whose_variable_is_empty_is_not_left_out(registry: FakeRegistr
     for module, options in tasks.items():
         assert run_module(module, registry.args(**{**options, option: ""})).failure("invalid_option")
     assert registry.log() == []
+
+
+SHAPES: list[tuple[str, dict[str, t.Any], str]] = [
+    (
+        "registry_tag",
+        {"name": "app:1", "tags": ["2"], "verify": True},
+        "The option verify is a boolean: it must be a dictionary with keys, ",
+    ),
+    ("registry_tag", {"name": "app:1", "tags": ["2"], "verify": "release.pub"}, "The option verify is a string: it must be a dictionary"),
+    (
+        "registry_tag",
+        {"name": "app:1", "tags": ["2"], "verify": {"keys": [["a"]]}},
+        "Entry 1 of the option verify.keys is a list: it must be a",
+    ),
+    ("registry_tag", {"name": ["app:1"], "tags": ["2"]}, "The option name is a list: it must be a string."),
+    (
+        "registry_tag",
+        {"image": {"a": "b"}, "tags": ["2"]},
+        "The option image is a dictionary: it must be a string. To give JSON as text, add",
+    ),
+    ("registry_image_info", {"name": ["app:1", ["app:2"]]}, "Entry 2 of the option name is a list: it must be a string."),
+    (
+        "registry_artifact",
+        {"name": "app:1", "config": 5},
+        "The option config is a number: it must be a dictionary with path, content, media_type.",
+    ),
+    (
+        "registry_copy",
+        {"images": "app:1"},
+        "The option images is a string: it must be a list of dictionaries with src, dest, tags, platforms.",
+    ),
+    ("registry_copy", {"images": [None]}, "Entry 1 of the option images is null: it must be a dictionary with src, "),
+    ("registry_copy", {"images": [{"src": ["app:1"], "dest": "b"}]}, "The option images.src is a list: it must be a string."),
+]
+
+
+@pytest.mark.parametrize(("module", "options", "message"), SHAPES)
+def test_a_value_of_another_shape_is_refused_in_one_sentence(
+    registry: FakeRegistry, run_module: RunModule, module: str, options: dict[str, t.Any], message: str
+) -> None:
+    assert message in run_module(module, registry.args(**options)).failure("invalid_option").msg
+    assert registry.log() == []
+
+
+def test_text_that_says_a_dictionary_is_one(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_image("app", "1")
+    for images in ("src=app:1 dest=b", ["src=app:1 dest=b"], ['{"src": "app:1", "dest": "b"}']):
+        run_module("registry_copy", registry.args(images=images)).ok()
+
+
+def test_mount_from_takes_repositories_of_the_same_registry(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    task = registry.args(**matrix.task("registry_push", registry, tmp_path))
+    failed = run_module("registry_push", {**task, "mount_from": ["base", f"{registry.host}/base"]}).failure("invalid_reference")
+    assert failed.msg == (
+        f"The option mount_from has '{registry.host}/base', which begins with a registry: write only the repository, without {registry.host}/."
+    )
+    assert (
+        "The option mount_from has an invalid entry."
+        in run_module("registry_push", {**task, "mount_from": ["UP"]}).failure("invalid_reference").msg
+    )
+    assert registry.log() == []
+
+
+def test_what_is_wrong_is_named_as_the_task_has_it(registry: FakeRegistry, run_module: RunModule) -> None:
+    options = registry.args(name="app:1", tags=["2"])
+    both = {"username": "ci", "password": "some-password", "registry_token": "some-token"}
+    assert "(username with password, registry_token): give only one of them" in run_module("registry_tag", {**options, **both}).msg
+    failed = run_module("registry_tag", {**options, "registry": f"http://{registry.host}"}).failure("invalid_reference")
+    assert failed.msg.startswith(f"The option registry 'http://{registry.host}' begins with http://: remove http://")
+    failed = run_module("registry_tag", {**options, "tags": [f"{registry.host}/app:2"]}).failure("invalid_reference")
+    assert f"/app:2' is not a tag: write only the tag, which is set in {registry.host}/app." in failed.msg
+    failed = run_module("registry_tag_info", registry.args(name="app", include=[None])).failure("invalid_option")
+    assert "The option include contains null, which is not a regular expression" in failed.msg
+
+
+def test_a_subject_without_artifacts_has_no_types_to_list(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry.add_image("app", "1")
+    for options in ({}, {"artifact_type": "text/plain"}):
+        task = {**registry.args(subject="app:1", dest=str(tmp_path / "files")), **options}
+        assert (
+            run_module("registry_artifact_pull", task).failure("not_found").msg == f"{registry.host}/app:1 has no artifact attached to it."
+        )

@@ -75,14 +75,15 @@ def test_a_repository_that_fails_does_not_stop_the_others(registry: FakeRegistry
 
 
 def test_all_faults_of_the_list_are_told_at_once(registry: FakeRegistry, run_module: RunModule) -> None:
-    names = ["UP", {"name": "app", "keep": 3}, 5, {"name": "app:1"}, {"name": "x", "keep_semver": "nothing"}, {"name": "y", "sort": "size"}]
-    result = _prune(run_module, registry, name=[names[1], names[2]]).failure("invalid_option")
-    assert "entry 1 of name" in result.msg
-    assert "entry 2 of name" in result.msg
-    result = _prune(run_module, registry, name=[name for name in names if name not in (names[1], names[2])])
+    names = [
+        *("UP", {"name": "app", "keep": 3}, 5, {"name": "app:1"}),
+        *({"name": "x", "keep_semver": "nothing"}, {"name": "y", "sort": "size"}, {"name": "z", "protect": None}),
+    ]
+    result = _prune(run_module, registry, name=names)
     assert result.failed
-    for number, word in ((1, "upper-case"), (2, "names a tag"), (3, "keep_semver"), (4, "sort")):
-        assert f"In entry {number} of name" in result.msg
+    words = ("upper-case", "'keep', which", "is 5", "names a tag", "keep_semver", "sort", "protect of entry 7 of name has no value")
+    for number, word in enumerate(words, 1):
+        assert f"entry {number} of name" in result.msg
         assert word in result.msg
     assert registry.log() == []
 

@@ -166,6 +166,8 @@ def test_a_name_of_docker_hub_is_refused_as_it_was_written() -> None:
         ("app@sha256:" + "A" * 64, "lower-case"),
         ("app@" + SHA256 + "@" + SHA256, "user information"),
         ("localhost:5000", "no repository"),
+        ("10.0.0.1:5000", "no repository"),
+        ("10.0.0.1", "no repository"),
         ("https://quay.io", "no repository"),
         ("docker://localhost:5000/", "no repository"),
         ("quay.io:0/app", "port"),

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists and dictionaries in the wrong option: ansible-core makes text of some of them, and raises exceptions for others."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .options import ArgumentSpec, Map
+
+_TEXTS = ("str", "path")
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a dictionary"}
+
+
+def wrong_shape(params: Map, options: ArgumentSpec, of: str = "") -> str:
+    """Return what is wrong with the shape of the first such value in ``params``, as a sentence; "" if nothing is.
+
+    ``params`` are the options as they were given, before ansible-core converts them; ``of`` names the option that they are suboptions of.
+    """
+    for option, settings in options.items():
+        for name in (option, *settings.get("aliases", ())):
+            value = params.get(name)
+            wrong = _wrong(value, settings, f"{of}{name}") if value is not None else ""
+            if wrong:
+                return wrong
+    return ""
+
+
+def _wrong(value: t.Any, settings: Map, name: str) -> str:
+    if settings["type"] != "list":
+        return _wrong_value(value, settings["type"], settings, f"The option {name}", f"{name}.")
+    kind = settings.get("elements", "raw")
+    if isinstance(value, list):
+        entries = (
+            _wrong_value(entry, kind, settings, f"Entry {number} of the option {name}", f"{name}.") for number, entry in enumerate(value, 1)
+        )
+        return next(filter(None, entries), "")
+    if kind != "dict" or isinstance(value, dict):
+        return ""  # text is a list with commas, and ansible-core names the option that has something else
+    wrong = _wrong_value(value, kind, settings, f"The option {name}")
+    return wrong.replace("must be a dictionary", "must be a list of dictionaries")
+
+
+def _wrong_value(value: t.Any, kind: str, settings: Map, what: str, of: str = "") -> str:
+    found = _KINDS.get(type(value), "null")
+    if kind in _TEXTS and isinstance(value, (list, dict)):
+        hint = ". To give JSON as text, add the filter string" if isinstance(value, dict) else ""
+        return f"{what} is {found}: it must be a string{hint}."
+    suboptions = settings.get("options")
+    if kind != "dict" or not suboptions:
+        return ""
+    if isinstance(value, dict):
+        return wrong_shape(value, suboptions, of)
+    return "" if _is_dictionary(value) else f"{what} is {found}: it must be a dictionary with {', '.join(suboptions)}."
+
+
+def _is_dictionary(value: t.Any) -> bool:
+    """Tell whether ansible-core may make a dictionary of text: of JSON, or of ``key=value``."""
+    return isinstance(value, str) and ("=" in value or value.startswith("{"))
