@@ -45,8 +45,8 @@ class DeletionBatch:
             name = pending.pop(0)
             self._delete_one(name, delete)
             if self.done.get(name):
-                self._look_after(name)
                 self._proven = True
+                self._look_after(name)
         self._client.fan_out(lambda name: self._delete_one(name, delete), pending)
 
     def _look_after(self, name: str) -> None:

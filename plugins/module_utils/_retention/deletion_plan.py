@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .._core.errors import NotFound, RegistryError
+from .._core.errors import OF_THE_HOST, NotFound, RegistryError
 from .._oci.digest_tags import digest_key, owner_key
 from .._oci.manifest import Manifest
 from .._oci.reference import Digest
@@ -159,23 +160,35 @@ class Deletion:
         self._state = DeletionState()
         self._listed = plan.listed
         self._checked: set[Digest] = set()
+        self._are_others_checked = False
         self._deletions = DeletionBatch(client, self._check_others)
 
     def run(self) -> None:
-        """Delete what the plan says."""
+        """Delete what the plan says; what is broken off leaves no ghosts either."""
+        try:
+            asked = self._delete()
+        except RegistryError as error:
+            if error.kind not in OF_THE_HOST:
+                with contextlib.suppress(RegistryError):
+                    self._repair(())
+            raise
+        self._repair(self._plan.ghosts)
+        self._deletions.raise_failures(asked + len(self._plan.ghosts))
+
+    def _delete(self) -> int:
+        """Delete tags, or digests; return how many that are."""
         plan = self._plan
         if plan.method == "digest":
             names = [str(digest) for digest in plan.digests]
             self._deletions.run(names, self._delete_digest)
-        else:
-            names = list(plan.found)
-            if self._listed is None and (len(names) > 1 or plan.method != "substitute"):
-                self._listed = _list_for(self._client)
-            self._deletions.run(names, self._delete_tag)
-            if self._checked < set(self._state.collected):
-                self._check_others()
-        self._repair()
-        self._deletions.raise_failures(len(names) + len(plan.ghosts))
+            return len(names)
+        names = list(plan.found)
+        if self._listed is None and (len(names) > 1 or plan.method != "substitute"):
+            self._listed = _list_for(self._client)
+        self._deletions.run(names, self._delete_tag)
+        if self._checked < set(self._state.collected) or not self._are_others_checked:
+            self._check_others()
+        return len(names)
 
     def _delete_tag(self, tag: str) -> str:
         plan = self._plan
@@ -185,9 +198,12 @@ class Deletion:
 
     def _check_others(self) -> None:
         """See whether other tags have gone with those that were deleted, or with a manifest that the registry took along."""
-        collected = dict(self._state.collected)
-        if self._listed is None or self._plan.method == "digest" or not (collected or len(self._plan.found) > 1):
+        collected, done = dict(self._state.collected), self._deletions.done
+        # On the digest of a substitute is no other tag: with that none can go, and one that is missing was deleted by somebody else.
+        by_name = [tag for tag, method in done.items() if method == "tag"] if len(self._plan.found) > 1 else []
+        if self._listed is None or self._plan.method == "digest" or not (collected or by_name):
             return
+        self._are_others_checked = True
         listed = list_all(self._client)
         asked = {*self._plan.found, *self._plan.ghosts}
         lost = sorted(self._listed - listed - asked)
@@ -196,7 +212,7 @@ class Deletion:
         self._checked.update(collected)
         if not lost:
             return
-        first = next(name for name, method in self._deletions.done.items() if method)
+        first = next(name for name in (*by_name, *done) if done[name])
         raise TookMore(
             f"When the tag {first} of {self._client.registry} was deleted, other tags disappeared with it: "
             f"{', '.join(lost[:20])}.{self._put_back()} Nothing more was deleted. If nobody else deleted them at the same time, "
@@ -222,9 +238,9 @@ class Deletion:
         tags = [tag for tag, digest in {**self._plan.found, **self._plan.also}.items() if str(digest) == name]
         return delete_with_tags(self._client, Digest.parse(name), tags, self._state)
 
-    def _repair(self) -> None:
-        """Repair the ghosts that were asked for, and those that this deletion has left."""
-        ghosts = list(self._plan.ghosts)
+    def _repair(self, asked: t.Sequence[str]) -> None:
+        """Repair the ghosts that were ``asked`` for, and those that this deletion has left."""
+        ghosts = list(asked)
         if self._state.doubtful:
             ghosts += among_ghosts(self._client, [*self._plan.found, *self._plan.also], list_all(self._client))
         self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._state))

@@ -96,6 +96,36 @@ def test_a_deletion_that_is_broken_off_is_not_said_to_be_done(
     assert not set(visible(registry)) & set(tags)
 
 
+@pytest.mark.parametrize("method", ["auto", "digest"])
+def test_a_task_that_fails_leaves_no_ghost_of_what_it_deleted(make_registry: MakeRegistry, run_module: RunModule, method: str) -> None:
+    registry = make_registry("distribution2")
+    tags = ["1.0", "2.0", "3.0"]
+    fill(registry)
+    first = 1 if method == "digest" else 2
+    registry.on("delete_manifest", "sha256:", nth=first).call(break_off(registry))
+    registry.on("delete_manifest", "sha256:", nth=first + 2).answer(403, code="DENIED")  # the first one is asked for again
+    result = delete(run_module, registry, tags=tags, method=method, concurrency=1).failure("denied")
+    assert result["deleted_tags"] == ["1.0"]
+    assert "1.0" not in visible(registry)
+    assert set(tags[1:]) < set(visible(registry))
+    assert registry.gaps() == []
+
+
+@pytest.mark.parametrize("deletion", ["substitute", "tag"])
+def test_what_somebody_deletes_meanwhile_is_not_said_to_go_with_a_substitute(
+    make_registry: MakeRegistry, run_module: RunModule, deletion: str
+) -> None:
+    registry = make_registry("distribution2" if deletion == "substitute" else "full")
+    fill(registry)
+    registry.on("delete_manifest", nth=1).then(lambda request: registry.remove_tag("app", "8.0"))
+    result = delete(run_module, registry, tags=["1.0", "2.0"])
+    if deletion == "tag":  # there it may be the registry that takes more than it is asked to
+        assert "8.0" in result.failure("unsupported").msg
+        return
+    assert result.ok()["deleted_tags"] == ["1.0", "2.0"]
+    assert visible(registry) == ["3.0", "4.0", "5.0", "6.0", "7.0"]
+
+
 def test_what_is_listed_at_the_end_is_deleted_again(registry: FakeRegistry, run_module: RunModule) -> None:
     tags = fill(registry)
     listed = registry.on("list_tags", nth=2).call(moving(registry, "1.0", tags["1.0"]))
