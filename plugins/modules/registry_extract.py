@@ -104,7 +104,8 @@ options:
 notes:
   - The module records what it extracted in the file C(.ocitools-extract.json), in O(dest), or beside it for a single file, or if it extracted nothing and
     O(dest) does not exist. As long as the name points to the same digest, the next run only compares the files with the record and downloads no layer.
-    It restores files that were changed. You can delete the record at any time.
+    It restores files that were changed. You can delete the record at any time. If it cannot be written, for example because that of another user is in the
+    same shared directory, the module gives a warning.
   - A user other than root may lack the permission to read an extracted file, or to look into an extracted directory, such as one with the permissions
     V(0000). There, the module compares only what the user can see, such as the size of the file, and relies on the record for the rest. Without a record
     of the same digest, it writes such files again. It writes in directories of the user without write permission too, and adds the permission while

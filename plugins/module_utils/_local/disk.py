@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import secrets
+import time
 import typing as t
 
 from .._core.errors import RegistryError
@@ -22,6 +23,7 @@ _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.ocitools-([0-9a-z]{1,64})-[0-9a-f]{16}\.tmp", re.ASCII)
 _INHERITED = ("system.posix_acl_access", "security.selinux")
+_PAUSE = 0.02  # seconds between two attempts to get a lock
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})  # file systems that cannot sync a folder
 _SPACE = "free some space there or choose another path"
 _PERMISSION = "give the user of the task the permission to write there"
@@ -72,8 +74,18 @@ def default_mode() -> int:
     return 0o666 & ~mask
 
 
+def take_within(seconds: float, take: t.Callable[[], bool]) -> bool:
+    """Call ``take`` until it gets the lock; False where it does not within so many ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not take():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
 def _lock(descriptor: int, operation: int) -> bool:
-    """Take the lock of a temporary file; False where a running task holds it."""
+    """Take the lock of a file or folder; False where another task or program holds it."""
     try:
         fcntl.flock(descriptor, operation)
     except BlockingIOError:
@@ -152,10 +164,12 @@ class Folder:
                 raise disk_error(self.path, error) from None
 
     @contextlib.contextmanager
-    def locked(self) -> t.Iterator[None]:
-        """Keep out other tasks that do the same, where the file system has locks."""
-        with contextlib.suppress(OSError):
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+    def locked(self, seconds: float) -> t.Iterator[None]:
+        """Keep out other tasks that do the same, where the file system has locks; ``local_io`` where one is held for more than ``seconds``."""
+        if not take_within(seconds, lambda: _lock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
+            raise RegistryError(
+                f"{self.path} has been locked by another program for {seconds:g} s: end that program, or choose another path.", "local_io"
+            )
         try:
             yield
         finally:

@@ -21,6 +21,7 @@ from .open_path import trusted_users
 RECORD_NAME = ".ocitools-extract.json"
 RECORD_LABEL = "record"
 _MOST = 32 * 1024 * 1024
+_PATIENCE = 10  # seconds for other tasks to write theirs
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _SEPARATOR = "\0"
 
@@ -65,7 +66,7 @@ def remember(folder: Folder, key: str, remembered: Remembered, budget: Budget) -
         "skipped": selected.skipped,
         "files": [_line(item) for item in selected.items],
     }
-    with folder.locked():
+    with folder.locked(_PATIENCE):
         document = {name: value for name, value in _read(folder, budget).items() if name != key}
         raw = json.dumps({**document, key: entry}, indent=0).encode("ascii")
         folder.leftovers(RECORD_LABEL, remove=True)

@@ -24,6 +24,7 @@ from .layout_index import KnownLayout, LayoutIndex
 from .oci_layout import INDEX, MARKER, check_version
 from .open_path import Found, Place, find, others_write
 
+_PATIENCE = 60  # seconds for other tasks to list their images
 _LABEL = "layout"
 _BLOBS = "blobs"
 _LENGTHS = {"sha256": 64, "sha512": 128}
@@ -189,7 +190,7 @@ class LayoutWriter:
             self._write(self._algorithms[manifest.digest.algorithm], manifest.digest.hex, manifest.raw)
         for folder in self._algorithms.values():
             folder.sync()
-        with layout.locked():
+        with layout.locked(_PATIENCE):
             self._list(layout, content)
             layout.sync()
         for folder, name in self._unnamed(content):

@@ -10,19 +10,17 @@ import errno
 import fcntl
 import os
 import stat
-import time
 import typing as t
 
 from .._core.errors import RegistryError
 from .._core.scrub import clean
 from .._http.auth_document import AuthDocument, Changed
 from .._http.keychain import MAX_AUTH_FILE
-from .._local.disk import Folder, NewFile, disk_errors
+from .._local.disk import Folder, NewFile, disk_errors, take_within
 from .._local.open_path import Place, is_own_place
 
 _LABEL = "auth"
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_PAUSE = 0.05  # seconds between two attempts to get the lock
 
 Edit = t.Callable[[AuthDocument], Changed]
 
@@ -93,13 +91,10 @@ class AuthFilePlace:
         with disk_errors(shown):
             descriptor = os.open(f"{self._name}.lock", _LOCK_FLAGS, 0o600, dir_fd=folder.descriptor)
         try:
-            deadline = time.monotonic() + seconds
-            while not _take(descriptor):
-                if time.monotonic() > deadline:
-                    raise RegistryError(
-                        f"{shown} has been locked by another program for {seconds:g} s: the auth file was not changed.", "local_io"
-                    )
-                time.sleep(_PAUSE)
+            if not take_within(seconds, lambda: _take(descriptor)):
+                raise RegistryError(
+                    f"{shown} has been locked by another program for {seconds:g} s: the auth file was not changed.", "local_io"
+                )
             yield
         finally:
             os.close(descriptor)

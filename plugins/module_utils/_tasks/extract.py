@@ -125,8 +125,14 @@ class _Extraction:
         return remembered if remembered.digest == str(digest) else None
 
     def _remember(self, digest: str, selected: Selected) -> None:
-        with contextlib.closing(self._target.record_folder(selected)) as folder:
-            remember(folder, self._key, Remembered(digest, selected), self._task.budget)
+        """Write the record; the files are there without it, too."""
+        try:
+            with contextlib.closing(self._target.record_folder(selected)) as folder:
+                remember(folder, self._key, Remembered(digest, selected), self._task.budget)
+        except RegistryError as error:
+            if error.kind != "local_io":
+                raise
+            self._task.warn(f"The record of the extracted files was not written, so the next run downloads them again. {error.message}")
 
     def _told(self, digest: str, selected: Selected, changes: t.Sequence[Change], downloaded_bytes: int) -> Result:
         files = [

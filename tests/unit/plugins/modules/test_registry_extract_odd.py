@@ -237,3 +237,18 @@ def test_two_tasks_at_a_time_do_not_take_each_others_files_for_leftovers(
     monkeypatch.setattr(fcntl, "flock", another_one_begins)
     extract(layer(file("a", "1"))).ok()
     assert tree(dest) == {"a": "0644 1"}
+
+
+@pytest.mark.parametrize("fault", ["in the way", "locked"])
+def test_a_record_that_cannot_be_written_is_no_failure(extract: Extract, dest: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    monkeypatch.setattr(plugin("module_utils._local.extraction_record"), "_PATIENCE", 0)
+    if fault == "in the way":  # in a shared folder such as /tmp, so is one of another user
+        (dest / ".ocitools-extract.json" / "sub").mkdir(parents=True)
+    with contextlib.closing(plugin("module_utils._local.disk").Folder(os.open(dest, os.O_RDONLY), "")) as folder:
+        if fault == "locked":
+            fcntl.flock(folder.descriptor, fcntl.LOCK_EX)
+        result = extract(layer(file("a", "1"))).ok()
+    assert result.changed
+    assert (dest / "a").read_bytes() == b"1"
+    assert [text for text in result.warnings if "record of the extracted files was not written" in text] == result.warnings != []
+    assert not extract().ok().changed

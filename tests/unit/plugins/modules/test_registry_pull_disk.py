@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 import resource
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import (
     MIB,
     Stall,
@@ -176,3 +179,16 @@ def test_the_memory_that_it_takes_does_not_grow_with_the_image(
     resource.prlimit(process.pid, resource.RLIMIT_DATA, (150_000_000, 150_000_000))
     held.release()
     assert process.wait().ok()["downloaded_bytes"] > size
+
+
+def test_a_layout_that_another_program_has_locked_is_not_waited_for_for_ever(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, arguments: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(registry, "app", "1.0", OLD)
+    monkeypatch.setattr(plugin("module_utils._local.layout_writer"), "_PATIENCE", 0)
+    (tmp_path / "app").mkdir()
+    with contextlib.closing(plugin("module_utils._local.disk").Folder(os.open(tmp_path / "app", os.O_RDONLY), "")) as folder:
+        fcntl.flock(folder.descriptor, fcntl.LOCK_EX)
+        assert "locked by another program" in run_module("registry_pull", arguments("oci-layout")).failure("local_io").msg
+    run_module("registry_pull", arguments("oci-layout")).ok()
+    assert holds(tmp_path / "app", "oci-layout", OLD)
