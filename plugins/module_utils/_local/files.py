@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from .._core.budget import Budget
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .._oci.image_source import BlobStream
@@ -272,4 +273,18 @@ def _adopt(descriptor: int, path: str) -> LocalFile:
         os.close(descriptor)
         what = "a directory, not a file" if stat.S_ISDIR(mode) else "neither a file nor a directory"
         raise RegistryError(f"{path} is {what}.", "invalid_source")
+    with on_failure(lambda: os.close(descriptor)):
+        check_size(descriptor, path)
     return LocalFile(open(descriptor, "rb", buffering=0), path)
+
+
+def check_size(descriptor: int, path: str) -> None:
+    """Refuse an open file that says it is empty, and is not: those of the kernel below /proc do."""
+    try:
+        is_unsized = not os.fstat(descriptor).st_size and os.pread(descriptor, 1, 0)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if is_unsized:
+        raise RegistryError(
+            f"{path} has content, but states a size of 0, as files in /proc do: copy it to another file first.", "invalid_source"
+        )

@@ -14,7 +14,7 @@ from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .._oci.artifact import check_packed_path, link_stays
 from .._oci.image_source import BLOCK
-from .files import unreadable
+from .files import check_size, unreadable
 from .tar import MAX_MEMBERS, RECORD
 from .tar_writer import header, padded
 
@@ -39,8 +39,11 @@ class FolderTar:
 
     def read(self, amount: int) -> bytes:
         """Return up to ``amount`` bytes, b"" at the end."""
-        if not self._ready:
-            self._ready = next(self._blocks, b"")
+        while not self._ready:
+            block = next(self._blocks, None)
+            if block is None:
+                return b""
+            self._ready = block
         block, self._ready = self._ready[:amount], self._ready[amount:]
         return block
 
@@ -97,6 +100,7 @@ class FolderTar:
 
     def _file(self, descriptor: int, inner: str) -> t.Iterator[bytes]:
         with open(descriptor, "rb", buffering=0) as file:
+            check_size(descriptor, f"{self._path}{inner}")
             found = os.fstat(descriptor)
             yield self._header(inner, found.st_size, 0o755 if found.st_mode & stat.S_IXUSR else 0o644)
             left = found.st_size
@@ -106,4 +110,4 @@ class FolderTar:
                     raise RegistryError(f"{self._path}{inner} became shorter while it was read.", "invalid_source")
                 left -= len(block)
                 yield block
-            yield bytes(padded(found.st_size) - found.st_size)
+            yield bytes(padded(found.st_size) - found.st_size)  # none behind an empty file, or one that fills its last record

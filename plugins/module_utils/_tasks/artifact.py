@@ -116,8 +116,16 @@ def _read_config(task: Task) -> tuple[Descriptor, bytes] | None:
 
 
 def _text(content: t.Any) -> bytes:
-    text = content if isinstance(content, str) else json.dumps(content, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
+    return (content if isinstance(content, str) else _json(content)).encode("utf-8", "surrogatepass")
+
+
+def _json(content: t.Any) -> str:
+    try:
+        return json.dumps(content, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise RegistryError(
+            "The content of config contains .nan or .inf, which are not numbers in JSON: replace them.", "invalid_option"
+        ) from None
 
 
 def _read_file(path: str) -> bytes:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import tarfile
 import typing as t
@@ -204,6 +205,7 @@ def test_titles_that_name_another_place_are_refused(
         ({"annotations": {"version": 1.1}}, "which is not a string"),
         ({"config": {"content": "{}", "path": "x"}}, "either path or content"),
         ({"config": {}}, "either path or content"),
+        *(({"config": {"content": {"x": number}}}, "contains .nan or .inf") for number in (math.nan, math.inf)),
     ],
 )
 def test_wrong_options_are_refused_before_any_request(

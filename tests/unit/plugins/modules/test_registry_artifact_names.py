@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of files in artifacts: all that a file can have in folders, and as titles those that show what they are."""
+"""Names and sizes of files in artifacts: all that a file can have in folders, and as titles those that show what they are."""
 
 from __future__ import annotations
 
 import os
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -45,4 +46,30 @@ def test_a_name_that_is_not_utf_8_is_refused(registry: FakeRegistry, run_module:
     (tmp_path / "folder" / "a\udcff").mkdir(parents=True)
     result = run_module("registry_artifact", registry.args(name="app:1", files=[str(tmp_path / "folder")])).failure("invalid_source")
     assert "is not UTF-8: rename the file" in result.msg
+    assert registry.log() == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1024, 4096, 1024 * 1024])
+def test_files_of_all_sizes_are_in_a_folder_and_so_is_what_follows_them(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "folder" / "d").mkdir(parents=True)
+    files = {"a": b"a", "b": bytes(size), "c": b"c", "d/e": bytes(size), "f": bytes(size)}
+    for name, content in files.items():
+        (tmp_path / "folder" / name).write_bytes(content)
+    run_module("registry_artifact", registry.args(name="app:1", files=[str(tmp_path / "folder")])).ok()
+    options = registry.args(name="app:1", dest=str(tmp_path / "dest"))
+    run_module("registry_artifact_pull", options).ok()
+    assert {name: (tmp_path / "dest" / "folder" / name).read_bytes() for name in files} == files
+    registry.clear()
+    assert not run_module("registry_artifact_pull", options).ok().changed
+    assert registry.counts() == {"get_manifest": 1}
+
+
+@pytest.mark.parametrize(
+    "options", [{"files": ["/proc/version"]}, {"files": ["/proc/sys/kernel/random"]}, {"config": {"path": "/proc/version"}}]
+)
+def test_a_file_that_states_no_size_is_not_taken_for_an_empty_one(registry: FakeRegistry, run_module: RunModule, options: t.Any) -> None:
+    result = run_module("registry_artifact", registry.args(name="app:1", **options)).failure("invalid_source")
+    assert "states a size of 0" in result.msg
     assert registry.log() == []
