@@ -76,7 +76,8 @@ options:
     description:
       - The permissions of the files, and of unpacked folders with their content, in the same form as for the module C(ansible.builtin.file). Folders also
         get the permission to enter wherever this gives the permission to read.
-      - By default, new files have the permissions that the umask allows, and executable files in unpacked folders stay executable.
+      - By default, new files have the permissions that the umask allows. Executable files in unpacked folders stay executable, also with a symbolic mode
+        such as V(u=rwX,go=rX).
       - If the permissions remove the right to execute such files, every run downloads the archive of their folder to compare it.
       - The permissions of O(dest) itself do not change. Of a folder with the title C(.), only what the archive contains gets the permissions, folders in
         it with their content.

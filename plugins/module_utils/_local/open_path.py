@@ -17,6 +17,7 @@ from .disk import Folder, NewFile, check_path, disk_errors
 _MAX_LINKS = 40  # on the way, as Linux has it
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OWNER = 0o700
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -160,16 +161,18 @@ def is_own_place(folder: int, owner: int) -> bool:
     return owner in trusted_users() or owner == os.fstat(folder).st_uid or not others_write(folder)
 
 
-def put_file(folder: Folder, name: str, file: NewFile, mode: int | None, dress: t.Callable[[Found], t.Any]) -> None:
+def put_file(folder: Folder, name: str, file: NewFile, mode: int | None, private: bool, dress: t.Callable[[Found], t.Any]) -> None:
     """Put the complete ``file`` under ``name`` into ``folder``, with owner and mode of a file there that it may replace.
 
-    Without a ``mode`` it is its owner's alone, until ``dress`` gives it what the user wants, before it is put there.
+    ``mode`` is that of a new one, None for a file that has its mode already. A ``private`` one is its owner's alone, until ``dress`` gives it
+    what the user wants, before it is put there.
     """
     there = folder.stat(name)
     replaced = there if there is not None and stat.S_ISREG(there.st_mode) and is_own_place(folder.descriptor, there.st_uid) else None
     if replaced is not None:
         file.inherit(name, replaced)
     if mode is not None:
-        file.open_to(mode if replaced is None else stat.S_IMODE(replaced.st_mode))
+        mode = mode if replaced is None else stat.S_IMODE(replaced.st_mode)
+        file.open_to(mode & _OWNER if private else mode)
     dress(Found(file.path, file.descriptor, False, False))
     file.place(name)

@@ -117,9 +117,14 @@ def _chart_name(task: Task, client: RegistryClient, manifest: Manifest) -> str:
     return f"{name}-{version}" if isinstance(name, str) and isinstance(version, str) and name and version else ""
 
 
-def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree) -> list[ArtifactPull]:
+def _leaves_programs(attributes: Attributes) -> bool:
+    """Tell whether the task leaves to a file whether its owner may execute it, as without a mode, or with X in one."""
+    with_it, without = (attributes.of_new(mode, None, None, False)[0] for mode in (0o755, 0o644))
+    return bool(with_it & 0o100) and not without & 0o100
+
+
+def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree, keeps_modes: bool) -> list[ArtifactPull]:
     found = _find(task, client, image)
-    keeps_modes = task.params["mode"] is None
     each = task.params["subject"] is not None and task.params["select"] == "all"
     pulls = []
     for manifest in found:
@@ -214,10 +219,11 @@ def run(task: Task) -> None:
     # A mode that is added to another one needs that other one first.
     private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
     attributes = task.attributes(params["dest"])
+    keeps_modes = _leaves_programs(attributes)
     with contextlib.ExitStack() as opened:
         tree = FileTree(params["dest"], private, lambda file: attributes.apply(file, placed=False))
         opened.callback(tree.close)
-        pulls = _plan(task, task.client(image), image, tree)
+        pulls = _plan(task, task.client(image), image, tree, keeps_modes)
         for pull in pulls:
             opened.callback(pull.close)
         _carry_out(task, tree, pulls, attributes)

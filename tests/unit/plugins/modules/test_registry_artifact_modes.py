@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Permissions of the files of an artifact, where the task states them."""
+
+from __future__ import annotations
+
+import stat
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Path:
+    """Where files go; it is not there yet."""
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def pull(registry: FakeRegistry, run_module: RunModule, dest: Path) -> t.Callable[..., Result]:
+    """Pull ``app:1``."""
+    return lambda **options: run_module("registry_artifact_pull", registry.args(name="app:1", dest=str(dest), **options))
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("u=rwX,g=rX,o=", {"d/run": 0o750, "d/text": 0o640, "a": 0o750}), ("go=", {"d/run": 0o700, "d/text": 0o600, "a": 0o700})],
+)
+def test_a_mode_in_symbols_leaves_programs_executable(
+    registry: FakeRegistry,
+    run_module: RunModule,
+    pull: t.Callable[..., Result],
+    dest: Path,
+    tmp_path: Path,
+    mode: str,
+    expected: dict[str, int],
+) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("run", "text"):
+        (tmp_path / "d" / name).write_bytes(b"x")
+    (tmp_path / "d" / "run").chmod(0o755)
+    (tmp_path / "a").write_bytes(b"new")
+    run_module("registry_artifact", registry.args(name="app:1", files=[str(tmp_path / "d"), str(tmp_path / "a")])).ok()
+    dest.mkdir()
+    (dest / "a").write_bytes(b"old")
+    (dest / "a").chmod(0o755)
+    pull(mode=mode).ok()
+    assert {name: stat.S_IMODE((dest / name).stat().st_mode) for name in expected} == expected
+    for spoil in (None, 0o600, 0o640):
+        if spoil is not None:
+            (dest / "d" / "run").chmod(spoil)
+            assert pull(mode=mode).ok().changed
+        again = pull(mode=mode).ok()
+        assert (again.changed, again["downloaded_bytes"]) == (False, 0)
+        assert {name: stat.S_IMODE((dest / name).stat().st_mode) for name in expected} == expected
