@@ -18,6 +18,7 @@ from .._oci.manifest import ACCEPT, INDEX_TYPES, MAX_MANIFEST, OCI_INDEX, Descri
 from .._oci.reference import Digest
 from .api import RepositoryApi
 from .pages import Visited, next_page
+from .shared_tag import SharedTag
 
 MOST_PAGES = 1000
 
@@ -123,23 +124,48 @@ def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     subject = manifest.subject
     if subject is None:
         return
-    tag = digest_key(subject.digest)
-    current = _read_fallback(api, subject.digest)
-    if current is not None and not current.is_index:
-        raise RegistryError(
-            f"The tag {tag} of {api.name} is not an index of referrers: {manifest.digest} was stored, but not added to it.",
-            "conflict",
-            reference=api.display(tag),
-        )
-    entries: list[t.Any] = list(current.document["manifests"] or []) if current else []
-    if any(entry["digest"] == str(manifest.digest) for entry in entries):
-        return
     entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": str(manifest.digest), "size": len(manifest.raw)}
     if manifest.artifact_type or manifest.config:
         entry["artifactType"] = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
     if manifest.annotations:
         entry["annotations"] = dict(manifest.annotations)
-    _write_fallback(api, tag, [*entries, entry])
+    _FallbackTag(api, manifest, subject.digest).add(entry)
+
+
+class _FallbackTag(SharedTag):
+    """The tag that stands in for the referrers API, on an index of what refers to ``subject``."""
+
+    member, entry, act = "manifests", "referrer", "add referrers to"
+
+    def __init__(self, api: RepositoryApi, manifest: Manifest, subject: Digest) -> None:
+        super().__init__(api, digest_key(subject))
+        self._manifest = manifest
+        self._subject = subject
+
+    @property
+    def patience(self) -> float:
+        """Nobody waits: some registries never show what is under this tag, but the subject."""
+        return 0.0
+
+    def find(self) -> Manifest | None:
+        """Return the index that is there."""
+        found = _read_fallback(self.api, self._subject)
+        if found is not None and not found.is_index:
+            raise RegistryError(
+                f"The tag {self.tag} of {self.api.name} is not an index of referrers: {self._manifest.digest} was stored, but not added to it.",
+                "conflict",
+                reference=self.name,
+            )
+        return found
+
+    def key(self, entry: t.Mapping[str, t.Any]) -> t.Hashable:
+        """Return the digest of what refers to the subject."""
+        return entry["digest"]
+
+    def write(self, present: Manifest | None, entries: t.Sequence[t.Any]) -> bool:
+        """Put an index with these entries there."""
+        _write_fallback(self.api, self.tag, entries)
+        return True
 
 
 def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:

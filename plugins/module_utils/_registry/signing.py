@@ -11,7 +11,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import NotFound, RegistryError
-from .._http.retry import Retry
 from .._oci.image_source import walk
 from .._oci.made_image import MadeImage
 from .._oci.manifest import CONFIG_TYPES, OCI_CONFIG, OCI_MANIFEST, Manifest
@@ -21,12 +20,12 @@ from .._signatures.envelopes import BUNDLE, COSIGN, SIMPLE
 from .._signatures.keys import SigningKey
 from .._signatures.policy import Policy
 from .client import RegistryClient
+from .shared_tag import SharedTag
 from .signatures import MOST_SIGNATURES, Reading, RegistrySignatures, read_signatures, signature_tag, signatures_in
 from .tagging import find_digest
 
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EPOCH = "0001-01-01T00:00:00Z"
-_MOST_WRITES = 5  # of one tag, where somebody else writes it at the same time
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Signing:
         payload = simple_signing.write_simple(client.registry, digest, self.annotations)
         signature = base64.b64encode(self.key.sign(payload)).decode("ascii")
         layer = {**_descriptor(simple_signing.MEDIA_TYPE, payload), "annotations": {simple_signing.SIGNATURE: signature}}
-        _SignatureTag(client, signature_tag(digest)).add(layer, payload)
+        _SignatureTag(client, signature_tag(digest), payload).add(layer)
 
     def _add_bundle(self, client: RegistryClient, image: Manifest) -> None:
         made = bundle.write_bundle(self.key, Digest.of(image.raw), self.annotations)
@@ -99,61 +98,35 @@ def _find(client: RegistryClient, tag: str) -> Manifest | None:
     return found
 
 
-def _digest_of(manifest: Manifest | None) -> Digest | None:
-    return None if manifest is None else manifest.digest
+class _SignatureTag(SharedTag):
+    """The tag under which cosign keeps signatures."""
 
+    member, entry, act = "layers", "signature", "sign"
 
-class _SignatureTag:
-    """The tag under which cosign keeps signatures, and which several may write at a time: registries offer no way to exclude that."""
-
-    def __init__(self, client: RegistryClient, tag: str) -> None:
+    def __init__(self, client: RegistryClient, tag: str, payload: bytes) -> None:
+        super().__init__(client.api, tag)
         self._client = client
-        self._tag = tag
-        self._name = f"{client.registry}:{tag}"
+        self._payload = payload
 
-    def add(self, layer: dict[str, t.Any], payload: bytes) -> None:
-        """Add a signature, and read what is there then until it and all that were there before are; raises ``conflict``."""
-        seen = {_key_of(layer): layer}
-        present = _find(self._client, self._tag)
-        for left in reversed(range(_MOST_WRITES + 1)):
-            entries = list(present.document.get("layers") or ()) if present is not None else []
-            there = {_key_of(entry): entry for entry in entries}
-            if seen.keys() <= there.keys():
-                return
-            missing = [entry for key, entry in seen.items() if key not in there]
-            seen.update(there)
-            if left:
-                before = present
-                is_written = self._write(before, [*entries, *missing], payload)
-                present = self._read_back(before) if is_written else _find(self._client, self._tag)
-                if is_written and _digest_of(present) == _digest_of(before):
-                    return  # the registry has confirmed it, and shows what was there before for long
-        raise RegistryError(
-            f"{self._name} was overwritten by somebody else each time that a signature was added: signatures are missing there. "
-            "Run the task again, and let only one task sign an image at a time.",
-            "conflict",
-            reference=self._name,
-        )
+    def find(self) -> Manifest | None:
+        """Return the manifest with the signatures that are there."""
+        return _find(self._client, self.tag)
 
-    def _read_back(self, before: Manifest | None) -> Manifest | None:
-        """Return what is there; some registries show what was there ``before`` for a while, which is waited for."""
-        retry = Retry(0)
-        while True:
-            found = _find(self._client, self._tag)
-            if _digest_of(found) != _digest_of(before) or not retry.within(self._client.api.exchange.transport.timeout):
-                return found
+    def key(self, entry: t.Mapping[str, t.Any]) -> t.Hashable:
+        """Return what tells a signature from others: several may be of one text."""
+        return entry["digest"], (entry.get("annotations") or {}).get(simple_signing.SIGNATURE)
 
-    def _write(self, present: Manifest | None, layers: t.Sequence[t.Any], payload: bytes) -> bool:
-        """Put a manifest with these ``layers`` there, unless the tag is not on what is ``present`` any more; return whether that was done."""
-        if len(layers) > MOST_SIGNATURES:
-            message = f"{self._name} has {len(layers) - 1} signatures, and no more than {MOST_SIGNATURES} are read: delete old ones."
-            raise RegistryError(message, "limit", reference=self._name)
-        root, blobs = self._make(present, layers)
+    def write(self, present: Manifest | None, entries: t.Sequence[t.Any]) -> bool:
+        """Put a manifest with these layers there, unless the tag is not on what is ``present`` any more; return whether that was done."""
+        if len(entries) > MOST_SIGNATURES:
+            message = f"{self.name} has {len(entries) - 1} signatures, and no more than {MOST_SIGNATURES} are read: delete old ones."
+            raise RegistryError(message, "limit", reference=self.name)
+        root, blobs = self._make(present, entries)
         client = self._client.with_actions("pull", "push").with_options(before_root=lambda: self._check(present))
-        image = MadeImage(root, [*blobs, payload], client.image_of(root))
-        before = {self._tag: present.digest if present is not None else None}
+        image = MadeImage(root, [*blobs, self._payload], client.image_of(root))
+        before = {self.tag: present.digest if present is not None else None}
         try:
-            client.execute_push(client.plan_push(image, [self._tag], before=before), image)
+            client.execute_push(client.plan_push(image, [self.tag], before=before), image)
         except RegistryError as error:
             if error.kind != "conflict" or error.status is not None:
                 raise  # the registry itself has refused it
@@ -174,21 +147,16 @@ class _SignatureTag:
 
     def _config_of(self, present: Manifest) -> dict[str, t.Any]:
         try:
-            return self._client.config_of(present, self._tag)
+            return self._client.config_of(present, self.tag)
         except RegistryError as error:
             if error.kind not in ("invalid_response", "digest_mismatch", "limit"):
                 raise
             return {}  # it is damaged, and nobody needs it
 
     def _check(self, present: Manifest | None) -> None:
-        current = find_digest(self._client.api, self._tag)
+        current = find_digest(self._client.api, self.tag)
         if current is not None if present is None else current is None or not present.has_digest(current):
-            raise RegistryError(f"{self._name} was changed by somebody else at the same time.", "conflict", reference=self._name)
-
-
-def _key_of(layer: t.Mapping[str, t.Any]) -> tuple[str, t.Any]:
-    """Return what tells a signature from others: several may be of one text."""
-    return layer["digest"], (layer.get("annotations") or {}).get(simple_signing.SIGNATURE)
+            raise RegistryError(f"{self.name} was changed by somebody else at the same time.", "conflict", reference=self.name)
 
 
 def _config(before: t.Mapping[str, t.Any], layers: t.Sequence[str]) -> bytes:

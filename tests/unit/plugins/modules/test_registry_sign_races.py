@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 MINE, THEIRS, THIRD = signing.make_key(), signing.make_key(), signing.make_key()
 IMAGE_CONFIG = {
     "architecture": "",
@@ -157,3 +159,44 @@ def test_a_registry_that_shows_a_signature_late_is_waited_for(
     assert waits
     left[0] = 0
     assert _verify(registry, run_module, MINE).ok()["verified"]
+
+
+@pytest.mark.parametrize("module", ["registry_sign", "registry_artifact"])
+@pytest.mark.parametrize("moment", ["before the tag is read", "right after", "each time"])
+def test_t66_who_writes_the_list_of_referrers_at_the_same_time_loses_nothing(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, module: str, moment: str
+) -> None:
+    registry.style.referrers = False
+    digest = registry.add_image("app", "1").digest
+    other = registry.add_referrer("app", digest).stored
+    tag = digest.replace(":", "-")
+
+    def overwrite(request: object) -> None:
+        index = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [other.descriptor()],
+            "annotations": {"time": str(len(registry.log()))},
+        }
+        registry.add_manifest("app", index, OCI_INDEX, tag=tag)
+
+    if moment == "before the tag is read":
+        registry.on("put_manifest", path="sha256:").then(overwrite)
+    else:
+        registry.on("put_manifest", path=tag, times=None if moment == "each time" else 1).then(overwrite)
+    (tmp_path / "sbom").write_text("{}", encoding="utf-8")
+    options = {
+        "registry_sign": {"name": "app:1", "signing_key": signing.private_pem(MINE), "format": "bundle"},
+        "registry_artifact": {"name": "app", "subject": "app:1", "files": [str(tmp_path / "sbom")], "artifact_type": "a/b"},
+    }
+    result = run_module(module, registry.args(**options[module]))
+    listed = {entry["digest"] for entry in _stored(registry, tag)["manifests"]}
+    if moment == "each time":
+        assert "was overwritten by somebody else each time that a referrer was added" in result.failure("conflict").msg
+    else:
+        result.ok()
+        assert other.digest in listed
+        assert len(listed) == 2
+    again = run_module(module, registry.args(**options[module]))
+    assert again.failed == (moment == "each time")
+    assert not again.changed or again.failed
