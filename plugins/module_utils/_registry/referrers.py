@@ -160,7 +160,7 @@ class _FallbackTag(SharedTag):
 
     def key(self, entry: t.Mapping[str, t.Any]) -> t.Hashable:
         """Return the digest of what refers to the subject."""
-        return entry["digest"]
+        return str(entry["digest"])
 
     def write(self, present: Manifest | None, entries: t.Sequence[t.Any]) -> bool:
         """Put an index with these entries there."""

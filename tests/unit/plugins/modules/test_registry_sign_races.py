@@ -185,7 +185,7 @@ def test_t66_who_writes_the_list_of_referrers_at_the_same_time_loses_nothing(
     else:
         registry.on("put_manifest", path=tag, times=None if moment == "each time" else 1).then(overwrite)
     (tmp_path / "sbom").write_text("{}", encoding="utf-8")
-    options = {
+    options: dict[str, dict[str, t.Any]] = {
         "registry_sign": {"name": "app:1", "signing_key": signing.private_pem(MINE), "format": "bundle"},
         "registry_artifact": {"name": "app", "subject": "app:1", "files": [str(tmp_path / "sbom")], "artifact_type": "a/b"},
     }
