@@ -14,7 +14,7 @@ from .docker_archive import DockerArchive, list_saved
 from .files import SAVED_IMAGES, Directory, Store
 from .flat_store import FlatStore, read_single_manifest
 from .oci_layout import INDEX, MARKER, LayoutImage, check_version, list_roots, open_root
-from .selection import merge_names
+from .selection import Candidate, merge_names
 from .source import Opened, no_image
 
 
@@ -29,6 +29,26 @@ class NamedImage:
     def digest(self) -> Digest:
         """The digest of the image, or of its config where the archive has no manifest of it."""
         return self.source.root.digest if isinstance(self.source, LayoutImage) else self.source.config_digest
+
+    @property
+    def configs(self) -> frozenset[Digest]:
+        """The configs of the image, or of each image of the index."""
+        return self.source.configs if isinstance(self.source, LayoutImage) else frozenset([self.source.config_digest])
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index."""
+        return isinstance(self.source, LayoutImage) and self.source.root.is_index
+
+    def has(self, name: str) -> bool:
+        """Tell whether it is called ``name``, or that is another spelling of its name."""
+        return Candidate(self.names, self.digest, None).has(name)
+
+
+def leave_out_sums(images: t.Sequence[NamedImage]) -> list[NamedImage]:
+    """Return the images without those indexes that have no name while each image of theirs has one of its own."""
+    named = {config for image in images if image.names and not image.is_index for config in image.configs}
+    return [image for image in images if image.names or not image.is_index or not image.configs <= named]
 
 
 def list_images(store: Store) -> list[NamedImage]:
@@ -57,32 +77,42 @@ def _list_saved(store: Store) -> list[NamedImage]:
 def _list_mixed(store: Store) -> list[NamedImage]:
     """Return the images of an archive that is a layout as well; each once, where both name it."""
     try:
-        layouts = [(image, t.cast(LayoutImage, image.source)) for image in _list_layout(store)]
+        layouts = _list_layout(store)
     except RegistryError as error:
         if error.kind != "invalid_source":
             raise
         layouts = []
-    by_config = {config: (image.names, layout) for image, layout in layouts for config in layout.configs}
+    by_config = {config: image for image in layouts for config in image.configs}
     found: dict[Digest, NamedImage] = {}
     for image in _list_saved(store):
         saved = t.cast(DockerArchive, image.source)
-        names, layout = by_config.get(saved.config_digest, ((), None))
-        source = _pushed(store, layout, saved) if layout is not None else saved
-        key = NamedImage((), source).digest
-        known = found[key].names if key in found else ()
-        found[key] = NamedImage(tuple(dict.fromkeys([*known, *image.names, *names])), source)
-    told = {config for image in found.values() for config in _configs(image.source)}
-    return [*found.values(), *(image for image, layout in layouts if not layout.configs & told)]
+        listed = by_config.get(saved.config_digest)
+        for one in _shares(store, image, listed, saved) if listed else [image]:
+            known = found[one.digest].names if one.digest in found else ()
+            found[one.digest] = NamedImage(tuple(dict.fromkeys([*known, *one.names])), one.source)
+    told = {config for image in found.values() for config in image.configs}
+    return [*found.values(), *(image for image in layouts if not image.configs & told)]
 
 
-def _configs(source: Opened) -> frozenset[Digest]:
-    return source.configs if isinstance(source, LayoutImage) else frozenset([source.config_digest])
+def _shares(store: Store, image: NamedImage, listed: NamedImage, saved: DockerArchive) -> t.Iterator[NamedImage]:
+    """Yield what a push sends by the names of an image in manifest.json, which is in ``listed`` of the layout.
+
+    Where the layout knows a name, that is the whole of the index; by a name of manifest.json alone it is the one image.
+    """
+    layout = t.cast(LayoutImage, listed.source)
+    source = _pushed(store, layout, saved)
+    alone = tuple(name for name in image.names if not listed.has(name)) if source is layout and listed.is_index else ()
+    yield NamedImage((*(name for name in image.names if name not in alone), *listed.names), source)
+    if alone:
+        yield NamedImage(alone, _single(store, layout, saved))
 
 
 def _pushed(store: Store, layout: LayoutImage, saved: DockerArchive) -> Opened:
     """Return what of the two a push sends: the layout, unless some of it is missing or its layers are not compressed."""
-    if layout.is_complete and not layout.is_uncompressed:
-        return layout
+    return layout if layout.is_complete and not layout.is_uncompressed else _single(store, layout, saved)
+
+
+def _single(store: Store, layout: LayoutImage, saved: DockerArchive) -> Opened:
     manifest = layout.find_image(saved.is_image_of)
     image = LayoutImage(store, manifest) if manifest is not None else None
     return image if image is not None and not image.is_uncompressed else saved

@@ -26,6 +26,10 @@ class Candidate:
     digest: Digest
     value: t.Any
 
+    def has(self, wanted: str) -> bool:
+        """Tell whether ``wanted`` would choose this one, were it alone."""
+        return any(matches(self, wanted) for matches in (_exactly, _fully, _shortly))
+
     def __str__(self) -> str:
         return f"{' or '.join(clean(name, 300) for name in self.names[:5])} ({self.digest})" if self.names else str(self.digest)
 

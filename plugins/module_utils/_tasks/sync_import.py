@@ -17,7 +17,7 @@ from .._core.scrub import quoted
 from .._local.docker_archive import DockerArchive
 from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
 from .._local.files import Directory, Store
-from .._local.inventory import NamedImage, list_images
+from .._local.inventory import NamedImage, leave_out_sums, list_images
 from .._local.layout_index import KnownLayouts
 from .._local.oci_layout import MARKER, LayoutImage, read_manifest
 from .._local.saved_layers import PackedLayers
@@ -125,7 +125,7 @@ class Import:
             raise RegistryError(message, "invalid_source")
         self._archive = open_store(self._path, self._task.budget)
         _refuse_packed_export(self._archive)
-        for image in list_images(self._archive):
+        for image in leave_out_sums(list_images(self._archive)):
             images += stored_by_name(image)
         if not images:
             raise RegistryError(f"{self._path} contains no image.", "invalid_source")

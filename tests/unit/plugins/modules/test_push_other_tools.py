@@ -19,6 +19,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 IMAGE = images.image(layers=("a", "b"))
 OTHER = images.image(layers=("a", "c"))
 INDEX = images.multi_arch()
+CHILDREN = [images.image(f"linux/{name}", ("base", f"app-linux-{name}")) for name in ("amd64", "arm64")]
 
 
 @pytest.fixture
@@ -166,18 +167,38 @@ def test_images_that_have_nothing_to_do_with_each_other_are_no_index(registry: F
     assert "contains several images" in run_module("registry_push", registry.args(name="app:1", path=path)).msg
 
 
-def test_an_archive_of_apko_is_pushed_whole_and_each_image_as_it_is(
-    registry: FakeRegistry, push: Push, run_module: RunModule, tmp_path: Path
-) -> None:
-    children = [images.image("linux/amd64", ("base", "app-linux-amd64")), images.image("linux/arm64", ("base", "app-linux-arm64"))]
+@pytest.fixture
+def apko(tmp_path: Path) -> str:
+    """An archive of apko: index.json is INDEX itself, and manifest.json has its images under names of their own."""
     files: dict[str, bytes | Link] = {}
     entries = []
-    for name, child in zip(("amd64", "arm64"), children):
+    for name, child in zip(("amd64", "arm64"), CHILDREN):
         parts = images.docker_files({f"app:1-{name}": child}, "packed")
         entries += json.loads(t.cast(bytes, parts.pop("manifest.json")))
         files.update({**parts, child.digest: child.raw})
     files["manifest.json"], files["index.json"] = images.to_json(entries), INDEX.raw
-    path = images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items()))
-    push(path, INDEX.digest)
-    result = run_module("registry_push", registry.args(name="app:2", path=path, source_name="app:1-arm64")).ok()
-    assert result["digest"] == children[1].digest
+    return images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items()))
+
+
+def test_an_archive_of_apko_is_pushed_whole_and_each_image_as_it_is(
+    registry: FakeRegistry, push: Push, run_module: RunModule, apko: str
+) -> None:
+    push(apko, INDEX.digest)
+    result = run_module("registry_push", registry.args(name="app:2", path=apko, source_name="app:1-arm64")).ok()
+    assert result["digest"] == CHILDREN[1].digest
+
+
+def test_names_of_single_images_are_not_said_to_be_names_of_their_index(registry: FakeRegistry, run_module: RunModule, apko: str) -> None:
+    listed = run_module("registry_archive_info", {"path": apko}).ok()["images"]
+    named = {name: image["digest"] for image in listed for name in image["names"]}
+    assert named == {f"app:1-{name}": child.digest for name, child in zip(("amd64", "arm64"), CHILDREN)}
+    assert [image["digest"] for image in listed if not image["names"]] == [INDEX.digest]
+    for name, digest in [*named.items(), (INDEX.digest, INDEX.digest)]:
+        assert run_module("registry_push", registry.args(name="app:1", path=apko, source_name=name)).ok()["digest"] == digest
+
+
+def test_all_of_an_archive_of_apko_goes_where_its_names_say(registry: FakeRegistry, run_module: RunModule, apko: str) -> None:
+    arguments = {**registry.args(), "dest_registry": registry.host, "src_dir": apko}
+    del arguments["registry"]
+    run_module("registry_sync", arguments).ok()
+    assert registry.tags("library/app") == {f"1-{name}": child.digest for name, child in zip(("amd64", "arm64"), CHILDREN)}

@@ -84,7 +84,7 @@ def spoil(path: Path, changes: dict[str, bytes | None]) -> str:
 INDEX_CASES: dict[str, tuple[dict[str, bytes | None], str, str]] = {
     "no marker": ({"oci-layout": None}, "invalid_source", "oci-layout"),
     "marker is no JSON": ({"oci-layout": b"1.0.0"}, "invalid_source", "oci-layout in"),
-    "marker without a version": ({"oci-layout": b"{}"}, "unsupported", "version None"),
+    "marker without a version": ({"oci-layout": b"{}"}, "unsupported", "version null"),
     "a later version": ({"oci-layout": b'{"imageLayoutVersion":"2.0.0"}'}, "unsupported", "version '2.0.0'"),
     "a marker that is too large": ({"oci-layout": b" " * 70_000}, "limit", "limit of 65536 bytes"),
     "no index": ({"index.json": None}, "invalid_source", "index.json"),
