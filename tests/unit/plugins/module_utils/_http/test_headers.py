@@ -194,6 +194,9 @@ def test_t26_any_value_is_a_number_in_bounds_or_nothing(value: str) -> None:
 @example("x" * 16000 + ";")
 @example("/;" + "a " * 8000)
 @example("/" + ";a= " * 4000 + "!")
+@example("/" + ";a " * 5000 + '"')
+@example("/" + ";a= " * 4000 + '"')
+@example("/" + ";a =  b  " * 1700 + '"')
 def test_t18_any_link_is_read(value: str) -> None:
     try:
         link = parse_next_link(value)
