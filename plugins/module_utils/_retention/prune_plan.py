@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .._core.budget import Kept
 from .._core.errors import RegistryError
 from .._oci.digest_tags import owner_digest
 from .._oci.manifest import Descriptor
@@ -19,6 +20,8 @@ from .dependencies import ManifestLinks, Manifests, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
 from .manifest_reader import ManifestReader, find_descriptor
 from .policy import Dates, Judge
+
+_TAG_WEIGHT, _LETTER_WEIGHT = 1600, 12  # bytes of memory for each tag and each character of its name, with all that is told of it
 
 Result = dict[str, t.Any]
 
@@ -59,7 +62,7 @@ class PrunePlan:
     ``warnings`` tell of what is listed and left alone. With ``by_digest`` manifests that no kept tag leads to are deleted.
     """
 
-    entries: tuple[Entry, ...]
+    entries: Kept[Entry]
     kept: Reached
     manifests: Manifests
     by_digest: bool
@@ -111,8 +114,12 @@ def plan_prune(client: RegistryClient, policy: Judge, now: datetime, method: str
 def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, foreseen: Foreseen) -> PrunePlan:
     unusable: list[str] = []
     names = sorted({*client.list_tags(on_unusable=unusable.append), *foreseen.tags})
+    entries: Kept[Entry] = Kept()
     if policy.keeps_all(names):
-        return PrunePlan((), settle({}, {}, {}).kept, {}, False, tuple(_warnings(client.registry, [], unusable, method)))
+        return PrunePlan(entries, settle({}, {}, {}).kept, {}, False, tuple(_warnings(client.registry, [], unusable, method)))
+
+    weight = _TAG_WEIGHT * len(names) + _LETTER_WEIGHT * sum(map(len, names))
+    client.connection.exchange.budget.hold(entries, weight, f"The plan for the {len(names)} tags of {client.api.name}")
 
     def look(tag: str) -> Descriptor | None:
         return foreseen.tags.get(tag) or find_descriptor(client, tag)
@@ -132,11 +139,12 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, for
     gone = _find_gone(client, settlement.orphans, foreseen.manifests)
     if gone:
         settlement = settle(tags, verdicts, reader.found, gone)
-    entries = [*_entries(found, settlement, dates), *(Entry(tag, None, False, "it has no manifest") for tag in ghosts if policy.names(tag))]
+    nameless = (Entry(tag, None, False, "it has no manifest") for tag in ghosts if policy.names(tag))
+    entries += sorted([*_entries(found, settlement, dates), *nameless], key=lambda entry: entry.tag)
     by_digest = method == "digest" and not unusable
     left = [tag for tag in ghosts if not policy.names(tag)]
     warnings = tuple(_warnings(client.registry, left, unusable, method))
-    plan = PrunePlan(tuple(sorted(entries, key=lambda entry: entry.tag)), settlement.kept, reader.found, by_digest, warnings)
+    plan = PrunePlan(entries, settlement.kept, reader.found, by_digest, warnings)
     _check_referrers(client, plan)
     return plan
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._core.budget import Budget
 from .._core.errors import OF_THE_HOST, RegistryError
 from .._core.fanout import fan_out
 from .._oci.reference import Digest, Reference
@@ -28,18 +29,28 @@ OPTIONS: ArgumentSpec = {
 
 @dataclass
 class _Looked:
-    """What was found of an image; ``error`` is why not all of it could be read."""
+    """What was found of an image: ``signatures`` as the result tells them; ``error`` is why not all of it could be read."""
 
     digest: Digest | None = None
-    examined: list[Examined] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    signatures: list[Result] = field(default_factory=list)
     error: RegistryError | None = None
 
+    def add(self, examined: Examined, budget: Budget) -> None:
+        """Keep what was found of one digest: an index may have thousands, with a hundred signatures each."""
+        told = list(_signatures(examined))
+        reason = examined.reason if examined.digest == self.digest else f"{examined.digest}: {examined.reason}"
+        budget.hold_result([*told, reason], f"The result for the signatures of {self.digest}")
+        self.signatures += told
+        self.reasons += [reason] if examined.reason else []
 
-def _look(verification: Verification, client: RegistryClient, image: Reference) -> _Looked:
+
+def _look(verification: Verification, client: RegistryClient, image: Reference, budget: Budget) -> _Looked:
     looked = _Looked()
     try:
         looked.digest = client.get_digest(image.identifier)
-        looked.examined.extend(verification.examine(client, looked.digest, every=True))
+        for examined in verification.examine(client, looked.digest, every=True):
+            looked.add(examined, budget)
     except RegistryError as error:
         if error.kind in OF_THE_HOST:
             raise
@@ -49,9 +60,7 @@ def _look(verification: Verification, client: RegistryClient, image: Reference) 
 
 def _entry(name: str, image: Reference, looked: _Looked) -> Result:
     digest = str(looked.digest) if looked.digest is not None else None
-    found = looked.examined
-    reasons = [one.reason if one.digest == looked.digest else f"{one.digest}: {one.reason}" for one in found if one.reason]
-    reasons = ([looked.error.message] if looked.error is not None else []) + reasons
+    reasons = ([looked.error.message] if looked.error is not None else []) + looked.reasons
     return {
         "name": name,
         "registry": image.registry,
@@ -61,7 +70,7 @@ def _entry(name: str, image: Reference, looked: _Looked) -> Result:
         "image": f"{image.name}@{digest}" if digest else None,
         "verified": not reasons,
         "reason": reasons[0] if reasons else None,
-        "signatures": [signature for one in found for signature in _signatures(one)],
+        "signatures": looked.signatures,
     }
 
 
@@ -86,7 +95,7 @@ def run(task: Task) -> None:
     verification = parse_policy(task.params)
     connections = task.connect(*images)
 
-    found = fan_out(lambda image: _look(verification, connections.client(image), image), images, connections.concurrency)
+    found = fan_out(lambda image: _look(verification, connections.client(image), image, task.budget), images, connections.concurrency)
     entries = [_entry(name, image, looked) for name, image, looked in zip(names, images, found)]
     failed = [entry for entry in entries if not entry["verified"]]
     task.result.update(images=entries, verified=not failed, unverified_names=[entry["name"] for entry in failed])

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
-from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, start_module
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, start_module
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import put
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
 from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
@@ -182,3 +182,36 @@ def test_t51_the_table_of_an_archive_is_charged(tmp_path: Path) -> None:
         open_source(path, None, Budget(1_000_000))
     with refused("invalid_source", "contains no image"):
         open_source(path, None, Budget(2_000_000))
+
+
+@pytest.mark.parametrize("most", [1_000_000, 100_000_000])
+def test_t51_the_signatures_of_many_children_are_counted_together(
+    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    registry = make_registry()
+    children = [images.image(f"linux/arm/v{number}", layers=["a"]) for number in range(10)]
+    put(registry, "app", "1", images.index(*children))
+    absurd = {"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", "digest": images.digest_of(b""), "size": 10**9}
+    for child in children:
+        signatures = {**images.image(layers=[]).document, "layers": [absurd] * 90}
+        registry.add_manifest("app", signatures, images.OCI_MANIFEST, f"{child.digest.replace(':', '-')}.sig")
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (most,))
+    arguments = registry.args(name=["app:1"], keys=[signing.KEYS["p256"]], recursive=True, unverified="report")
+    image = run_module("registry_verify", arguments).data["images"][0]
+    assert (len(image["signatures"]) == 900) is (most > 1_000_000)
+    assert ("exceeds the memory limit" in str(image)) is (most <= 1_000_000)
+
+
+@pytest.mark.parametrize("tags", [60, 250])
+def test_t51_the_plan_for_many_tags_is_charged(
+    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, tags: int
+) -> None:
+    registry = make_registry()
+    old, new = (put(registry, "app", tag, images.image(layers=[tag])) for tag in ("1", "1000"))
+    for number in range(2, tags):
+        registry.set_tag("app", f"{number}", old.digest)
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (300_000,))
+    result = run_module("registry_prune", registry.args(name="app", keep_last=1, sort="version", max_deletions=0))
+    assert result.failed == (tags > 100)
+    assert result.failed or registry.tags("app") == {"1000": new.digest}
+    assert not result.failed or (result.error["kind"] == "limit" and "Nothing was deleted" in result.msg and not registry.writes())
