@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import threading
 import typing as t
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _LONGEST_BACKOFF = 300.0
 _LONGEST_WAIT = 86400.0  # for a registry that asks for it: some ask for centuries
 _FATAL = ("invalid_option", "invalid_reference")  # the source can never work: say so at once instead of at every check
 _MOST_WARNINGS = 100
+_TEMPLATE = re.compile(r"\{(?=[{%#])")
 _log = logging.getLogger("ocitools.registry.registry_tags")
 
 Params = dict[str, t.Any]
@@ -186,6 +188,13 @@ async def _follow(source: _Source, watch: TagWatch, queue: Queue, pace: Pace) ->
     while True:
         check = await asyncio.to_thread(source.check, watch)
         for event in check.events:
-            await queue.put(event)
+            await queue.put(_without_templates(event))
         delay = min(delay * 2, max(source.interval, _LONGEST_BACKOFF)) if check.is_outage else float(source.interval)
         await pace.sleep(max(delay * pace.jitter(), min(check.retry_after, _LONGEST_WAIT)))
+
+
+def _without_templates(value: t.Any) -> t.Any:
+    """Return an event in which no text can be a template: ansible-rulebook hands events to playbooks as extra variables, which Ansible trusts."""
+    if isinstance(value, dict):
+        return {key: _without_templates(item) for key, item in value.items()}
+    return _TEMPLATE.sub("{ ", value) if isinstance(value, str) else value

@@ -206,3 +206,12 @@ def test_memory_does_not_grow_in_an_hour_of_checks(make_registry: MakeRegistry) 
         tracemalloc.stop()
     assert queue.total >= 98
     assert sizes[100] - sizes[60] < 5_000
+
+
+def test_t43_no_text_of_a_registry_is_a_template_for_the_playbook_of_a_rule(registry: FakeRegistry) -> None:
+    evil = "{{ lookup('pipe', 'id') }} {% set x = 1 %} {# note #} {{{ 1 }}}"
+    registry.on("head_manifest").answer(404)
+    registry.on("get_manifest").answer(400, code="{{ 6 * 7 }}", message=evil)
+    event = watch(**registry.args(images=["app:1"])).events[0]
+    assert event["error"]["code"] == "{ { 6 * 7 }}"
+    assert "{ { lookup('pipe', 'id') }} { % set x = 1 %} { # note #} { { { 1 }}}" in event["msg"]

@@ -25,6 +25,7 @@ description:
   - When a registry limits requests, or does not answer, the check ends early. The source then doubles the time to the next check, up to five
     minutes, or waits as long as the registry asks for, but not longer than a day.
   - Each check reads auth files and requests new tokens, so renewed credentials work without a restart.
+  - Text of a registry in an event is never a template. Where it has C({{), the event has C({ {).
   - Only options that can never work, such as an invalid image name or an unknown option, end the source. It then ends before any request.
 requirements:
   - ansible-core >= 2.16 and requests >= 2.25.1 in the Python that runs ansible-rulebook
