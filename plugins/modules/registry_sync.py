@@ -88,7 +88,7 @@ options:
     description:
       - Whether to mirror the referrers of images as well (signatures, attestations, SBOMs), as M(ocitools.registry.registry_copy) does. Entries of
         O(images) can override this.
-      - An export includes them, and an import always brings all referrers that were exported.
+      - An export includes them, and an import always brings those that were exported, of the platforms that it imports.
     type: bool
     default: false
   empty:

@@ -9,7 +9,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._core.errors import NotFound
-from .._oci.image_source import ImageSource
+from .._oci.digest_tags import owner_digest
+from .._oci.image_source import ImageSource, walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, Reference
 from .attached_images import AttachedImage
@@ -83,4 +84,11 @@ class ImportTask(CopyTask):
         return self._read().root.descriptor()
 
     def _read_attached(self, digests: t.Sequence[Digest]) -> list[AttachedImage]:
-        return self._image.attached()
+        """Return what came along with these manifests: an image of fewer platforms leaves behind what refers to the others, and to all."""
+        reached, found = set(digests), []
+        for item in self._image.attached():  # each after what it belongs to
+            owner = item.subject or owner_digest(item.identifier)
+            if owner is None or owner in reached:
+                found.append(item)
+                reached.update((item.image.root.digest, *(child.digest for child, _manifest in walk(item.image, item.image.root))))
+        return found

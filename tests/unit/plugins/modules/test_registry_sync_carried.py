@@ -228,6 +228,23 @@ def test_the_option_platforms_holds_for_an_import_of_all(make_registry: MakeRegi
     assert [str(entry["platform"]["architecture"]) for entry in _index_of(destination)] == ["arm64"]
 
 
+def test_what_refers_to_other_platforms_stays_behind(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    index = put(source, "app", images.multi_arch(), "1")
+    arm = index.document["manifests"][1]["digest"]
+    of_all, of_arm = (source.add_referrer("app", digest).digest for digest in (index.digest, arm))
+    above = source.add_referrer("app", of_arm).digest
+    for digest in (index.digest, arm):
+        source.add_image("app", f"{digest.replace(':', '-')}.sig", seed=digest)
+    run_module("registry_sync", export_to(tmp_path / "d", source, "app:1", referrers=True)).ok()
+    listed = [{"src": f"{source.host}/app", "include": ["."], "platforms": ["linux/arm64"]}]
+    task = import_from(tmp_path / "d", destination, images=listed, extra="delete")
+    result = run_module("registry_sync", task).ok()
+    assert {item["name"] for item in result["images"][0]["referrers"]} == {of_arm, above, f"{arm.replace(':', '-')}.sig"}
+    assert destination.manifest("app", of_all) is None
+    assert run_module("registry_sync", task).ok().changed is False
+
+
 def _index_of(registry: FakeRegistry) -> list[dict[str, t.Any]]:
     stored = registry.manifest("app", registry.tags("app")["1"])
     assert stored is not None
