@@ -124,7 +124,8 @@ options:
   min_remaining:
     description:
       - The number of pulls to leave unused at a source that limits pulls and reports the remaining ones in C(RateLimit-Remaining), such as Docker Hub.
-        Images that would use them fail with the error kind V(rate_limited). Images that are up to date do not use pulls.
+        Images that would use them fail with the error kind V(rate_limited). Images that are up to date do not use pulls, but for the manifests
+        that O(platforms), O(referrers) or C(sort=created) must read.
       - With V(0), the module does not check the limit.
     type: int
     default: 0

@@ -33,6 +33,9 @@ if t.TYPE_CHECKING:
     from .verification import Verification
 
 
+_STATE = "set the platform of this entry, for example linux/arm64"
+
+
 @dataclass(frozen=True)
 class Member:
     """An image that goes into an index: its name, the platform that is stated for it, and annotations of its entry."""
@@ -80,7 +83,7 @@ def _chosen(image: ImageSource, platform: Platform | None, name: str, registry: 
     return reduce_index(holder, [platform], name, registry)
 
 
-def _platform(client: RegistryClient, image: ImageSource, name: str, given: Platform | None = None) -> Entry:
+def _platform(client: RegistryClient, image: ImageSource, name: str, given: Platform | None = None, advice: str = _STATE) -> Entry:
     config: t.Mapping[str, t.Any] = {}
     if given is None or given.os == "windows":
         try:
@@ -91,7 +94,7 @@ def _platform(client: RegistryClient, image: ImageSource, name: str, given: Plat
     platform = platform_of(config, given)
     if platform is None:
         raise RegistryError(
-            f"The config of {name} states no platform: set the platform of this entry, for example linux/arm64.",
+            f"The config of {name} states no platform: {advice}.",
             "invalid_option",
             reference=name,
         )
@@ -183,8 +186,12 @@ class IndexTask:
             return None
         if self._options.verification is not None:
             self._options.verification.check(self._client, name, image.root.digest)
-        entries = entries_of(image.root, {}) if image.root.is_index else [entry_of(image.root, _platform(self._client, image, name), {})]
+        entries = entries_of(image.root, {}) if image.root.is_index else [self._entry(image, name)]
         return ReadMember(name, self._client, image, entries)
+
+    def _entry(self, image: ImageSource, name: str) -> Entry:
+        advice = "images cannot be added to it. Choose another tag, or set children: exact"
+        return entry_of(image.root, _platform(self._client, image, name, None, advice), {})
 
     def _make(self, base: ReadMember | None) -> Manifest:
         check_platforms_differ((member.name, entry) for member in self._members for entry in member.entries)

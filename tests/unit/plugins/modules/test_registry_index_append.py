@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import put
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -65,6 +67,16 @@ def test_an_absent_tag_and_a_single_image_can_be_added_to(registry: FakeRegistry
     single = registry.add_image("app", "2")
     run_module("registry_index", registry.args(name="app:2", images=["app:arm"], children="append")).ok()
     assert _digests(registry, "2") == [single.digest, arm.digest]
+
+
+def test_nothing_is_added_to_what_is_not_for_a_platform(registry: FakeRegistry, run_module: RunModule) -> None:
+    put(registry, "app", images.artifact(), "1")
+    registry.add_image("app", "arm", platform="linux/arm64")
+    failed = run_module("registry_index", registry.args(name="app:1", images=["app:arm"], children="append")).failure("invalid_option")
+    name = registry.name("app:1")
+    assert failed.msg == (
+        f"The config of {name} states no platform: images cannot be added to it. Choose another tag, or set children: exact."
+    )
 
 
 def test_what_somebody_else_adds_at_the_same_moment_stays(registry: FakeRegistry, run_module: RunModule) -> None:
