@@ -17,6 +17,7 @@ description:
   - Reads the lists of tags first. Two images for the same tag fail before anything is written. Then images are copied in parallel. If an image fails, the
     task continues with the others, fails at the end, and lists the failures in RV(failed_names). The next run copies only what is missing, even if the task
     was killed.
+  - If three images in a row failed because a registry did not respond, and it has not responded for a minute, its other images fail without being tried.
   - For N images that are up to date, the module sends 2 N requests, and requests one token for each repository on each side. It sends N requests if the
     source is a digest or a directory. An image with O(platforms) takes one more request for its index. Reading the list of tags, O(referrers) and
     O(extra=delete) take additional requests.

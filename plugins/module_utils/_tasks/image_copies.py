@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 
 from .._core.errors import RegistryError
@@ -23,6 +24,9 @@ from .task import Task
 from .verify_option import parse_verify
 
 MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
+_SILENCE = frozenset({"network", "timeout", "tls"})
+_IN_A_ROW = 3  # images that failed by silence, with no other answer between them
+_PATIENCE = 60.0  # seconds without an answer; each of the images has taken its retries
 
 
 class Failed(t.NamedTuple):
@@ -115,6 +119,42 @@ def check_order(copies: t.Sequence[Copy]) -> None:
             raise RegistryError(message, "invalid_option")
 
 
+class LostHosts:
+    """Registries that had enough, or do not answer any more: no further image is tried that needs one, or each would take all its retries.
+
+    Safe for several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun = time.monotonic()
+        self._heard: dict[str, float] = {}
+        self._silent: dict[str, int] = {}
+        self._lost: dict[str, RegistryError] = {}
+
+    def find(self, *hosts: str) -> RegistryError | None:
+        """Return why one of ``hosts`` is lost, None where none is."""
+        return next((self._lost[host].again() for host in hosts if host in self._lost), None)
+
+    def note(self, error: RegistryError | None, *hosts: str) -> None:
+        """Take note of how it ended with an image that needed ``hosts``: well, or with ``error``."""
+        with self._lock:
+            for host in hosts if error is None else [error.registry] if error.registry else []:
+                if error is not None and error.kind in _SILENCE:
+                    self._miss(host, error)
+                else:
+                    self._heard[host], self._silent[host] = time.monotonic(), 0
+            if error is not None and error.registry and error.kind == "rate_limited" and error.status == 429:
+                self._lost[error.registry] = error.again()
+
+    def _miss(self, host: str, error: RegistryError) -> None:
+        self._silent[host] = self._silent.get(host, 0) + 1
+        passed = time.monotonic() - self._heard.get(host, self._begun)
+        if host not in self._lost and self._silent[host] >= _IN_A_ROW and passed >= _PATIENCE:
+            message = f"{error.message} After {self._silent[host]} such failures in a row, no more images were tried."
+            self._lost[host] = RegistryError(message, error.kind, registry=host)
+
+
 class Copier:
     """Carries out copies to one registry, which are side by side: they share how many transfers there may be, and the cancellation."""
 
@@ -140,17 +180,26 @@ class Copier:
 
 def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptions, progress: Progress) -> list[Outcome]:
     """Return what became of each copy, in order; the same one given twice is done once."""
-    copier = Copier(registries)
+    copier, lost = Copier(registries), LostHosts()
 
     def run(copy: Copy) -> Outcome:
-        outcome = copier.carry_out(
+        hosts = (copy.source.registry, copy.destination.registry)
+        error = lost.find(*hosts)
+        if error is None:
+            outcome = carry_out(copy)
+            lost.note(outcome.error if isinstance(outcome, Failed) else None, *hosts)
+        else:
+            outcome = Failed(error, {}, {})
+        progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))
+        return outcome
+
+    def carry_out(copy: Copy) -> Outcome:
+        return copier.carry_out(
             copy,
             options.check_mode,
             lambda destination: CopyTask(registries.source(copy.source), destination, copy, options),
             lambda copied: registries.budget.hold_result(copied.result, f"The result for the copy of {copy.source}"),
         )
-        progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))
-        return outcome
 
     unique = list(dict.fromkeys(copies))
     outcomes = dict(zip(unique, fan_out(run, unique, min(registries.concurrency, MOST_AT_A_TIME), copier.cancellation)))

@@ -13,6 +13,7 @@ from .._oci.reference import Reference, split_base
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import CopyOptions
+from .image_copies import LostHosts
 from .options import ArgumentSpec, refuse_unset, two_registries_spec
 from .sync_entries import destination_of, parse_list
 from .sync_outcome import Job, Outcome, State, count_once, raise_failures, summarize
@@ -76,6 +77,7 @@ class Sync:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._lists = TagLists()
+        self._lost = LostHosts()
         self._verification = parse_verify(task.params)
         self._foresee: t.Callable[[Reference, t.Sequence[PushPlan]], None] = lambda destination, plans: None
 
@@ -91,7 +93,7 @@ class Sync:
         entries = parse_list(params)
         targets = [destination_of(params, entry, entry.source) for entry in entries] if params["dest_dir"] is None else []
         self._registries = task.connect_two([entry.image for entry in entries], targets)
-        plan = Planner(params, self._source, self._registries.concurrency, self._lists).plan(entries)
+        plan = self._planner().plan(entries)
         if params["dest_dir"] is not None:
             from .sync_export import Export, which
 
@@ -134,7 +136,7 @@ class Sync:
             raise RegistryError(message, "invalid_option")
         jobs, failed = source.jobs(entries)
         self._registries = self._task.connect_two([], [job.copy.destination for job in jobs])
-        planner = Planner(params, self._source, self._registries.concurrency, self._lists)
+        planner = self._planner()
         plan = SyncPlan(planner.check(jobs), planner.own_failures(failed))
         if params["extra"] == "delete":
             plan.chosen = planner.account(choosing, {entry.number for entry in choosing if source.is_clear(entry, jobs)}, plan.jobs)
@@ -146,13 +148,16 @@ class Sync:
 
         self._finish(plan, bring)
 
+    def _planner(self) -> Planner:
+        return Planner(self._task.params, self._source, self._registries.concurrency, self._lists, self._lost)
+
     def _copier(self) -> ImageCopier:
         return ImageCopier(self._registries, self._options, lambda job: self._source(job.copy.source))
 
     def _run(
         self, jobs: t.Sequence[Job], bring: Bring, which: t.Callable[[Job], t.Hashable] = lambda job: (job.copy, job.referrers)
     ) -> list[Outcome]:
-        return Runner(self._registries, bring, self._task.progress, which).run(jobs)
+        return Runner(self._registries, bring, self._task.progress, which, self._lost).run(jobs)
 
     def _source(self, image: Reference) -> RegistryClient:
         client = self._registries.source(image)

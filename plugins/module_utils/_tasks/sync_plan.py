@@ -15,7 +15,7 @@ from .._oci.reference import Reference
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copy, destination_tags
-from .image_copies import check_destinations, check_order
+from .image_copies import LostHosts, check_destinations, check_order
 from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, layout_path, shard_of
 from .sync_outcome import Job, Outcome
 
@@ -63,11 +63,14 @@ class SyncPlan:
 class Planner:
     """Makes the plan; ``client_of`` returns the client that reads a repository of the sources."""
 
-    def __init__(self, params: Map, client_of: t.Callable[[Reference], RegistryClient], concurrency: int, lists: TagLists) -> None:
+    def __init__(
+        self, params: Map, client_of: t.Callable[[Reference], RegistryClient], concurrency: int, lists: TagLists, lost: LostHosts
+    ) -> None:
         self._params = params
         self._client_of = client_of
         self._concurrency = concurrency
         self._lists = lists
+        self._lost = lost
         self._shard = Shard.parse(params["shard"])
 
     def plan(self, entries: t.Sequence[Entry]) -> SyncPlan:
@@ -132,12 +135,17 @@ class Planner:
         from .sync_selection import choose_tags
 
         image, choice = entry.image, entry.choice
+        lost = self._lost.find(image.registry)
+        if lost is not None:
+            return lost
         try:
             client = self._client_of(image)
             listed: t.Sequence[str] = self._list(client)
             tags = choose_tags(client, choice, listed) if choice else ()
         except RegistryError as error:
+            self._lost.note(error, image.registry)
             return error.bare()
+        self._lost.note(None, image.registry)
         if tags or self._params["empty"] == "ok":
             return tags
         given = " and ".join(key for key in CHOOSING if choice and self._given(entry, key))

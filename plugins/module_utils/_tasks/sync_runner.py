@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .._core.errors import RegistryError
 from .._core.fanout import fan_out
 from .._core.progress import Progress
 from .._registry.client import RegistryClient
 from .._registry.image_copy import Copied, CopyOptions, CopyTask
 from .._registry.two_registries import TwoRegistries
-from .image_copies import MOST_AT_A_TIME, Copier, Failed
+from .image_copies import MOST_AT_A_TIME, Copier, Failed, LostHosts
 from .sync_outcome import Expected, Job, Outcome
 
 if t.TYPE_CHECKING:
@@ -23,14 +22,16 @@ Bring = t.Callable[[Job], Outcome]
 
 
 class Runner:
-    """Does the jobs of a task, those that are the same by ``which`` once, and after a registry's word that it had enough none that it is needed for."""
+    """Does the jobs of a task, those that are the same by ``which`` once, and none that needs a registry that is ``lost``."""
 
-    def __init__(self, registries: TwoRegistries, bring: Bring, progress: Progress, which: t.Callable[[Job], t.Hashable]) -> None:
+    def __init__(
+        self, registries: TwoRegistries, bring: Bring, progress: Progress, which: t.Callable[[Job], t.Hashable], lost: LostHosts
+    ) -> None:
         self._which = which
         self._registries = registries
         self._progress = progress
         self._bring = bring
-        self._limited: dict[str, RegistryError] = {}
+        self._lost = lost
 
     def run(self, jobs: t.Sequence[Job]) -> list[Outcome]:
         """Return what became of each job, in order."""
@@ -48,13 +49,12 @@ class Runner:
         return outcome
 
     def _outcome(self, job: Job) -> Outcome:
-        for host in (job.copy.source.registry, job.copy.destination.registry):
-            if host in self._limited:
-                return Outcome.failed(job.name, job.dest, self._limited[host], {}, {})
+        hosts = (job.copy.source.registry, job.copy.destination.registry)
+        error = self._lost.find(*hosts)
+        if error is not None:
+            return Outcome.failed(job.name, job.dest, error, {}, {})
         outcome = self._bring(job)
-        error = outcome.error
-        if error is not None and error.kind == "rate_limited" and error.status == 429 and error.registry:
-            self._limited[error.registry] = error
+        self._lost.note(outcome.error, *hosts)
         return outcome
 
 
