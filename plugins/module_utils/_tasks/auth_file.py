@@ -20,7 +20,7 @@ from .._local.disk import Folder, NewFile, disk_errors, take_within
 from .._local.open_path import Place, is_own_place
 
 _LABEL = "auth"
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LOCK_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Edit = t.Callable[[AuthDocument], Changed]
 
@@ -89,7 +89,7 @@ class AuthFilePlace:
         """Keep out other programs that change the file and take the same lock, as those of containers do."""
         shown = f"{self._path}.lock"
         with disk_errors(shown):
-            descriptor = os.open(f"{self._name}.lock", _LOCK_FLAGS, 0o600, dir_fd=folder.descriptor)
+            descriptor = self._open_lock(folder)
         try:
             if not take_within(seconds, lambda: _take(descriptor)):
                 raise RegistryError(
@@ -98,6 +98,19 @@ class AuthFilePlace:
             yield
         finally:
             os.close(descriptor)
+
+    def _open_lock(self, folder: Folder) -> int:
+        """Open the file to lock, made where it is missing: it belongs to the owner of the auth file, who has to open it as well."""
+        name = f"{self._name}.lock"
+        try:
+            descriptor = os.open(name, _LOCK_FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder.descriptor)
+        except FileExistsError:
+            return os.open(name, _LOCK_FLAGS, dir_fd=folder.descriptor)
+        found = folder.stat(self._name)
+        if found is not None:
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, found.st_uid, found.st_gid)
+        return descriptor
 
     def _write(self, folder: Folder, content: bytes, replaced: os.stat_result | None) -> None:
         folder.leftovers(_LABEL, remove=True)

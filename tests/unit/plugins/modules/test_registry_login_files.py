@@ -182,6 +182,14 @@ def test_t74_a_lock_of_another_program_is_waited_for_but_not_for_ever(
     run_module("registry_login", _options(path)).ok()
 
 
+def test_root_leaves_no_lock_that_the_owner_of_the_file_cannot_take(run_module: RunModule, tmp_path: Path) -> None:
+    path, owner = tmp_path / "auth.json", os.geteuid() or 65534
+    path.write_text("{}", encoding="ascii")
+    os.chown(path, owner, -1)
+    run_module("registry_login", _options(path)).ok()
+    assert [place.stat().st_uid for place in sorted(tmp_path.iterdir())] == [owner, owner]
+
+
 def test_t74_of_many_logins_at_a_time_none_is_lost(start_module: t.Callable[..., Process], tmp_path: Path) -> None:
     path = tmp_path / "auth.json"
     started = [start_module("registry_login", _options(path, registry=f"reg{number}.example")) for number in range(6)]
