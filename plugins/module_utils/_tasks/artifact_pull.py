@@ -49,9 +49,12 @@ def _find_attached(task: Task, client: RegistryClient, subject: Reference, verif
     digest = client.get_digest(subject.identifier)
     wanted = task.params["artifact_type"]
     listed = list_referrers(client.api, digest)
-    manifests = client.fan_out(lambda item: client.get_manifest(str(item.digest)), [item for item in listed if _may_be(item, wanted)])
-    found = [manifest for manifest in manifests if wanted in (None, manifest.artifact_type)]
+    asked = [item for item in listed if _may_be(item, wanted)]
+    manifests = client.fan_out(lambda item: _read_listed(client, item), asked)
+    found = [manifest for manifest in manifests if manifest is not None and wanted in (None, manifest.artifact_type)]
     if not found:
+        gone = [item for item, manifest in zip(asked, manifests) if manifest is None]
+        listed = [item for item in listed if item not in gone]
         types = ", ".join(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed})[:_MOST_LISTED])
         what = f"artifact of the type {quoted(wanted, 200)}" if wanted and listed else "artifact"
         there = f"; it has these types: {types}" if listed else ""
@@ -60,6 +63,13 @@ def _find_attached(task: Task, client: RegistryClient, subject: Reference, verif
     for manifest in chosen if verification is not None else ():
         t.cast("Verification", verification).check(client, f"{subject.name}@{manifest.digest}", manifest.digest)
     return chosen
+
+
+def _read_listed(client: RegistryClient, item: Descriptor) -> Manifest | None:
+    try:
+        return client.get_manifest(str(item.digest))
+    except NotFound:
+        return None  # lists of referrers may name what was deleted
 
 
 def _may_be(item: Descriptor, wanted: str | None) -> bool:

@@ -273,6 +273,19 @@ def test_several_that_fit_are_listed_and_the_newest_can_be_taken(registry: FakeR
     assert "have no valid time" in pull(subject="app:1", select="newest").failure("invalid_option").msg
 
 
+def test_what_was_deleted_and_is_still_listed_is_passed_over(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry = make_registry("distribution2")  # its fallback tags are kept up by clients, and not all do that
+    image = registry.add_image("app", "1").digest
+    (tmp_path / "s").write_bytes(b"s")
+    attach = {"name": "app", "subject": "app:1", "files": [str(tmp_path / "s")], "artifact_type": "text/report"}
+    made = [run_module("registry_artifact", registry.args(**attach, annotations={"n": number})).ok()["digest"] for number in "12"]
+    options = registry.args(subject=f"app@{image}", dest=f"{tmp_path}/out", artifact_type="text/report")
+    registry.remove_manifest("app", made[0])
+    assert run_module("registry_artifact_pull", options).ok()["digest"] == made[1]
+    registry.remove_manifest("app", made[1])
+    assert "has no artifact attached to it." in run_module("registry_artifact_pull", options).failure("not_found").msg
+
+
 def test_options_that_do_not_fit_are_refused_before_any_request(registry: FakeRegistry, pull: Pull, run_module: RunModule) -> None:
     for options in ({"select": "all"}, {"artifact_type": "a/b"}, {"dest": ""}):
         pull(**options).failure("invalid_option")
