@@ -147,8 +147,8 @@ class PackedFolder:
     def _open(self, entry: PackedEntry) -> StoredFile:
         return self._content.open(entry.offset, entry.size or 0)
 
-    def write(self, entries: t.Iterable[PackedEntry], tree: FileTree, check: Check) -> None:
-        """Write what is missing."""
+    def write(self, entries: t.Iterable[PackedEntry], tree: FileTree, check: Check, on_written: t.Callable[[], None]) -> None:
+        """Write what is missing; ``on_written`` is told of each entry."""
         for entry in entries:
             if entry.link is not None:
                 tree.write_link(entry.parts, entry.link)
@@ -157,6 +157,7 @@ class PackedFolder:
                     pass
             else:
                 tree.write(entry.parts, self._open(entry), check, entry.executable)
+            on_written()
 
 
 def _digest(stream: BlobStream, check: Check) -> Digest:

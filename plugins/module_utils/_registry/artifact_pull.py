@@ -131,8 +131,8 @@ class ArtifactPull:
 
     # Writing
 
-    def execute(self, written: set[str]) -> None:
-        """Write what is missing; the paths of files that are complete are added to ``written``."""
+    def execute(self, written: set[str], on_written: t.Callable[[], None]) -> None:
+        """Write what is missing; the paths of files that are complete are added to ``written``, and ``on_written`` is told of each part of one."""
         missing = [file for file in self.files if not file.is_there]
         self._client.connection.options.progress.expect(sum(file.item.layer.size for file in missing))
 
@@ -140,9 +140,10 @@ class ArtifactPull:
             if file.item.is_folder:
                 if file.packed is None:
                     self._unpack(file)
-                t.cast(PackedFolder, file.packed).write(file.gap, self._place.tree, self._cancellation.check)
+                t.cast(PackedFolder, file.packed).write(file.gap, self._place.tree, self._cancellation.check, on_written)
             else:
                 self._place.tree.write(file.parts, self._open(file), self._cancellation.check)
+                on_written()
             written.add(self._place.tree.shown(file.parts))
 
         self._fan_out(write, missing)

@@ -181,12 +181,16 @@ def _carry_out(task: Task, tree: FileTree, pulls: t.Sequence[ArtifactPull], attr
     task.done = lambda: written
     if any(not file.is_there for pull in pulls for file in pull.files):
         tree.begin()
+
+    def note() -> None:
+        task.has_written = True
+
     for pull in pulls:
-        pull.execute(written)
+        pull.execute(written, note)
     for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
         for found in (found for pull in pulls for file in pull.files for place in file.places for found in tree.files(place)):
-            if found.is_folder is are_folders:
-                attributes.apply(found)
+            if found.is_folder is are_folders and attributes.apply(found):
+                note()
 
 
 def _told(task: Task, pulls: t.Sequence[ArtifactPull]) -> Result:

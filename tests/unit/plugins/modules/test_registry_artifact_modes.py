@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, tars
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
@@ -57,3 +60,42 @@ def test_a_mode_in_symbols_leaves_programs_executable(
         again = pull(mode=mode).ok()
         assert (again.changed, again["downloaded_bytes"]) == (False, 0)
         assert {name: stat.S_IMODE((dest / name).stat().st_mode) for name in expected} == expected
+
+
+def test_permissions_that_cannot_be_set_are_a_failure_that_is_told(
+    registry: FakeRegistry, pull: t.Callable[..., Result], dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts.artifact(registry, "1", artifacts.file(registry, "a"), artifacts.file(registry, "b"))
+    pull(mode="0644").ok()
+    really = os.fchmod
+    left = [1]
+
+    def refuse(descriptor: int, mode: int) -> None:
+        if not left:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        left.pop()
+        really(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    result = pull(mode="0600").failure("local_io")
+    assert "Read-only file system" in result.msg
+    assert result.changed  # one file has them
+    assert not pull(mode="0600").failure("local_io").changed
+
+
+def test_a_folder_that_is_written_in_part_is_a_change(
+    registry: FakeRegistry, pull: t.Callable[..., Result], dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts.artifact(registry, "1", artifacts.folder(registry, "d", tars.tar_bytes([("d/a", b"a"), ("d/b", b"b")])))
+    tree = plugin("module_utils._local.file_tree").FileTree
+    write = tree.write
+
+    def fail(self: t.Any, parts: tuple[str, ...], *rest: t.Any) -> None:
+        if parts[-1] == "b":
+            raise plugin("module_utils._local.disk").disk_error("b", OSError(errno.ENOSPC, "No space left on device"))
+        write(self, parts, *rest)
+
+    monkeypatch.setattr(tree, "write", fail)
+    assert pull().failure("local_io").changed
+    assert (dest / "d" / "a").read_bytes() == b"a"
+    assert not pull().failure("local_io").changed

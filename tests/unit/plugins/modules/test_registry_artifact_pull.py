@@ -277,8 +277,8 @@ def test_what_was_deleted_and_is_still_listed_is_passed_over(make_registry: Make
     registry = make_registry("distribution2")  # its fallback tags are kept up by clients, and not all do that
     image = registry.add_image("app", "1").digest
     (tmp_path / "s").write_bytes(b"s")
-    attach = {"name": "app", "subject": "app:1", "files": [str(tmp_path / "s")], "artifact_type": "text/report"}
-    made = [run_module("registry_artifact", registry.args(**attach, annotations={"n": number})).ok()["digest"] for number in "12"]
+    attach = registry.args(name="app", subject="app:1", files=[str(tmp_path / "s")], artifact_type="text/report")
+    made = [run_module("registry_artifact", {**attach, "annotations": {"n": number}}).ok()["digest"] for number in "12"]
     options = registry.args(subject=f"app@{image}", dest=f"{tmp_path}/out", artifact_type="text/report")
     registry.remove_manifest("app", made[0])
     assert run_module("registry_artifact_pull", options).ok()["digest"] == made[1]

@@ -192,3 +192,20 @@ def test_a_layout_that_another_program_has_locked_is_not_waited_for_for_ever(
         assert "locked by another program" in run_module("registry_pull", arguments("oci-layout")).failure("local_io").msg
     run_module("registry_pull", arguments("oci-layout")).ok()
     assert holds(tmp_path / "app", "oci-layout", OLD)
+
+
+def test_an_image_that_is_there_is_a_change_whatever_fails_afterwards(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, arguments: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(registry, "app", "1.0", OLD)
+    attributes = plugin("module_utils._local.attributes").Attributes
+    apply = attributes.apply
+
+    def fail(self: t.Any, file: t.Any, predict: bool = False, placed: bool = True) -> t.Any:
+        if not predict:
+            raise plugin("module_utils._local.disk").disk_error(file.path, OSError(1, "Operation not permitted"))
+        return apply(self, file, predict, placed)
+
+    monkeypatch.setattr(attributes, "apply", fail)
+    assert run_module("registry_pull", arguments("oci-layout")).failure("local_io").changed
+    assert holds(tmp_path / "app", "oci-layout", OLD)
