@@ -52,7 +52,7 @@ options:
         for several registries without a file. It comes before auth files.
       - Its passwords, tokens and C(auth) values are masked in output. Its hosts and user names are not.
       - Content that is not an auth file, or an invalid entry for the host, fails with the error kind V(credentials). The content is never shown.
-      - An empty entry holds no credentials. Empty text fails.
+      - An entry without any credentials is skipped, and the next source is used. Empty text fails.
     type: raw
   auth_file:
     description:
@@ -97,7 +97,7 @@ options:
       - Path of a PEM file (or of a directory prepared by C(openssl rehash)) with the certificate authorities to trust. No others are trusted then.
       - By default, the first of these that is set or exists is used - the C(*.crt) files in the folder of the host in C(/etc/containers/certs.d) or
         C(/etc/docker/certs.d), the file of E(SSL_CERT_FILE), the file of E(REQUESTS_CA_BUNDLE), the system's certificate store.
-      - A file that does not exist or holds no certificate fails before any request.
+      - A file that does not exist or contains no certificate fails before any request.
     type: path
     aliases: [ca_cert, cacert_path, tls_ca_cert]
   client_cert:

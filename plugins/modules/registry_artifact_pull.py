@@ -40,7 +40,7 @@ options:
     aliases: [image]
   subject:
     description:
-      - The image whose attached artifacts to pull, C([registry/]repository[:tag][@digest]). Use O(artifact_type) and O(select) to choose among them.
+      - The image whose attached artifacts to pull, C([registry/]repository[:tag][@digest]). Use O(artifact_type) and O(select) to select some of them.
       - With O(verify), each artifact to pull must have a valid signature of its own. The signatures of O(subject) are not verified.
     type: str
   artifact_type:

@@ -87,8 +87,8 @@ options:
   referrers:
     description:
       - Whether to copy signatures, attestations and SBOMs that refer to the image and its children. They are found through the referrers API or its
-        fallback tag, and in the tags C(sha256-...) of cosign. What refers to those is copied too.
-      - If O(platforms) creates a smaller index, what refers to the original index is not copied.
+        fallback tag, and in the tags C(sha256-...) of cosign. Their own referrers are copied too.
+      - If O(platforms) creates a smaller index, the referrers of the original index are not copied.
       - If the destination has no referrers API, its fallback tag is updated. Entries of others stay.
       - If the API returns a web page or redirects to an untrusted host, the fallback tag is read, and a warning is given.
     type: bool

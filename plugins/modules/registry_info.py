@@ -15,7 +15,7 @@ description:
     rate limit. With O(push_to) it also checks whether the credentials may push to a repository.
   - If the registry does not accept the credentials, the task fails with the error kind V(unauthorized) or V(denied). If the registry cannot be reached, the
     task fails with the error kind V(network), V(timeout) or V(tls).
-  - Without credentials, a registry that requires them is no failure. RV(authenticated) is then V(false).
+  - Without credentials, a registry that requires them is not an error. RV(authenticated) is then V(false).
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes

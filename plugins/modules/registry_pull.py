@@ -77,7 +77,7 @@ options:
         and files that are not part of a layout stay.
       - An image with the same name is replaced, but its blobs stay. A layout whose C(index.json) cannot be read fails with the error kind
         V(invalid_source).
-      - A layout holds at most 10,000 images. One more fails with the error kind V(limit).
+      - A layout contains at most 10,000 images. One more fails with the error kind V(limit).
       - V(true) fails with the error kind V(invalid_option) if O(format) is an archive.
     type: bool
     default: false

@@ -98,6 +98,7 @@ options:
     description:
       - Size of upload chunks in bytes. V(0) sends each blob in one request. It uses chunks only if the registry refuses that or the connection breaks
         repeatedly.
+      - A negative number fails.
     type: int
     default: 0
 seealso:

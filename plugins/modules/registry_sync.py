@@ -57,7 +57,7 @@ options:
       - It gets an OCI layout for each repository, and the file C(images.yml). That file lists the C(name), C(path), C(digest), C(size) and C(platforms) of
         each image, and its referrers.
       - Images that are no longer in O(images) stay in the layouts, but C(images.yml) does not list them.
-      - A layout holds at most 10,000 images. Further images of its repository fail with the error kind V(limit).
+      - A layout contains at most 10,000 images. Further images of its repository fail with the error kind V(limit).
       - If several hosts share a list with O(shard), each needs a directory of its own.
     type: path
   src_dir:

@@ -45,7 +45,7 @@ _KEY_OR_PATH = ("signing_key",)  # a path is no secret, and a message that masks
 # What can be shown of such an option: a path from the root, the home or here, the name of a file, the address of a key elsewhere; no base64 of a key.
 _SHOWN_PATH = re.compile(r"(?:/|~|\.{1,2}/|[a-z]{2,20}://)\S{0,400}|[\w./@-]{1,200}\.(?:pem|key|crt|cer|pub|txt|json|ya?ml)", re.ASCII)
 _LIKE_A_KEY = re.compile(r"[A-Za-z0-9+=_]{32,}|%[0-9A-Fa-f]{2}|\\n", re.ASCII)
-_PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
+PATHS = ("auth_file", *(f"{side}{name}" for side in ("", "src_", "dest_") for name in ("ca_path", "client_cert", "client_key")))
 
 
 def connection_spec() -> ArgumentSpec:
@@ -113,9 +113,10 @@ def find_secrets(params: Map, options: ArgumentSpec) -> t.Iterator[str]:
     for names, what in ((NAMED, "image"), (HOSTS, "host")):
         for text in texts([params.get(name) for name in names]):
             yield from find_user_info(text, what)
-    for text in texts([params.get(name) for name in _PATHS]):
+    for text in texts([params.get(name) for name in PATHS]):
         yield text if _is_content(text) else ""
     yield from texts(list(_unknown(params, options)))
+    yield from texts(list(_misplaced(params, options)))
 
 
 def _is_content(text: str) -> bool:
@@ -137,6 +138,15 @@ def _unknown(params: Map, options: ArgumentSpec) -> t.Iterator[t.Any]:
             for entry in value if isinstance(value, list) else [value] if isinstance(value, dict) else ():
                 if isinstance(entry, dict) and known:
                     yield from (value for key, value in entry.items() if key not in known)
+
+
+def _misplaced(params: Map, options: ArgumentSpec) -> t.Iterator[Map]:
+    """Yield the dictionaries in options that take strings: they may be anything, such as an auth file in place of its path."""
+    for option, settings in options.items():
+        kind = settings.get("elements") if settings["type"] == "list" else settings["type"]
+        for name in (option, *settings.get("aliases", ())):
+            value = params.get(name) if kind in ("str", "path") else None
+            yield from (entry for entry in (value if isinstance(value, list) else [value]) if isinstance(entry, dict))
 
 
 def _known_keys(option: str, settings: Map) -> set[str]:

@@ -52,7 +52,8 @@ def run(task: Task) -> None:
     image = task.reference(task.params["name"])
     identifiers = _identifiers(task, image)
     if task.params["chunk_size"] < 0:
-        raise RegistryError("The option chunk_size is negative: it is a number of bytes, or 0.", "invalid_option")
+        message = f"The option chunk_size is {task.params['chunk_size']}: it must be a number of bytes, or 0."
+        raise RegistryError(message, "invalid_option")
     mount_from = tuple(_repository(name, image) for name in task.params["mount_from"])
     platforms = [Platform.parse(text) for text in task.params["platforms"]]
     task.progress.name(str(image))

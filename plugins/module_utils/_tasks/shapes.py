@@ -1,13 +1,16 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists and dictionaries in the wrong option: ansible-core makes text of some of them, and raises exceptions for others."""
+"""Lists and dictionaries in the wrong option, and files in place of their paths.
+
+ansible-core makes text of some lists and dictionaries, and raises exceptions for others.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from .options import ArgumentSpec, Map
+from .options import PATHS, ArgumentSpec, Map
 
 _TEXTS = ("str", "path")
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a dictionary"}
@@ -21,10 +24,19 @@ def wrong_shape(params: Map, options: ArgumentSpec, of: str = "") -> str:
     for option, settings in options.items():
         for name in (option, *settings.get("aliases", ())):
             value = params.get(name)
-            wrong = _wrong(value, settings, f"{of}{name}") if value is not None else ""
+            wrong = _content(option, name, value) or _wrong(value, settings, f"{of}{name}") if value is not None else ""
             if wrong:
                 return wrong
     return ""
+
+
+def _content(option: str, name: str, value: t.Any) -> str:
+    """Say that an option has a certificate, a key or an auth file where its path belongs."""
+    is_content = isinstance(value, dict) or (isinstance(value, str) and ("\n" in value.strip() or value.startswith(("{", "-----BEGIN"))))
+    if option not in PATHS or not is_content:
+        return ""
+    advice = "set auth_config to the content, or give the path" if option == "auth_file" else "write it to a file, and give its path"
+    return f"The option {name} has the content of a file, not a path: {advice}."
 
 
 def _wrong(value: t.Any, settings: Map, name: str) -> str:

@@ -89,7 +89,7 @@ def test_ci(make_registry: MakeRegistry, tell: Tell, monkeypatch: pytest.MonkeyP
     registry.on("put_manifest").answer(429, {"Retry-After": "3600"})
     again = run("push.yml")
     assert "FAILED - RETRYING" in again
-    assert re.search('"0 bytes sent, [1-9][0-9]* were there"', again)
+    assert re.search('"0 bytes sent, [1-9][0-9]* were in the registry"', again)
     noted: dict[str, t.Any] = dict(line.split("=") for line in (reader.folder / "pushed.env").read_text(encoding="utf-8").split())
     assert registry.tags("team/app") == {"0a1b2c3": noted["PUSHED_DIGEST"]}
 
