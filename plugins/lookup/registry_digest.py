@@ -14,6 +14,7 @@ description:
     connections and tokens.
   - Runs on the controller, with the controller's auth files and environment. C(module_defaults) do not apply. To set
     options for all lookups of a play, use variables with the name C(ocitools_registry_) and the option, such as C(ocitools_registry_username).
+  - Files of keys and certificates in O(verify) are looked for in the folder C(files) of the role or playbook, beside the playbook, and in the current folder.
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry
@@ -78,6 +79,7 @@ _raw:
   elements: str
 """
 
+import os
 import typing as t
 
 from ansible.errors import AnsibleError, AnsibleLookupError
@@ -154,7 +156,7 @@ class LookupModule(LookupBase):
                     add_secret(secret)
             self._refuse_unknown(kwargs)
             self.set_options(var_options=own, direct=kwargs)
-            return self._resolve(terms, Listeners(add_secret, lambda text: display.warning(scrubber.shown(text))))
+            return self._resolve(terms, variables, Listeners(add_secret, lambda text: display.warning(scrubber.shown(text))))
 
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
         """Refuse an option that is misspelt: ansible-core would pass over it in silence."""
@@ -170,12 +172,12 @@ class LookupModule(LookupBase):
         own = {name: value for name, value in variables.items() if name.startswith(_VARIABLES)}
         return {name: self._templar.template(value) for name, value in own.items()} if self._templar is not None else own
 
-    def _resolve(self, terms: t.Sequence[t.Any], listeners: Listeners) -> list[str]:
+    def _resolve(self, terms: t.Sequence[t.Any], variables: t.Any, listeners: Listeners) -> list[str]:
         options = {name: self.get_option(name) for name in _CONNECTION}
         images = [_parse(term, options["registry"]) for term in terms]
         wanted = self.get_option("platform")
         platform = None if wanted is None else Platform.parse(wanted)
-        verification = self._parse_verify()
+        verification = self._parse_verify(variables or {})
         connections = Connections(ConnectionOptions.parse(options), images, listeners)
 
         def resolve(image: Reference) -> str:
@@ -195,7 +197,7 @@ class LookupModule(LookupBase):
         finally:
             connections.close()
 
-    def _parse_verify(self) -> Verification | None:
+    def _parse_verify(self, variables: t.Any) -> Verification | None:
         """Return what the option verify asks for; ansible-core checks no suboptions of a lookup."""
         given = self.get_option("verify")
         if given is None:
@@ -203,7 +205,17 @@ class LookupModule(LookupBase):
         validation = ArgumentSpecValidator(VERIFY).validate({"verify": given})
         if validation.error_messages:
             raise RegistryError(f"The option verify is wrong: {'; '.join(validation.error_messages)}", "invalid_option")
-        return parse_verify(validation.validated_parameters)
+        params = validation.validated_parameters
+        for option in ("keys", "certificate_authorities"):
+            params["verify"][option] = [self._find_file(text, variables) for text in params["verify"][option]]
+        return parse_verify(params)
+
+    def _find_file(self, text: str, variables: t.Any) -> str:
+        """Return where the file of this name is, as for every lookup; what is no such name is returned as it is."""
+        if "\0" in text or "-----" in text or not text.strip() or os.path.isabs(text):
+            return text
+        found = self.find_file_in_search_path(variables, "files", os.path.expanduser(text), ignore_missing=True)
+        return found or text
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleLookupError
@@ -36,6 +37,26 @@ def test_t65_a_misspelt_suboption_of_the_lookup_verifies_nothing_and_says_so(
         with pytest.raises(AnsibleLookupError):
             run_lookup(["app:1"], **registry.args(verify=wrong))
     assert registry.requests == []
+
+
+@pytest.mark.parametrize("folder", ["play", "play/files", "elsewhere"])
+def test_keys_are_found_where_every_lookup_finds_files(
+    registry: FakeRegistry,
+    run_lookup: t.Callable[..., list[t.Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+) -> None:
+    signed = registry.add_image("app", "1")
+    signing.add_simple(registry, signed.digest, KEY)
+    for made in ("play/files", "elsewhere"):
+        (tmp_path / made).mkdir(parents=True)
+    (tmp_path / folder / "release.pub").write_text(VERIFY["keys"][0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    variables = {"ansible_search_path": [str(tmp_path / "play")]}
+    assert run_lookup(["app:1"], variables, **registry.args(verify={"keys": ["release.pub"]})) == [signed.digest]
+    with pytest.raises(AnsibleLookupError, match=r"other\.pub"):
+        run_lookup(["app:1"], variables, **registry.args(verify={"keys": ["other.pub"]}))
 
 
 def test_t65_an_index_that_lacks_a_child_is_not_absent(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
