@@ -187,6 +187,16 @@ def test_promote_that_fails_half_way_tells_what_its_tags_were_on(registry: FakeR
     assert done.facts["promote_previous"] == {"1.0": old}
 
 
+def test_promote_says_which_tag_somebody_else_has_moved_since(registry: FakeRegistry, tmp_path: Path) -> None:
+    digest = registry.add_image("app", "rc").digest
+    other = registry.add_image("app", "1.0", seed="other").digest
+    registry.on("put_manifest", path="1.1").then(lambda _request: registry.set_tag("app", "1.0", other))
+    done = _play("promote", tmp_path, promote_image=registry.name("app:rc"), promote_tags=["1.0", "1.1"])
+    assert not done.succeeded
+    assert f"{registry.name('app:1.0')}: somebody else has changed" in done.output
+    assert done.facts == {"promote_digest": digest, "promote_previous": {"1.0": other, "1.1": None}}
+
+
 @pytest.mark.parametrize("role", ["preflight", "retention"])
 def test_a_role_that_fails_keeps_nothing_of_its_last_use(registry: FakeRegistry, tmp_path: Path, role: str) -> None:
     registry.add_image("app", "1")
