@@ -202,9 +202,12 @@ class LookupModule(LookupBase):
         given = self.get_option("verify")
         if given is None:
             return None
+        from ..plugin_utils._arguments import fault  # which few lookups need
+
         validation = ArgumentSpecValidator(VERIFY).validate({"verify": given})
-        if validation.error_messages:
-            raise RegistryError(f"The option verify is wrong: {'; '.join(validation.error_messages)}", "invalid_option")
+        wrong = fault(validation, "registry_digest", "lookup")
+        if wrong:
+            raise RegistryError(f"The option verify is wrong: {wrong}", "invalid_option")
         params = validation.validated_parameters
         for option in ("keys", "certificate_authorities"):
             params["verify"][option] = [self._find_file(text, variables) for text in params["verify"][option]]

@@ -48,13 +48,13 @@ def validate(given: dict[str, t.Any], spec: ArgumentSpec, rules: Map) -> Validat
     return t.cast("ValidationResult", ArgumentSpecValidator(spec, **checks).validate(given))
 
 
-def fault(validation: ValidationResult, name: str) -> str:
-    """Return what is wrong with the options, in ansible-core's words; "" if nothing is."""
+def fault(validation: ValidationResult, name: str, kind: str = "module") -> str:
+    """Return what is wrong with the options of a module (or other ``kind`` of plugin), in ansible-core's words; "" if nothing is."""
     if not validation.error_messages:
         return ""
     message = str(validation.errors.msg)
     if isinstance(validation.errors[0], UnsupportedError):
-        return f"Unsupported parameters for ({name}) module: {message}"
+        return f"Unsupported parameters for ({name}) {kind}: {message}"
     return message
 
 

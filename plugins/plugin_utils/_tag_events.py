@@ -20,7 +20,7 @@ from ..module_utils._oci.reference import Reference
 from ..module_utils._oci.versions import VersionRange
 from ..module_utils._tasks.options import ArgumentSpec, connection_spec, find_secrets
 from ..module_utils._tasks.task import Front, Task
-from ._arguments import file_options, plain, validate
+from ._arguments import fault, file_options, plain, validate
 from ._tag_watch import Check, Event, TagWatch
 
 OPTIONS: ArgumentSpec = {
@@ -130,12 +130,13 @@ def _check_options(given: t.Mapping[str, t.Any]) -> Params:
     options = {name: value for name, value in plain(given).items() if name != "eda_feedback_queue"}
     validation = validate(options, OPTIONS, _RULES)
     params: Params = validation.validated_parameters
-    if validation.error_messages:
+    wrong = fault(validation, "registry_tags", "event source")
+    if wrong:
         scrubber = Scrubber()
         for secret in find_secrets(params, OPTIONS):
             scrubber.add(secret)
         scrubber.retire()
-        raise ValueError(scrubber.shown(f"The event source registry_tags cannot start: {validation.errors.msg}"))
+        raise ValueError(scrubber.shown(f"The event source registry_tags cannot start: {wrong}"))
     return params
 
 

@@ -34,7 +34,10 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
         ({"repository": "app", "include": ["("]}, "not a valid regular expression"),
         ({"images": ["app:1"], "interval": 0}, "from 1 to 86400"),
         ({"images": ["app:1"], "interval": "soon"}, "interval"),
-        ({"images": ["app:1"], "passwd": "s3cret-value"}, "passwd"),
+        (
+            {"images": ["app:1"], "passwd": "s3cret-value"},
+            r"cannot start: Unsupported parameters for \(registry_tags\) event source: passwd\.",
+        ),
         ({"images": ["app:1"], "username": "ci"}, "password"),
     ],
 )

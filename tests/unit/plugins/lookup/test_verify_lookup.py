@@ -36,6 +36,8 @@ def test_t65_a_misspelt_suboption_of_the_lookup_verifies_nothing_and_says_so(
     for wrong in policies:
         with pytest.raises(AnsibleLookupError):
             run_lookup(["app:1"], **registry.args(verify=wrong))
+    with pytest.raises(AnsibleLookupError, match=r"verify is wrong: Unsupported parameters for \(registry_digest\) lookup: verify\.keyz\."):
+        run_lookup(["app:1"], **registry.args(verify=policies[0]))
     assert registry.requests == []
 
 
