@@ -59,7 +59,7 @@ class TagDeletion:
             if refusal is None:
                 with gone_by("tag"):
                     self._wait_until_gone(self.manifest.digest)
-                    self._check_rest(self.watched)
+                    self._check_rest(self._lost_siblings())
                 return "tag"
             if method == "tag" or refusal.status not in _TAG_REFUSED:
                 raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
@@ -104,18 +104,26 @@ class TagDeletion:
 
         wait_until(is_gone, self.api, f"the tag {self.shown}")
 
-    def _check_rest(self, may_collect: bool) -> None:
-        """Make sure that manifest and siblings are there; put back what the registry took along and raise ``TookMore``.
+    def _lost_siblings(self) -> list[str]:
+        """Return the siblings where they all are gone: a registry that takes one along takes all, and so few tell whether it does.
 
-        With ``may_collect`` the registry may have taken the manifest since no tag was left on it: that is noted.
+        If only some are gone, somebody else has deleted them.
+        """
+        for siblings in (self.siblings[:_FEW], self.siblings):
+            if any(find_readable(self.api, tag) is not None for tag in siblings):
+                return []
+        return list(self.siblings)
+
+    def _check_rest(self, lost: t.Sequence[str] = ()) -> None:
+        """Make sure that the manifest is there; put back what the registry took along, such as the tags ``lost``, and raise ``TookMore``.
+
+        Where the deletion is ``watched``, the registry may have taken the manifest since no tag was left on it: that is noted.
         """
         digest = self.manifest.digest
         kept = self.spare or find_readable(self.api, str(digest)) is not None
-        # A registry that takes other tags along takes all that are on the digest: few tell whether it does.
-        lost = self._find_lost(self.siblings[:_FEW]) and self._find_lost(self.siblings)
         if kept and not lost:
             return
-        if may_collect and not lost:
+        if self.watched and not lost:
             self.state.collected[digest] = self.manifest
             return
         taken = [] if kept else [f"the manifest {digest}"]
@@ -130,9 +138,6 @@ class TagDeletion:
             raise TookMore(f"{message} It could not be restored: {error.message}", "unsupported", reference=self.shown) from None
         rest = "" if self.siblings else " Set other tags on it again, if there were any."
         raise TookMore(f"{message} It was restored.{rest}", "unsupported", reference=self.shown)
-
-    def _find_lost(self, tags: t.Sequence[str]) -> list[str]:
-        return [tag for tag in tags if find_readable(self.api, tag) is None]
 
     # Where tags cannot be deleted by name
 
@@ -160,7 +165,7 @@ class TagDeletion:
                 error.gone_by = "substitute"
             raise
         with gone_by("substitute"):
-            self._check_rest(self.watched)
+            self._check_rest()  # no other tag is on the digest of a substitute
 
     def _put_back(self, double: Manifest, error: RegistryError) -> bool:
         """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended, and whether it is there."""

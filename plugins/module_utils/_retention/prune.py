@@ -16,7 +16,7 @@ from .._registry.deletion_requests import DeletionState
 from .._registry.tag_deletion import check_unmoved
 from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
 from .ghosts import check_unlisted, list_all, repair_ghost
-from .prune_plan import Entry, PrunePlan
+from .prune_plan import Entry, PrunePlan, some
 from .prune_watch import LostTag, Watch
 
 Result = dict[str, t.Any]
@@ -42,14 +42,24 @@ class Pruning:
     def run(self) -> None:
         """Delete what the plan says; what belongs to an image by its name goes after it. Afterwards the state decides, not the answers."""
         try:
-            self._run_waves()
-        except RegistryError as error:
-            self._note(error)
-            if error.kind not in OF_THE_HOST:
-                with contextlib.suppress(RegistryError):
-                    self._settle()
-            raise
-        self._settle()
+            try:
+                self._run_waves()
+            except RegistryError as error:
+                self._note(error)
+                if error.kind not in OF_THE_HOST:
+                    with contextlib.suppress(RegistryError):
+                        self._settle()
+                raise
+            self._settle()
+        finally:
+            self._warn_of_others()
+
+    def _warn_of_others(self) -> None:
+        tags = self._watch.deleted_by_others
+        if tags:
+            self._client.connection.exchange.warn(
+                f"While digests of {self._client.registry} were deleted, somebody else deleted kept tags together with their digests: {some(tags)}."
+            )
 
     def _run_waves(self) -> None:
         waves: tuple[list[str], ...] = ([], [], [], [])

@@ -152,15 +152,16 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, for
 def _warnings(registry: str, ghosts: t.Sequence[str], unusable: t.Sequence[str], method: str) -> t.Iterator[str]:
     if ghosts:
         yield (
-            f"{registry} lists tags that have no manifest: {_some(ghosts)}. They were not deleted. registry_tag_delete deletes "
+            f"{registry} lists tags that have no manifest: {some(ghosts)}. They were not deleted. registry_tag_delete deletes "
             "them, and so does registry_prune if include matches them."
         )
     if unusable:
         digests = " Their digests are not known, so method digest deletes only tags, and no manifests." if method == "digest" else ""
-        yield f"{registry} lists names that are not valid tags: {_some(unusable)}. They were not deleted.{digests}"
+        yield f"{registry} lists names that are not valid tags: {some(unusable)}. They were not deleted.{digests}"
 
 
-def _some(names: t.Sequence[str]) -> str:
+def some(names: t.Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 

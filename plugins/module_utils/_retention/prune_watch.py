@@ -32,7 +32,8 @@ class LostTag(TookMore):
 class Watch:
     """Looks at all tags between deletions, and puts back what a tag has lost in between.
 
-    ``tags`` are those of the plan, ``doomed`` among them go. ``needed`` has, after a look, what the others lead to, with one of them.
+    ``tags`` are those of the plan, ``doomed`` among them go. ``needed`` has, after a look, what the others lead to, with one of them;
+    ``deleted_by_others`` those that somebody else deleted.
     """
 
     def __init__(self, client: RegistryClient, tags: t.Mapping[str, Digest], doomed: t.Mapping[str, Digest], manifests: Manifests) -> None:
@@ -43,6 +44,7 @@ class Watch:
         self._deleted: dict[Digest, Manifest] = {}
         self.needed: dict[Digest, str] = {}
         self.moved: dict[str, Digest] = {}
+        self.deleted_by_others: list[str] = []
 
     def batches(self, names: t.Sequence[str], sizes: t.Mapping[str, int]) -> t.Iterator[list[str]]:
         """Yield the digests ``names`` in batches, each after a look."""
@@ -68,7 +70,7 @@ class Watch:
         if len(self._states) > _FEW_TAGS:
             return
         listed = list_all(self._client)
-        lost = [tag for tag in self._states if tag not in listed]
+        lost = self._find_lost(listed)
         if lost:
             raise self._put_back(lost, [], {manifest.digest: self._deleted.pop(manifest.digest)})
 
@@ -90,12 +92,21 @@ class Watch:
         for tag, state in staying.items():
             for digest in (state.digest, *below(self._reader.found, state.digest)):
                 self.needed.setdefault(digest, tag)
-        lost = [tag for tag in self._states if tag not in staying] if self._deleted else []
+        lost = self._find_lost(staying) if self._deleted else []
         broken = [digest for digest in self._deleted if digest in self.needed]
         self._states = {tag: state.digest for tag, state in staying.items()}
         deleted, self._deleted = self._deleted, {}
         if lost or broken:
             raise self._put_back(lost, broken, deleted)
+
+    def _find_lost(self, there: t.Container[str]) -> list[str]:
+        """Return the kept tags that are gone with what was deleted here; those that somebody else deleted with their digests are not watched any more."""
+        missing = [tag for tag in self._states if tag not in there]
+        states = dict(zip(missing, self._client.fan_out(lambda tag: self._client.find_digest(str(self._states[tag])), missing)))
+        others = {tag for tag, state in states.items() if state is None}
+        self.deleted_by_others += sorted(others)
+        self._states = {tag: state for tag, state in self._states.items() if tag not in others}
+        return [tag for tag in missing if tag not in others]
 
     def _put_back(self, lost: t.Sequence[str], broken: t.Sequence[Digest], deleted: t.Mapping[Digest, Manifest]) -> LostTag:
         """Put back what tags have lost, as far as it can be told; return the error that says so."""
@@ -114,7 +125,8 @@ class Watch:
             told = f"{names} could not be restored: {error.message}"
         else:
             which = f" It is not known to which of them {', '.join(unclear)} pointed: set it again." if unclear else ""
-            told = f"{names} was restored.{which} Nothing more was deleted."
+            set_again = "" if unclear or not lost else " If somebody deleted the tags instead, delete them again."
+            told = f"{names} was restored.{which}{set_again} Nothing more was deleted."
         self._states = {tag: digest for tag, digest in self._states.items() if tag not in lost}
         return LostTag(
             f"While digests of {client.registry} were deleted, kept tags lost their digests, since somebody else moved them at the "

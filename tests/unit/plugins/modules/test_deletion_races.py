@@ -126,6 +126,17 @@ def test_what_somebody_deletes_meanwhile_is_not_said_to_go_with_a_substitute(
     assert visible(registry) == ["3.0", "4.0", "5.0", "6.0", "7.0"]
 
 
+@pytest.mark.parametrize("method", ["tag", "substitute"])
+def test_a_tag_that_somebody_deletes_is_not_restored_by_a_prune(registry: FakeRegistry, run_module: RunModule, method: str) -> None:
+    tags = fill(registry)
+    for kept in ("a", "b"):
+        registry.set_tag("app", kept, tags["1.0"])
+    registry.on("delete_manifest", nth=1 if method == "tag" else 2).then(lambda request: registry.remove_tag("app", "a"))
+    result = prune(run_module, registry, method=method).ok()
+    assert result["deleted"] == ["1.0", "2.0", "3.0", "4.0", "5.0", "6.0"]
+    assert visible(registry) == ["7.0", "8.0", "b"]
+
+
 def test_what_is_listed_at_the_end_is_deleted_again(registry: FakeRegistry, run_module: RunModule) -> None:
     tags = fill(registry)
     listed = registry.on("list_tags", nth=2).call(moving(registry, "1.0", tags["1.0"]))
@@ -165,6 +176,23 @@ def test_t58_a_kept_tag_that_moves_to_a_doomed_digest_is_not_lost(
     assert registry.tags("app")["8.0"] == moved[0]
     assert registry.gaps() == []
     assert list(result["failed_tags"]) == moved
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_t58_a_kept_tag_that_somebody_deletes_with_its_digest_is_not_set_on_what_a_prune_deletes(
+    make_registry: MakeRegistry, run_module: RunModule, many: bool
+) -> None:
+    registry = make_registry("distribution2")
+    tags = fill(registry)
+    for number in range(250 if many else 0):
+        registry.set_tag("app", f"kept-{number}", tags["7.0"])
+    registry.on("delete_manifest", "sha256:", nth=2).call(lambda request: registry.remove_manifest("app", tags["8.0"]))
+    result = prune(run_module, registry, exclude=["kept"]).ok()
+    assert len(result["deleted"]) == 6
+    assert not {"8.0", *result["deleted"]} & set(visible(registry))
+    assert [
+        text for text in result.warnings if "somebody else deleted kept tags together with their digests: 8.0." in text
+    ] == result.warnings
 
 
 @pytest.mark.parametrize("dangling", [False, True], ids=["gone", "dangling"])
