@@ -15,7 +15,7 @@ from .._core.errors import RegistryError
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.reference import Digest
 from .disk import Folder, NewFile, default_mode, disk_errors, special_file
-from .files import FileRange, LocalFile
+from .files import FileRange, LocalFile, unreadable
 from .open_path import Found, Place, find, put_file
 
 Parts = t.Sequence[str]
@@ -76,8 +76,10 @@ class FileTree:
                 if found is not None and not stat.S_ISLNK(found.st_mode):
                     raise special_file(self.shown(parts))
                 return None
-            with disk_errors(self.shown(parts)):
+            try:
                 file = LocalFile(folder.open_file(parts[-1]), self.shown(parts))
+            except OSError as error:
+                raise unreadable(self.shown(parts), error) from None
         return FileRange(file, 0, file.size, owned=True)
 
     def digest(self, parts: Parts, wanted: Digest, check: Check) -> Digest | None:

@@ -34,6 +34,7 @@ class FolderTar:
         self._title = title
         self._open = open_folder or (lambda: os.open(path, _FOLDER))
         self._members = 0
+        self._at = ""  # what is being read, for errors
         self._blocks = self._archive()
         self._ready = b""
 
@@ -55,7 +56,7 @@ class FolderTar:
         try:
             yield from self._folder(self._open(), "")
         except OSError as error:
-            raise unreadable(os.fsdecode(error.filename) if error.filename else self._path, error) from None
+            raise unreadable(f"{self._path}{self._at}", error) from None
         yield bytes(2 * RECORD)  # and nothing behind that: ORAS takes the digest of what its reader of archives has read
 
     def _folder(self, descriptor: int, inner: str) -> t.Iterator[bytes]:
@@ -76,6 +77,7 @@ class FolderTar:
         return header(name, size, mode, link)
 
     def _member(self, folder: int, name: str, inner: str) -> t.Iterator[bytes]:
+        self._at = inner
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
             yield from self._folder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder), inner)

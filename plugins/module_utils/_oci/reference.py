@@ -86,9 +86,10 @@ def check_tag(tag: str) -> str:
         raise invalid(f"An empty tag is not valid{UNSET}: give a tag.")
     check_unmasked(tag, "The tag")
     if not _TAG.fullmatch(tag):
+        hint = "; write '_' for '+', as Helm does" if "+" in tag else ""
         raise invalid(
             f"The tag {quoted(tag, 160)} is not valid: a tag has 1 to 128 letters, digits, '_', '.' or '-', "
-            "and begins with a letter, a digit or '_'."
+            f"and begins with a letter, a digit or '_'{hint}."
         )
     return tag
 

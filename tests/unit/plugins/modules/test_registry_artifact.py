@@ -145,6 +145,11 @@ def test_a_helm_chart_has_the_types_that_helm_wants(registry: FakeRegistry, run_
     assert result["artifact_type"] == config["media_type"]
 
 
+def test_the_tag_of_a_chart_is_not_its_version_where_that_has_a_plus(registry: FakeRegistry, run_module: RunModule, hello: str) -> None:
+    options = registry.args(name="app:1.4.2+build.7", files=[hello])
+    assert "write '_' for '+', as Helm does" in run_module("registry_artifact", options).failure("invalid_reference").msg
+
+
 def test_check_mode_predicts_and_writes_nothing(registry: FakeRegistry, run_module: RunModule, hello: str, folder: Path) -> None:
     options = registry.args(name="app:1", files=[hello, str(folder)], tags=["2"])
     predicted = run_module("registry_artifact", options, check=True, diff=True).ok()

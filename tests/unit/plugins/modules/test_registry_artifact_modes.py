@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, tars
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin, start_module
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 
@@ -99,3 +100,20 @@ def test_a_folder_that_is_written_in_part_is_a_change(
     assert pull().failure("local_io").changed
     assert (dest / "d" / "a").read_bytes() == b"a"
     assert not pull().failure("local_io").changed
+
+
+def test_a_file_that_the_user_may_not_read_is_named(registry: FakeRegistry) -> None:
+    artifacts.artifact(registry, "1", artifacts.file(registry, "secret"))
+    env = {} if os.geteuid() else {"AS_USER": "65534"}
+    with tempfile.TemporaryDirectory() as name:
+        secret = Path(name) / "folder" / "sub" / "secret"
+        secret.parent.mkdir(parents=True)
+        secret.touch(0o000)
+        for place in (Path(name), secret.parent.parent, secret.parent, secret):
+            os.chown(place, 65534 if env else -1, -1)
+        pushed = {"name": "app:2", "files": [f"{name}/folder"]}
+        pulled = {"name": "app:1", "dest": str(secret.parent)}
+        for module, options in (("registry_artifact", pushed), ("registry_artifact_pull", pulled)):
+            args = registry.args(**options, use_auth_file=False)
+            result = start_module(module, args, Path(name), env=env).wait().failure("local_io")
+            assert result.msg == f"{secret} cannot be read: Permission denied."
