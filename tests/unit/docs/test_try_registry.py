@@ -43,7 +43,9 @@ def test_a_registry_may_be_written_as_every_module_takes_it(make_registry: MakeR
     registry = guarded(make_registry)
     report = _try(registry, tmp_path, f"https://{registry.host}/mine/", parts=["push", "index", "sync"])
     assert "works: push, index, sync." in report
-    assert registry.manifests("mine/team/trial/mirrored/mine/team/trial/app")
+    for name in ("app", "mirrored/mine/team/trial/app", "imported/mine/team/trial/app"):
+        assert registry.manifests(f"mine/team/trial/{name}")
+        assert not registry.tags(f"mine/team/trial/{name}")
 
 
 def test_check_mode_tries_nothing_and_says_so(make_registry: MakeRegistry, tmp_path: Path) -> None:
@@ -68,6 +70,13 @@ def test_what_a_registry_cannot_is_named_and_the_rest_is_tried(make_registry: Ma
     report = _try(registry, tmp_path, parts=["push", "tag", "push"], repositories=["app"])
     assert "tag: Delete one of them: " in report, report
     assert "push:" not in report
+
+
+def test_a_loop_that_fails_says_why(make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry = guarded(make_registry)
+    registry.on("put_upload", times=None).answer(403, code="DENIED", message="the quota is used up")
+    report = _try(registry, tmp_path, parts=["push"], repositories=["app"])
+    assert re.search(r'"push: Push two images: [^"]*the quota is used up', report), report
 
 
 def test_every_part_is_tried() -> None:
