@@ -29,6 +29,7 @@ options:
           - Supported are ECDSA on P-256, P-384 and P-521, RSA with 2048 bits or more (PKCS#1 v1.5 and PSS), and Ed25519.
           - Bundles that C(cosign sign) creates with an Ed25519 key use Ed25519ph and cannot be verified. Simple signing with such a key can.
           - Set this option, or O(verify.certificate_authorities) with O(verify.identities), or both.
+          - A file that cannot be read fails with the error kind V(local_io). Anything else that is not a public key fails with V(invalid_option).
         type: list
         elements: str
         default: []
@@ -94,6 +95,7 @@ options:
       - Supported are ECDSA on P-256, P-384 and P-521, RSA with 2048 bits or more (PKCS#1 v1.5 and PSS), and Ed25519.
       - Bundles that C(cosign sign) creates with an Ed25519 key use Ed25519ph and cannot be verified. Simple signing with such a key can.
       - Set this option, or O(certificate_authorities) with O(identities), or both.
+      - A file that cannot be read fails with the error kind V(local_io). Anything else that is not a public key fails with V(invalid_option).
     type: list
     elements: str
     default: []

@@ -42,6 +42,7 @@ options:
     description:
       - The image whose attached artifacts to pull, C([registry/]repository[:tag][@digest]). Use O(artifact_type) and O(select) to select some of them.
       - With O(verify), each artifact to pull must have a valid signature of its own. The signatures of O(subject) are not verified.
+      - An image that does not exist fails with the error kind V(not_found).
     type: str
   artifact_type:
     description:
@@ -81,6 +82,7 @@ options:
       - If the permissions remove the right to execute such files, every run downloads the archive of their folder to compare it.
       - The permissions of O(dest) itself do not change. Of a folder with the title C(.), only what the archive contains gets the permissions, folders in
         it with their content.
+      - An invalid value fails with the error kind V(invalid_option).
   owner:
     description: The owner of the files, and of unpacked folders with their content.
   group:

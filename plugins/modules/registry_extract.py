@@ -91,6 +91,7 @@ options:
         also get the permission to enter wherever this gives the permission to read.
       - By default, files and new directories have the permissions that they have in the image. Existing directories keep theirs.
       - A new O(dest), and new directories that only lead to a path in O(paths), have the permissions that the umask allows.
+      - An invalid value fails with the error kind V(invalid_option).
   owner:
     description:
       - The owner of the extracted files and of new directories. A new O(dest), and new directories that only lead to a path in O(paths), belong to the user

@@ -66,6 +66,7 @@ options:
       - A tag that is not a semantic version is never in a range. A pre-release is only in a range that names a pre-release. See
         R(how versions are read, ansible_collections.ocitools.registry.docsite.guide_versions).
       - O(keep_last) or O(keep_within) is still required.
+      - An invalid range, a number or an empty value fails before any request.
     type: raw
     version_added: 1.1.0
   keep_within:

@@ -87,6 +87,7 @@ options:
       - The directories of a layout also get the permission to enter wherever this gives the permission to read.
       - By default, a replaced archive keeps its permissions and its owner, and new files follow the umask. An archive of another user in a folder that all
         users can write to, such as C(/tmp), is replaced by a new file.
+      - An invalid value fails with the error kind V(invalid_option).
   unsafe_writes:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).

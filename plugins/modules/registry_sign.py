@@ -39,9 +39,11 @@ options:
       - Encrypted keys that C(cosign generate-key-pair) creates are not supported. Create a key with
         C(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out key.pem). To use it with cosign as well, convert it with
         C(cosign import-key-pair --key key.pem).
+      - A file that cannot be read fails with the error kind V(local_io). A key that cannot be used fails with V(invalid_option).
     type: str
   passphrase:
-    description: Passphrase of O(signing_key), if the key is encrypted.
+    description: Passphrase of O(signing_key), if the key is encrypted. A wrong one fails with the error kind V(invalid_option), and so does one
+      for a key that is not encrypted.
     type: str
   format:
     description:
@@ -51,7 +53,8 @@ options:
     choices: [cosign, bundle]
     default: cosign
   annotations:
-    description: Annotations to add to the signed text, like C(cosign sign -a). Values are strings, so quote numbers.
+    description: Annotations to add to the signed text, like C(cosign sign -a). Values are strings, so quote numbers. Any other value fails with the
+      error kind V(invalid_option).
     type: dict
     default: {}
   recursive:

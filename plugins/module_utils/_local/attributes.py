@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import grp
@@ -38,6 +37,7 @@ class FileOptions:
 
 Changes = dict[str, tuple[t.Any, t.Any, t.Callable[[], t.Any]]]  # by name: what is, what shall be, and how to make it so
 Step = t.Callable[[Found, os.stat_result], Changes]
+_NO_OWNER = 2**32 - 1  # the number that says to keep an owner
 _LABEL = "security.selinux"
 _FLAGS = {
     "s": 0x1,
@@ -112,19 +112,19 @@ class Attributes:
             kind = stat.S_IFDIR if is_folder else stat.S_IFREG
             mode = self._number_of_mode(self._wanted.mode, os.stat_result((kind | mode, *[0] * 9)), is_folder)
         if self._wanted.owner is not None:
-            owner = _number(self._wanted.owner, lambda name: pwd.getpwnam(name).pw_uid, "chown", "user")
+            owner = _number(self._wanted.owner, lambda name: pwd.getpwnam(name).pw_uid, "owner", "user")
         if self._wanted.group is not None:
-            group = _number(self._wanted.group, lambda name: grp.getgrnam(name).gr_gid, "chgrp", "group")
+            group = _number(self._wanted.group, lambda name: grp.getgrnam(name).gr_gid, "group", "group")
         return mode, owner, group
 
     def _owner(self, file: Found, found: os.stat_result) -> Changes:
         changes: Changes = {}
         owner, group = self._wanted.owner, self._wanted.group
         if owner is not None:
-            uid = _number(owner, lambda name: pwd.getpwnam(name).pw_uid, "chown", "user")
+            uid = _number(owner, lambda name: pwd.getpwnam(name).pw_uid, "owner", "user")
             changes["owner"] = (found.st_uid, uid, lambda: os.fchown(file.descriptor, uid, -1))
         if group is not None:
-            gid = _number(group, lambda name: grp.getgrnam(name).gr_gid, "chgrp", "group")
+            gid = _number(group, lambda name: grp.getgrnam(name).gr_gid, "group", "group")
             changes["group"] = (found.st_gid, gid, lambda: os.fchown(file.descriptor, -1, gid))
         return changes
 
@@ -136,6 +136,9 @@ class Attributes:
         return {"mode": (_octal(found.st_mode), _octal(mode), lambda: os.fchmod(file.descriptor, mode))}
 
     def _number_of_mode(self, stated: t.Any, found: os.stat_result, is_folder: bool) -> int:
+        if isinstance(stated, bool) or not isinstance(stated, (int, str)) or stated == "":
+            message = f'The option mode is {quoted(stated, 100)}: it must be an octal number such as "0644", or a symbolic mode such as u=rw,go=r.'
+            raise RegistryError(message, "invalid_option")
         try:
             number = int(stated, 8) if isinstance(stated, str) else int(stated)
         except ValueError:
@@ -194,13 +197,15 @@ def _check_alone(file: Found, found: os.stat_result) -> None:
         )
 
 
-def _number(name: t.Any, look_up: t.Callable[[str], int], action: str, what: str) -> int:
-    with contextlib.suppress(ValueError):
-        return int(name)
+def _number(name: t.Any, look_up: t.Callable[[str], int], option: str, what: str) -> int:
     try:
-        return look_up(str(name))
-    except KeyError:
-        raise RegistryError(f"{action} failed: failed to look up {what} {name}.", "invalid_option") from None
+        number = int(name) if str(name).lstrip("-").isdecimal() else look_up(str(name))
+        if not 0 <= number < _NO_OWNER:
+            raise ValueError
+        return number
+    except (KeyError, ValueError):
+        message = f"The option {option} is {quoted(name, 100)}: the host that runs the task has no such {what}."
+        raise RegistryError(message, "invalid_option") from None
 
 
 def _octal(mode: int) -> str:

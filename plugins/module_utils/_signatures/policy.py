@@ -203,7 +203,9 @@ def _check_signers(
 def check_annotations(given: t.Any, option: str) -> dict[str, str]:
     """Return the annotations of an option, which are texts; raises ``invalid_option``."""
     for key, value in (given or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str) or not key:
+        if key == "":
+            raise RegistryError(f"The option {option} has an empty key: give each annotation a name.", "invalid_option")
+        if not isinstance(key, str) or not isinstance(value, str):
             raise RegistryError(
                 f"The option {option} has {quoted(key, 100)} with a value that is not a string: quote it.", "invalid_option"
             )

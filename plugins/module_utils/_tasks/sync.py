@@ -9,6 +9,7 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._oci.host import UNSET
+from .._oci.platform import Platform
 from .._oci.reference import Reference, split_base
 from .._registry.attached_images import TagLists
 from .._registry.client import RegistryClient
@@ -54,7 +55,9 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     refuse_unset(params, ("dest_registry", "dest_dir", "src_dir"))
     for option in ("registry", "src_registry", "dest_registry"):
         if params[option]:
-            split_base(params[option], option)  # else each entry of the list would tell it
+            split_base(params[option], option)  # else each entry of the list would tell it, as with the platforms
+    for text in params["platforms"] or ():
+        Platform.parse(text)
     if params["dest_dir"] is not None and not params["images"]:
         raise RegistryError(f"The option images is empty{UNSET}: list the images to export.", "invalid_option")
     for option in ("max_deletions", "min_remaining"):

@@ -122,3 +122,41 @@ def test_a_subject_without_artifacts_has_no_types_to_list(registry: FakeRegistry
         assert (
             run_module("registry_artifact_pull", task).failure("not_found").msg == f"{registry.host}/app:1 has no artifact attached to it."
         )
+
+
+FILE_MODES: list[t.Any] = [True, 1.5, "", ["0644"], {"user": "rw"}]
+
+
+@pytest.mark.parametrize("mode", FILE_MODES, ids=str)
+@pytest.mark.parametrize("module", ["registry_pull", "registry_extract", "registry_artifact_pull"])
+def test_a_mode_of_another_type_is_refused(registry: FakeRegistry, run_module: RunModule, tmp_path: Path, module: str, mode: t.Any) -> None:
+    matrix.fill(registry)
+    task = {**registry.args(), **matrix.task(module, registry, tmp_path), "mode": mode}
+    for check in (True, False):
+        assert "it must be an octal number such as" in run_module(module, task, check=check).failure("invalid_option").msg
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("option", "what"), [("owner", "user"), ("group", "group")])
+@pytest.mark.parametrize("name", ["nobody-of-that-name", "a\0b", "-1", str(2**32 - 1), str(10**30)])
+def test_an_owner_that_the_host_does_not_know_is_named(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, name: str, option: str, what: str
+) -> None:
+    matrix.fill(registry)
+    task = {**registry.args(), **matrix.task("registry_pull", registry, tmp_path), option: name}
+    for check in (True, False):
+        failed = run_module("registry_pull", task, check=check).failure("invalid_option")
+        assert failed.msg == f"The option {option} is {name!r}: the host that runs the task has no such {what}."
+
+
+def test_a_platform_of_the_task_is_refused_once(registry: FakeRegistry, run_module: RunModule) -> None:
+    task = registry.args(images=["app:1", "app:2"], dest_registry=registry.host, platforms=["arm64"])
+    assert run_module("registry_sync", task).failure("invalid_option").msg.startswith("The platform 'arm64' is not valid: write os/arch")
+
+
+def test_an_annotation_without_a_name_is_not_said_to_need_quotes(registry: FakeRegistry, run_module: RunModule) -> None:
+    task = registry.args(name="app:1", signing_key=matrix.SIGNING_KEY, annotations={"": "1"})
+    assert (
+        run_module("registry_sign", task).failure("invalid_option").msg
+        == "The option annotations has an empty key: give each annotation a name."
+    )
