@@ -149,7 +149,7 @@ class Planner:
         if tags or self._params["empty"] == "ok":
             return tags
         given = " and ".join(key for key in CHOOSING if choice and self._given(entry, key))
-        why = f"none of the {len(listed)} tags of {image} matches {given}" if listed else f"{image} has no tags"
+        why = f"none of the {len(listed)} tags of {image} is selected by {given}" if listed else f"{image} has no tags"
         return RegistryError(f"{why[0].upper()}{why[1:]}. Set empty: ok to ignore this.", "not_found", reference=str(image))
 
     def _given(self, entry: Entry, key: str) -> bool:
