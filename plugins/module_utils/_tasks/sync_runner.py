@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._core.errors import RegistryError
 from .._core.fanout import fan_out
 from .._core.progress import Progress
 from .._registry.client import RegistryClient
@@ -19,6 +20,7 @@ if t.TYPE_CHECKING:
     from .._registry.image_import import LocalImage
 
 Bring = t.Callable[[Job], Outcome]
+_RESULT = 5_000  # bytes that the budget is charged for the result of one image
 
 
 class Runner:
@@ -34,8 +36,9 @@ class Runner:
         self._lost = lost
 
     def run(self, jobs: t.Sequence[Job]) -> list[Outcome]:
-        """Return what became of each job, in order."""
+        """Return what became of each job, in order; raises ``limit``, before anything is done, where the results would take too much memory."""
         unique = list({self._which(job): job for job in jobs}.values())
+        self._registries.budget.take(_RESULT * len(unique), f"The result for {len(unique)} images")
         self._progress.begin("images", len(unique))
         done = fan_out(self._run, unique, min(self._registries.concurrency, MOST_AT_A_TIME))
         outcomes = {self._which(job): outcome for job, outcome in zip(unique, done)}
@@ -43,7 +46,11 @@ class Runner:
 
     def _run(self, job: Job) -> Outcome:
         outcome = self._outcome(job)
-        self._registries.budget.hold_result(outcome.result, f"The result for {job.name}")
+        self._registries.budget.give_back(_RESULT)
+        try:
+            self._registries.budget.hold_result(outcome.result, f"The result for {job.name}")
+        except RegistryError as error:
+            outcome = Outcome.failed(job.name, job.dest, error, outcome.before, outcome.after)
         how = "failed" if outcome.error is not None else "copied" if outcome.changed else "unchanged"
         self._progress.finish(f"{job.name}: {how}", outcome.error is not None)
         return outcome

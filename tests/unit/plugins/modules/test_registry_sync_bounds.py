@@ -11,8 +11,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._local import files
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, read_so_far, side
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, read_so_far, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -69,3 +70,20 @@ def test_a_layer_of_many_images_is_read_once(
     begun = read_so_far()
     assert run_module("registry_sync", {**side("dest", inside), "src_dir": folder, "concurrency": 1}).ok()["summary"]["copied"] == 20
     assert read_so_far() - begun < 5 * shared_layer
+
+
+@pytest.mark.parametrize(("most", "begins"), [(400_000, False), (600_000, True)])
+def test_results_that_take_too_much_memory_are_refused_at_once_or_told_as_failed(
+    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, most: int, begins: bool
+) -> None:
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (most,))
+    source, destination = make_registry(), make_registry()
+    digest = source.add_image("app", "first").digest
+    for number in range(100):
+        source.set_tag("app", f"1.{number}", digest)
+    failed = run_module("registry_sync", between(source, destination, images=[{"src": "app", "semver": "1.x"}])).failure("limit")
+    assert "Split the task into smaller ones." in failed.msg
+    assert failed.changed is bool(destination.tags("app")) is begins
+    if begins:
+        assert sum(image["changed"] for image in failed["images"]) == len(destination.tags("app"))
+        assert 0 < failed["summary"]["failed"] < failed["summary"]["images"] == 100
