@@ -4,8 +4,8 @@
 """Read at any place of a compressed file, in bounded memory and without unpacking it.
 
 The file is decompressed once to learn what is where. On the way small members are kept, and for gzip, whose decompressor can be copied,
-a copy is kept at the beginning of large members: each of them is read from there. The other codecs cannot do that; there the
-decompressors of files that were closed wait where they are, so that reading members in their order goes on instead of beginning anew.
+a copy is kept at the beginning of large members: each of them is read from there. The other codecs cannot do that. The decompressors
+of files that were closed wait where they are, so that reading members in their order goes on instead of beginning anew.
 A stream that was compressed with an unusually large window has one decompressor at a time, and threads wait for each other; one thread
 may open several files, and closes those that it opened.
 """
@@ -26,17 +26,37 @@ MAX_WAITING = 4
 _SPACING = 1024 * 1024
 
 
-class CompressedFile:
-    """A compressed file by offset in what it decompresses to."""
+class Room:
+    """How many bytes small members may take together, those of several files too; safe for several threads."""
 
-    def __init__(self, file: LocalFile, codec: str, what: str, memory: int) -> None:
+    def __init__(self) -> None:
+        self._left = MAX_KEPT
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Take ``size`` bytes; False where there are not so many left."""
+        with self._lock:
+            fits = size <= self._left
+            self._left -= size if fits else 0
+        return fits
+
+    def give_back(self, size: int) -> None:
+        """Note that ``size`` bytes are free again."""
+        with self._lock:
+            self._left += size
+
+
+class CompressedFile:
+    """A compressed file by offset in what it decompresses to; several may share the ``room`` for what is kept of them."""
+
+    def __init__(self, file: LocalFile, codec: str, what: str, memory: int, room: Room | None = None) -> None:
         self._file = file
         self._codec = codec
         self._what = what
         self._memory = memory
         self._allowance = Allowance(file.size)
         self._kept: dict[int, bytes] = {}
-        self._room = MAX_KEPT
+        self._room = room or Room()
         self._copies: list[Decoder] = []
         self._spacing = _SPACING
         self._waiting: list[Decoder] = []
@@ -57,14 +77,16 @@ class CompressedFile:
 
     def keeps(self, size: int) -> bool:
         """Tell whether a member of ``size`` bytes shall be kept, and make room for it."""
-        if size > min(SMALL, self._room):
-            return False
-        self._room -= size
-        return True
+        return size <= SMALL and self._room.take(size)
 
     def keep(self, offset: int, content: bytes) -> None:
         """Keep the content of a small member."""
         self._kept[offset] = content
+
+    def forget(self) -> None:
+        """Let go of all that was kept; a further first pass has to come before members are read."""
+        self._room.give_back(sum(map(len, self._kept.values())))
+        self._kept, self._copies, self._waiting, self._spacing = {}, [], [], _SPACING
 
     def mark(self, decoder: Decoder) -> None:
         """Keep a copy of ``decoder``, where that is possible and the last one is far enough away."""
@@ -104,7 +126,7 @@ class CompressedFile:
     def give_back(self, decoder: Decoder | None) -> None:
         """Let ``decoder`` wait for the next reader; None where it failed."""
         with self._lock:
-            if decoder is not None and not self._copies:
+            if decoder is not None:
                 self._waiting.append(decoder)
                 self._waiting.sort(key=lambda waiting: waiting.position)
                 del self._waiting[: -1 if self._turn is not None else -MAX_WAITING]

@@ -17,7 +17,7 @@ from .._oci.artifact import WHOLE, check_packed_path, link_stays
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import lower
 from .._oci.reference import Digest
-from .compressed_file import CompressedFile
+from .compressed_file import CompressedFile, Room
 from .compression import HEAVY, MAGIC_LENGTH, Allowance, Decoder, detect
 from .file_tree import Check, FileTree
 from .files import FileRange, LocalFile, StoredFile
@@ -41,9 +41,12 @@ class PackedEntry:
 
 
 class PackedFolder:
-    """The archive of the folder ``title`` in an open file, of which everything is read and checked before anything is written."""
+    """The archive of the folder ``title`` in an open file, of which everything is read and checked before anything is written.
 
-    def __init__(self, file: LocalFile, title: str, name: str, budget: Budget) -> None:
+    What is kept of its content is in ``room``, and so in memory, until ``rest``.
+    """
+
+    def __init__(self, file: LocalFile, title: str, name: str, budget: Budget, room: Room) -> None:
         self._what = f"The archive of {quoted(title, 200)} in {name}"
         self._title = () if title == WHOLE else tuple(title.split("/"))
         self._budget = budget
@@ -51,7 +54,8 @@ class PackedFolder:
         if codec != "gzip":
             raise RegistryError(f"{self._what} is not compressed with gzip: it cannot be unpacked.", "unsupported")
         self._file = file
-        self._content = CompressedFile(file, codec, self._what, HEAVY)
+        self._content = CompressedFile(file, codec, self._what, HEAVY, room)
+        self._rests = False
         self._table: dict[Parts, PackedEntry] = {}
 
     def read(self, digest: Digest | None, check: Check) -> None:
@@ -65,14 +69,27 @@ class PackedFolder:
                 raise RegistryError(
                     f"{self._what} unpacks to {tar.digest}, not to {digest} as its annotation states: it is corrupt.", "digest_mismatch"
                 )
+
+        def enter(header: Header, offset: int, reader: HeaderReader) -> None:
+            self._budget.take(_WEIGHT + len(header.name) + len(header.link), f"The table of {self._what[:1].lower()}{self._what[1:]}")
+            self._enter(header, offset, reader)
+
+        self._check_parents(self._pass(enter, check))
+
+    def _pass(self, enter: t.Callable[[Header, int, HeaderReader], None], check: Check) -> HeaderReader:
+        """Read the archive once, handing each header and where its content begins to ``enter``; what it takes to read members is kept."""
         forward = self._content.forward()
         reader = HeaderReader(forward, self._what, MAX_MEMBERS, MAX_EXTENSIONS)
         for header in reader:
             check()
-            self._budget.take(_WEIGHT + len(header.name) + len(header.link), f"The table of {self._what[:1].lower()}{self._what[1:]}")
-            self._enter(header, forward.position, reader)
+            enter(header, forward.position, reader)
             reader.pass_over(header.size)
-        self._check_parents(reader)
+        return reader
+
+    def rest(self) -> None:
+        """Let go of the content until it is written: an artifact may have many folders."""
+        self._content.forget()
+        self._rests = True
 
     def _enter(self, header: Header, offset: int, reader: HeaderReader) -> None:
         parts = self._parts(header.name)
@@ -127,8 +144,8 @@ class PackedFolder:
         return [entry for entry in entries if not self._is_there(entry, tree, modes, check)]
 
     def _ordered(self) -> list[PackedEntry]:
-        """Return folders first, so that they are there, and links last, so that nothing is ever beside one that leads to nothing."""
-        return sorted(self._table.values(), key=lambda entry: (entry.link is not None, entry.size is not None, entry.parts))
+        """Return folders first, so that they are there, files as the archive has them, and links last: none is ever there that leads to nothing."""
+        return sorted(self._table.values(), key=lambda entry: (entry.link is not None, entry.size is not None, entry.offset, entry.parts))
 
     def _is_there(self, entry: PackedEntry, tree: FileTree, modes: bool, check: Check) -> bool:
         if entry.link is not None:
@@ -149,6 +166,9 @@ class PackedFolder:
 
     def write(self, entries: t.Iterable[PackedEntry], tree: FileTree, check: Check, on_written: t.Callable[[], None]) -> None:
         """Write what is missing; ``on_written`` is told of each entry."""
+        if self._rests:
+            self._pass(lambda _header, _offset, _reader: None, check)
+            self._rests = False
         for entry in entries:
             if entry.link is not None:
                 tree.write_link(entry.parts, entry.link)

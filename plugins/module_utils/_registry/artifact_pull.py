@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
+from .._local.compressed_file import Room
 from .._local.file_tree import FileTree
 from .._local.files import LocalFile
 from .._local.folder_tar import FolderTar
@@ -72,6 +73,7 @@ class ArtifactPull:
         self._place = place
         self._cancellation = Cancellation()
         self._opened = contextlib.ExitStack()
+        self._room = Room()
         self.files = [FilePlan(item, (*place.top, *item.parts)) for item in items]
 
     # Planning
@@ -99,7 +101,7 @@ class ArtifactPull:
         if file.before == str(file.item.content_digest):
             file.is_there = True
             return
-        self._unpack(file)
+        self._unpack(file).rest()
         file.is_there = not file.gap
 
     def _state(self, file: FilePlan, descriptor: int) -> str:
@@ -138,9 +140,9 @@ class ArtifactPull:
 
         def write(file: FilePlan) -> None:
             if file.item.is_folder:
-                if file.packed is None:
-                    self._unpack(file)
-                t.cast(PackedFolder, file.packed).write(file.gap, self._place.tree, self._cancellation.check, on_written)
+                packed = file.packed or self._unpack(file)
+                packed.write(file.gap, self._place.tree, self._cancellation.check, on_written)
+                packed.rest()
             else:
                 self._place.tree.write(file.parts, self._open(file), self._cancellation.check)
                 on_written()
@@ -153,7 +155,7 @@ class ArtifactPull:
         progress = self._client.connection.options.progress.blob(str(layer.digest), layer.size)
         return CountedBlob(self._image.open_blob(layer), progress.reach)
 
-    def _unpack(self, file: FilePlan) -> None:
+    def _unpack(self, file: FilePlan) -> PackedFolder:
         """Download the archive of a folder, read its table and find out what is missing."""
         tmpdir = self._place.make_tmpdir()
         try:
@@ -167,11 +169,12 @@ class ArtifactPull:
         except OSError as error:
             raise RegistryError(f"An archive cannot be written to {tmpdir}: {error.strerror or error}.", "local_io") from None
         opened = LocalFile(t.cast(t.BinaryIO, kept), f"an archive in {tmpdir}")
-        packed = PackedFolder(opened, file.item.title, self.name, self._client.connection.exchange.budget)
+        packed = PackedFolder(opened, file.item.title, self.name, self._client.connection.exchange.budget, self._room)
         stated = file.item.content_digest
         packed.read(stated if stated != file.item.layer.digest else None, self._cancellation.check)
         file.packed = packed
         file.gap = packed.gap(self._place.tree, self._place.top, self._place.modes, self._cancellation.check)
+        return packed
 
     # Telling
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
 from ansible_collections.ocitools.registry.plugins.module_utils._local.source import open_source
-from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
+from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, start_module
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import put
@@ -215,3 +215,20 @@ def test_t51_the_plan_for_many_tags_is_charged(
     assert result.failed == (tags > 100)
     assert result.failed or registry.tags("app") == {"1000": new.digest}
     assert not result.failed or (result.error["kind"] == "limit" and "Nothing was deleted" in result.msg and not registry.writes())
+
+
+def test_t51_the_folders_of_an_artifact_are_not_kept_together(
+    make_registry: MakeRegistry, run: t.Callable[..., Result], tmp_path: Path
+) -> None:
+    registry = make_registry()
+    layers = []
+    for number in range(10):
+        files = [(f"f{number}/{name}", bytes([number]) * 62_000) for name in range(260)]  # 16 MB, of which nearly nothing is sent
+        layers.append(artifacts.folder(registry, f"f{number}", tar_bytes(files)))
+    artifacts.artifact(registry, "1", *layers)
+    dest = tmp_path / "dest"
+    assert run("registry_artifact_pull", registry.args(name="app:1", dest=str(dest))).ok().changed
+    for number in range(10):
+        (dest / f"f{number}" / "7").write_bytes(b"changed")
+    assert run("registry_artifact_pull", registry.args(name="app:1", dest=str(dest))).ok().changed
+    assert all((dest / f"f{number}" / f"{name}").read_bytes() == bytes([number]) * 62_000 for number in range(10) for name in (7, 259))
