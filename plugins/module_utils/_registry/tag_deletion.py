@@ -91,11 +91,14 @@ class TagDeletion:
             return None
 
     def _wait_until_gone(self, *ours: Digest) -> None:
-        """Wait until the tag is absent for readers too; a tag on another digest than ``ours`` was set by somebody else."""
+        """Wait until the tag is absent for readers too; a tag on another digest than ``ours`` was set by somebody else.
+
+        If that is a substitute, they are about to delete the tag as well.
+        """
 
         def is_gone() -> bool:
             found = self._find_tag()
-            if found is not None and found not in ours:
+            if found is not None and found not in ours and not is_substitute(self.api, found, self.manifest.digest):
                 message = (
                     f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else moved it to {found} in the meantime."
                 )
@@ -147,6 +150,9 @@ class TagDeletion:
         check_enabled(self.api, self.shown, self.state)
         current = self._find_tag()
         if current is None:
+            return
+        if is_substitute(self.api, current, self.manifest.digest):
+            self._wait_until_gone()
             return
         check_unmoved(self.shown, self.manifest.digest, current)
         double = padded(self.manifest)
@@ -212,6 +218,18 @@ def check_unmoved(shown: str, planned: Digest, current: Digest) -> None:
     if current != planned:
         message = f"The tag {shown} was moved from {planned} to {current} by somebody else in the meantime: it was not deleted."
         raise RegistryError(message, "conflict", reference=shown)
+
+
+def is_substitute(api: RepositoryApi, digest: Digest, original: Digest) -> bool:
+    """Tell whether ``digest`` is that of a substitute for ``original``: somebody else is deleting a tag that is on it."""
+    if digest == original:
+        return False
+    try:
+        manifest = api.get_manifest(str(digest))
+    except NotFound:
+        return True  # it was, until this moment: the next look tells more
+    found = unpadded(manifest)
+    return found is not manifest and found.has_digest(original)
 
 
 def unpadded(manifest: Manifest) -> Manifest:

@@ -17,7 +17,7 @@ from .._registry.api import RepositoryApi
 from .._registry.client import RegistryClient
 from .._registry.deletion_refusal import NoDeletion
 from .._registry.deletion_requests import DeletionState, StillThere, ask_to_delete, find_readable
-from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest
+from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest, unpadded
 
 Delete = t.Callable[[str], str]
 _FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
@@ -105,6 +105,8 @@ def delete_planned(
             manifest = client.get_manifest(tag)
         except NotFound:
             return ""
+        if unpadded(manifest).has_digest(planned):
+            manifest = unpadded(manifest)  # somebody else is deleting the tag by a substitute
         check_unmoved(client.api.display(tag), planned, manifest.digest)
     return TagDeletion(client.api, tag, manifest, state, siblings, spare, watched).run(method)
 

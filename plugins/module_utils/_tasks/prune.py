@@ -159,7 +159,11 @@ def _carry_out(task: Task, planned: t.Sequence[_Planned], is_list: bool) -> None
     """Delete what the plans say, and go on after a repository that fails."""
     if not task.changes(*_states(planned, is_list), "" if is_list else planned[0].name):
         return
-    task.done = lambda: {_key(one, tag, is_list) for one in planned for tag in (one.pruning.gone() if one.pruning else ())}
+
+    def gone() -> set[str]:
+        return {_key(one, tag, is_list) for one in planned for tag in (one.pruning.gone() if one.pruning else ())}
+
+    task.done = gone
     for one in planned:
         if one.plan.doomed:
             task.progress.name(one.name)
@@ -172,6 +176,8 @@ def _carry_out(task: Task, planned: t.Sequence[_Planned], is_list: bool) -> None
     for one in planned:
         if one.error is not None:
             raise one.error
+    if not gone():
+        task.tell_done(())  # others were faster
 
 
 def _states(planned: t.Sequence[_Planned], is_list: bool) -> tuple[Result, Result]:

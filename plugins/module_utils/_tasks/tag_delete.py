@@ -54,5 +54,7 @@ def run(task: Task) -> None:
         task.done = deletion.gone
         try:
             deletion.run()
+            if not deletion.gone():
+                task.tell_done(())  # others were faster
         finally:
             task.result.update(deletion.result())

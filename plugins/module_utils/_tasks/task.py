@@ -157,6 +157,12 @@ class Task:
             self.result["diff"] = {"before": shown[0], "after": shown[1], "before_header": header, "after_header": header}
         return bool(self.result["changed"]) and not self.check_mode
 
+    def tell_done(self, done: t.Container[str]) -> None:
+        """Tell of the changes only those that were ``done`` here."""
+        before, after, header = self._planned
+        known = [name for name, state in before.items() if name in done or state == after[name]]
+        self.changes({name: before[name] for name in known}, {name: after[name] for name in known}, header)
+
     def warn(self, text: str) -> None:
         """Give a warning, scrubbed."""
         self._front.on_warning(self._scrubber.shown(text))

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.deletions import delete, fill, moving, prune, visible
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import refuse
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
@@ -151,6 +151,48 @@ def test_what_somebody_sets_anew_in_the_end_stays(registry: FakeRegistry, run_mo
     registry.on("list_tags", nth=2).call(moving(registry, "1.0", other))
     prune(run_module, registry, method="auto").ok()
     assert registry.tags("app")["1.0"] == other
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "nth"),
+    [("get_manifest", 1), ("head_manifest", 2), ("head_manifest", 3)],
+    ids=["before its turn", "before its substitute", "after that was deleted"],
+)
+def test_a_tag_that_another_task_deletes_at_the_same_time_is_deleted(
+    make_registry: MakeRegistry, run_module: RunModule, endpoint: str, nth: int
+) -> None:
+    registry = make_registry("distribution2")
+    tags = fill(registry)
+    original = registry.manifest("app", tags["2.0"])
+    assert original is not None
+
+    def substitute(request: Recorded) -> None:
+        """Do as the other task does, which has deleted the tag two looks later."""
+        double = registry.add_manifest("app", original.raw + b"\n" + b" \t" * 48, original.media_type, "2.0").digest
+        registry.on("head_manifest", "/2.0$", nth=2, optional=True).call(lambda request: registry.remove_manifest("app", double))
+
+    registry.on(endpoint, "/2.0$", nth=nth).call(substitute)
+    delete(run_module, registry, tags=["1.0", "2.0"]).ok()
+    assert visible(registry) == ["3.0", "4.0", "5.0", "6.0", "7.0", "8.0"]
+    assert registry.manifest("app", original.digest) is not None
+
+
+@pytest.mark.parametrize("task", [delete, prune])
+@pytest.mark.parametrize("left", [1, 0])
+def test_what_somebody_else_deleted_is_no_change_of_this_task(
+    registry: FakeRegistry, run_module: RunModule, task: t.Callable[..., Result], left: int
+) -> None:
+    fill(registry, 4)
+    options: dict[str, t.Any] = {"tags": ["1.0", "2.0"]} if task is delete else {"method": "tag"}
+
+    def others(request: Recorded) -> None:
+        for tag in ["1.0", "2.0"][left:]:
+            registry.remove_tag("app", tag)
+
+    registry.on("get_manifest", "/1.0$").call(others)
+    result = task(run_module, registry, **options).ok()
+    assert result.changed is bool(left)
+    assert visible(registry) == ["3.0", "4.0"]
 
 
 # Tags that move to a digest that goes
