@@ -61,6 +61,8 @@ def test_a_registry_that_cannot_be_used_at_all_ends_it_at_once(make_registry: Ma
     assert "does not accept the credentials" in output, output
     assert "Make a temporary folder" not in output
     assert registry.writes() == []
+    refused = _try(registry, tmp_path, username=None, password=None)
+    assert f'"msg": "The token server {registry.host} requires credentials: set username and password' in refused, refused
     assert "Name your registry" in run_ansible("playbook", [PLAYBOOK], tmp_path).stdout
 
 
