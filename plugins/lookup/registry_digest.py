@@ -91,7 +91,7 @@ from ..plugin_utils._compiled import compiled_imports
 from ..plugin_utils._vaulted import decrypted
 
 with compiled_imports():
-    from ..module_utils._core.errors import NotFound, RegistryError
+    from ..module_utils._core.errors import OTHER_PYTHON, NotFound, RegistryError
     from ..module_utils._core.fanout import fan_out
     from ..module_utils._core.interruption import interruptible
     from ..module_utils._core.scrub import Scrubber, quoted
@@ -123,7 +123,7 @@ class _Scrubbed:
         self._scrubber.retire()
         if isinstance(error, RegistryError):
             facts = ", ".join(f"{name} {value}" for name, value in error.facts().items() if name in ("kind", "status", "code") and value)
-            text = f"{error.message} ({facts})"
+            text = f"{error.message.replace(OTHER_PYTHON, 'A lookup runs in the Python of Ansible itself.')} ({facts})"
         elif isinstance(error, AnsibleError):
             text = str(error)  # an option of the wrong type, say: ansible-core shows its value
         elif isinstance(error, Exception):

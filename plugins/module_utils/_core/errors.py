@@ -111,10 +111,13 @@ def damaged(error: NotFound, fault: str) -> RegistryError:
     return RegistryError(message, "invalid_response", error.status, error.code, error.registry, error.reference)
 
 
+OTHER_PYTHON = "If it is installed for another Python of that host, set ansible_python_interpreter to that one."
+"""The advice of ``missing_library`` that is for tasks only: nothing chooses the Python of a lookup."""
+
+
 def missing_library(library: str, why: str = "") -> RegistryError:
     """Return the error of a Python library that is not there: which host and which Python lack it, and ``why`` it is needed."""
     return RegistryError(
-        f"{why}The Python library {library} is missing for {sys.executable} on {platform.node()}: install it there. If it is installed "
-        "for another Python of that host, set ansible_python_interpreter to that one.",
+        f"{why}The Python library {library} is missing for {sys.executable} on {platform.node()}: install it there. {OTHER_PYTHON}",
         "missing_library",
     )

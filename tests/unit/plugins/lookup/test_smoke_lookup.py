@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleLookupError
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import plugin
 from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -60,3 +61,12 @@ def test_an_index_that_lacks_a_child_is_not_absent(registry: FakeRegistry, run_l
     registry.remove_manifest("app", index.children["linux/amd64"].digest)
     with pytest.raises(AnsibleLookupError, match="is damaged"):
         run_lookup(["app:1"], **registry.args(platform="linux/amd64", missing="empty"))
+
+
+def test_a_missing_library_has_to_be_installed_for_ansible_itself(
+    registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin("module_utils._http.sockets"), "HAS_REQUESTS", False)
+    with pytest.raises(AnsibleLookupError, match="A lookup runs in the Python of Ansible itself[.] .kind missing_library.") as failed:
+        run_lookup(["app:1"], **registry.args())
+    assert "ansible_python_interpreter" not in str(failed.value)
