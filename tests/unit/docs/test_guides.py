@@ -123,3 +123,8 @@ def test_every_kind_of_error_is_explained_and_listed() -> None:
     assert tuple(re.findall(r"^``(\w+)``\n  \S", guide.partition("The kinds\n---")[2], re.MULTILINE)) == KINDS
     notes = " ".join(_documentation(COLLECTION / "plugins" / "doc_fragments" / "_registry.py")["notes"])
     assert tuple(re.findall(r"V\((\w+)\)", notes)) == KINDS
+
+
+def test_the_readme_lists_every_guide() -> None:
+    readme = (COLLECTION / "README.md").read_text(encoding="utf-8")
+    assert [guide.name for guide in GUIDES if f"/{guide.name})" not in readme] == []
