@@ -67,6 +67,6 @@ def test_a_missing_library_has_to_be_installed_for_ansible_itself(
     registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plugin("module_utils._http.sockets"), "HAS_REQUESTS", False)
-    with pytest.raises(AnsibleLookupError, match="A lookup runs in the Python of Ansible itself[.] .kind missing_library.") as failed:
+    with pytest.raises(AnsibleLookupError, match="A lookup runs in the Python of Ansible itself") as failed:
         run_lookup(["app:1"], **registry.args())
     assert "ansible_python_interpreter" not in str(failed.value)
