@@ -139,14 +139,18 @@ class Folder:
             os.unlink(name, dir_fd=self.descriptor)
 
     def leftovers(self, label: str, remove: bool = False) -> list[str]:
-        """Return the temporary files with ``label`` that no running task is writing: one that was killed left them behind."""
+        """Return the temporary files and links with ``label`` that no running task is writing: one that was killed left them behind."""
         return [name for name in self.names() if is_temporary(name, label) and self._is_left(name, remove)]
 
     def _is_left(self, name: str, remove: bool) -> bool:
         try:
             descriptor = os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                return False
+            if remove:
+                self.remove(name)  # a link, which a task has but for a moment
+            return True
         try:
             left = _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if left and remove:

@@ -14,7 +14,7 @@ from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.reference import Digest
-from .disk import Folder, NewFile, default_mode, disk_errors, special_file
+from .disk import Folder, NewFile, default_mode, disk_errors, special_file, temporary_name
 from .files import FileRange, LocalFile, unreadable
 from .open_path import Found, Place, find, put_file
 
@@ -132,14 +132,9 @@ class FileTree:
         """Write a symbolic link in the place of what is there."""
         with self.folder(parts[:-1], make=True) as folder, disk_errors(self.shown(parts)):
             home = t.cast(Folder, folder)
-            with contextlib.closing(NewFile(home, _LABEL, self.shown(parts))) as reserved:
-                name = f"{os.path.basename(reserved.path)}.link"
-            os.symlink(target, name, dir_fd=home.descriptor)
-            try:
-                os.rename(name, parts[-1], src_dir_fd=home.descriptor, dst_dir_fd=home.descriptor)
-            except OSError:
-                home.remove(name)
-                raise
+            self._clean(home, tuple(parts[:-1]))
+            while not _put_link(home, target, parts[-1]):
+                pass
 
     # Attributes
 
@@ -156,6 +151,20 @@ class FileTree:
         self._place.close()
         if self._top is not None:
             self._top.close()
+
+
+def _put_link(folder: Folder, target: str, wanted: str) -> bool:
+    """Make a link and put it in its place; False where another task took it for a leftover in between, since a link cannot be locked."""
+    name = temporary_name(_LABEL)
+    os.symlink(target, name, dir_fd=folder.descriptor)
+    try:
+        os.rename(name, wanted, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        folder.remove(name)
+        raise
+    return True
 
 
 def _below(found: Found) -> t.Iterator[Found]:
