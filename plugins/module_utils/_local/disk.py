@@ -11,19 +11,18 @@ import fcntl
 import os
 import re
 import secrets
-import time
 import typing as t
 
 from .._core.errors import RegistryError
 from .._core.interruption import current
 from .._core.scrub import quoted
+from .._core.waiting import take_within
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.ocitools-([0-9a-z]{1,64})-[0-9a-f]{16}\.tmp", re.ASCII)
 _INHERITED = ("system.posix_acl_access", "security.selinux")
-_PAUSE = 0.02  # seconds between two attempts to get a lock
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})  # file systems that cannot sync a folder
 _SPACE = "free some space there or choose another path"
 _PERMISSION = "give the user of the task the permission to write there"
@@ -72,16 +71,6 @@ def default_mode() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-def take_within(seconds: float, take: t.Callable[[], bool]) -> bool:
-    """Call ``take`` until it gets the lock; False where it does not within so many ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not take():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_PAUSE)
-    return True
 
 
 def _lock(descriptor: int, operation: int) -> bool:

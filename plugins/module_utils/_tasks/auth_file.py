@@ -14,9 +14,10 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._core.scrub import clean
+from .._core.waiting import take_within
 from .._http.auth_document import AuthDocument, Changed
 from .._http.keychain import MAX_AUTH_FILE
-from .._local.disk import Folder, NewFile, disk_errors, take_within
+from .._local.disk import Folder, NewFile, disk_errors
 from .._local.open_path import Place, is_own_place
 
 _LABEL = "auth"

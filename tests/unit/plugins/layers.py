@@ -20,7 +20,7 @@ LAYERS = {
     "_core": Layer(
         "Errors, secrets, limits: no file, no socket, no specification",
         (),
-        "payload cleanup errors spellings secret_index vocabulary scrub secrets budget json interruption progress fanout backtracking patterns times",
+        "payload cleanup errors spellings secret_index vocabulary scrub secrets budget json interruption progress fanout backtracking patterns times waiting",
     ),
     "_oci": Layer(
         "The specifications as values",
