@@ -62,7 +62,7 @@ def check_enabled(api: RepositoryApi, shown: str, state: DeletionState) -> None:
         failure = ask_to_delete(api, str(Digest("sha256", secrets.token_hex(32))), shown)
         if failure is not None and not isinstance(failure, NotFound):
             failure = no_deletion(failure, api.exchange.registry)
-            failure.message += " Nothing was changed."
+            failure.message += " The tag was not changed."
             raise failure
         state.enabled = True
 

@@ -178,7 +178,7 @@ class TagDeletion:
         try:
             current = self._find_tag()
             if current == self.manifest.digest:
-                error.message += " Nothing was changed."
+                error.message += " The tag was not changed."
                 return True
             if current == double.digest or (current is not None and error.kind == "digest_mismatch"):
                 with self.state.writing:

@@ -99,7 +99,10 @@ class Planner:
         return plan
 
     def check(self, jobs: t.Sequence[Job]) -> list[Job]:
-        """Return the jobs of this shard; raises where two of all ``jobs`` are for one tag, or one copies what another one makes."""
+        """Return the jobs of this shard; raises where two of all ``jobs`` are for one tag, or one copies what another one makes.
+
+        What several entries ask for is the same job, with its referrers if one of them asks for those.
+        """
         copies = [job.copy for job in jobs]
         if self._params["dest_dir"] is None:
             check_destinations(copies)
@@ -110,7 +113,8 @@ class Planner:
             check_destinations(
                 [replace(copy, destination=copy.source, tags=(copy.source.tag or copy.source.identifier,)) for copy in copies]
             )
-        return [job for job in jobs if self._shard.owns(job.copy.destination)]
+        along = {job.copy for job in jobs if job.referrers}
+        return [replace(job, referrers=job.copy in along) for job in jobs if self._shard.owns(job.copy.destination)]
 
     def own_failures(self, failed: t.Sequence[tuple[Entry, Outcome]]) -> list[tuple[Entry, Outcome]]:
         """Return the entries that failed before they were jobs and whose repository is this shard's; the first one's are those that say none."""

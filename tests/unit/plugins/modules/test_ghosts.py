@@ -99,7 +99,7 @@ def test_a_ghost_stays_where_nothing_is_deleted(make_registry: MakeRegistry, run
     haunt(registry, "ghost")
     before = registry.tags("app")
     result = delete(run_module, registry, tags=["ghost"]).failure("unsupported")
-    assert "Nothing was changed" in result.msg
+    assert "The tag was not changed" in result.msg
     assert registry.tags("app") == before
 
 

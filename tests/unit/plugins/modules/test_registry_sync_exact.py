@@ -82,7 +82,21 @@ def test_what_entries_share_is_counted_once(make_registry: MakeRegistry, run_mod
     source.add_image("app", "1")
     listed = [ALL, {"src": "app:1", "referrers": True}, {"src": "app:1", "tags": ["1", "stable"]}]
     done = _both_ways(run_module, between(source, destination, images=listed, concurrency=concurrency))
-    assert done["summary"]["copied"] == 2  # for the tags 1 and stable
+    assert done["summary"]["copied"] == 3  # the same image of two entries, and another tag
+
+
+@pytest.mark.parametrize("to", ["registry", "directory"])
+def test_one_image_that_one_of_two_entries_wants_with_its_referrers(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, to: str
+) -> None:
+    source, destination = make_registry(), make_registry()
+    source.add_referrer("app", source.add_image("app", "1").digest)
+    listed = [ALL, {"src": "app:1", "referrers": True}]
+    task = between(source, destination, images=listed) if to == "registry" else export_to(tmp_path / "out", source, *listed)
+    done = _both_ways(run_module, {**task, "concurrency": 1})
+    assert done["summary"]["copied"] == 2
+    assert done["images"][0]["referrers"] == done["images"][1]["referrers"] != []
+    assert len(source.named("get_manifest")) == 4  # in check mode the image and its referrer, and the same again
 
 
 @pytest.mark.parametrize("to", ["registry", "directory"])

@@ -169,7 +169,7 @@ def test_an_immutable_tag(make_registry: MakeRegistry, run_module: RunModule, st
     result = delete(run_module, registry)
     assert result.failed
     assert "immutable" in result.msg
-    assert "Nothing was changed" in result.msg
+    assert "The tag was not changed" in result.msg
     assert registry.tags("app") == before
 
 
