@@ -47,12 +47,16 @@ def _read_page(api: RepositoryApi, target: Target) -> tuple[Manifest | None, Tar
         return None, None
     if answer.status != 200:
         failure = api.failure(answer, f"Listing the referrers in {api.name}")
-        raise _no_list(api, "leads elsewhere", failure) if answer.abroad else failure
+        if answer.abroad:
+            raise _no_list(api, "leads elsewhere", failure)
+        raise _no_list(api, f"responds with status {answer.status}", failure) if answer.status < 400 else failure
     raw = answer.read_all(MAX_MANIFEST, what)
     if not raw.strip():
         raise _no_list(api, "sends an empty response")
-    if is_page(answer.content_type, b"") or raw.lstrip()[:1] != b"{":
+    if is_page(answer.content_type, raw):
         raise _no_list(api, "shows a web page")
+    if raw.lstrip()[:1] != b"{":
+        raise _no_list(api, "says something else")
     with api.exchange.budget.parsing(raw, what):
         names = list(load_object(raw, MAX_MANIFEST, what))
     if not any(key.casefold() == "manifests" for key in names):

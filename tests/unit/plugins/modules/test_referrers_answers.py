@@ -61,6 +61,9 @@ PAGES: dict[str, t.Callable[[Rule], t.Any]] = {
     "json": lambda rule: rule.answer(200, {"Content-Type": "application/json"}, b'{"status":"log in"}'),
     "private": lambda rule: rule.redirect("http://127.0.0.2:9/login"),
     "scheme": lambda rule: rule.redirect("ftp://example.com/"),
+    "no content": lambda rule: rule.answer(204),
+    "accepted": lambda rule: rule.answer(202, {"Content-Type": "application/json"}, b"{}"),
+    "a redirect to nowhere": lambda rule: rule.answer(302),
 }
 
 
