@@ -273,9 +273,12 @@ class Exchange:
 
     def page_failure(self, answer: Answer, action: str, reference: str | None = None) -> RegistryError:
         """Return the error of a web page, of whatever status, in place of what was asked for."""
+        advice = (
+            self._plain_hint(answer.status, None)
+            or ": check that this is the registry, and that no proxy or sign-in page is in front of it"
+        )
         return RegistryError(
-            f"{action} failed: {answer.target.origin.authority} answered with a web page ({answer.status}): check that this is the "
-            "registry, and that no proxy or sign-in page is in front of it.",
+            f"{action} failed: {answer.target.origin.authority} answered with a web page ({answer.status}){advice}.",
             "invalid_response",
             answer.status,
             None,
@@ -292,5 +295,6 @@ class Exchange:
         elif short and status == 401:
             reason = "the registry denies access; the credentials are valid but lack permission"
         else:
-            reason = "the registry denies access; the credentials may lack permission" + (", or may not be valid" if credentials else "")
+            why = f"without credentials the task lacks permission: {self._advice}"
+            reason = f"the registry denies access; {'the credentials may lack permission, or may not be valid' if credentials else why}"
         return RegistryError(f"{action} failed: {reason}{told}.", kind, status, *facts)

@@ -84,6 +84,9 @@ def _what_it_is(store: Store) -> str:
     inner = [name for name in store.names if name.endswith(f"/{MARKER}")]
     if inner:
         return f"has its OCI layout in the directory {quoted(inner[0][: -len(MARKER) - 1], 100)}, not at its top: create the archive from within it."
+    folders = {name.partition("/")[0] for name in store.names}
+    if len(folders) == 1 and store.has(f"{min(folders)}/{SAVED_IMAGES}"):
+        return f"has its {SAVED_IMAGES} in the directory {quoted(min(folders), 100)}, not at its top: create the archive from within it."
     if store.has("repositories"):
         return f"was saved by a Docker version before 1.10 and has no {SAVED_IMAGES}: save it again with a current version."
     return f"contains no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."

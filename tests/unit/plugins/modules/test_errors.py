@@ -93,7 +93,7 @@ def test_a_wrong_password_for_one_repository_is_not_a_missing_one(make_registry:
 def test_no_permission(registry: FakeRegistry, run_module: RunModule) -> None:
     added = registry.add_image("app", "1")
     registry.on("put_manifest").answer(403, code="DENIED")
-    error = _facts(run_module("registry_tag", registry.args(name="app:1", tags=["2"])), "denied", "permission")
+    error = _facts(run_module("registry_tag", registry.args(name="app:1", tags=["2"])), "denied", "permission", "set username and password")
     assert (error["status"], error["code"], error["reference"]) == (403, "DENIED", f"{registry.host}/app:2")
     assert registry.tags("app") == {"1": added.digest}
 
@@ -240,8 +240,10 @@ def test_a_dictionary_that_a_template_made_text_is_refused_with_a_way_out(regist
     assert registry.requests == []
 
 
-def test_plain_http_to_a_registry_that_speaks_tls(registry: FakeRegistry, run_module: RunModule) -> None:
-    registry.on("get_manifest").answer(400)
+@pytest.mark.parametrize("page", [False, True])
+def test_plain_http_to_a_registry_that_speaks_tls(registry: FakeRegistry, run_module: RunModule, page: bool) -> None:
+    rule = registry.on("get_manifest")
+    rule.html(400, "The plain HTTP request was sent to HTTPS port") if page else rule.answer(400)
     _facts(run_module("registry_tag", registry.args(name="app:1", tags=["2"], retries=0)), "invalid_response", "leave out plain_http")
 
 

@@ -130,6 +130,11 @@ def test_a_spoilt_layout_is_no_reason_to_take_less(tmp_path: Path) -> None:
     [
         ([("readme", b"text")], "neither index.json with oci-layout (an OCI archive) nor manifest.json (docker save)"),
         ([(f"image/{name}", raw) for name, raw in images.layout_files(IMAGE).items()], "in the directory 'image', not at its top"),
+        (
+            [(f"./app/{name}", raw) for name, raw in images.docker_files(IMAGE).items()],
+            "its manifest.json in the directory 'app', not at its top",
+        ),
+        ([("web/manifest.json", b"{}"), ("bin/web", b"")], "contains no image"),
         ([("repositories", b"{}"), ("1/layer.tar", b"")], "a Docker version before 1.10"),
         ([("oci-layout", Link("/etc/hostname")), ("index.json", b"{}")], "contains no image"),
         ([], "is empty"),
