@@ -23,6 +23,8 @@ from .manifest_reader import ManifestReader, find_descriptor
 
 Result = dict[str, t.Any]
 
+_TAG_WEIGHT = 700  # bytes of memory for each tag, with all that is told of it
+
 
 @dataclass(frozen=True)
 class DeletionPlan:
@@ -127,6 +129,7 @@ def _check_expected(client: RegistryClient, tag: str, state: Digest, expected: D
 def _tags_on(client: RegistryClient, doomed: set[Digest], found: t.Container[str]) -> dict[str, Digest]:
     """Return the other tags that would go; refuses where an index that stays names one of the digests."""
     others = [tag for tag in client.list_tags(on_unusable=client.warn_of_name) if tag not in found]
+    client.connection.exchange.budget.take(_TAG_WEIGHT * len(others), f"The state of the {len(others)} tags of {client.api.name}")
     states = {tag: state for tag, state in zip(others, client.fan_out(lambda tag: find_descriptor(client, tag), others)) if state}
     staying = {state.digest: tag for tag, state in states.items() if state.is_index and state.digest not in doomed}
     manifests = ManifestReader(client)

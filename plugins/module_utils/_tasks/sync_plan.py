@@ -20,6 +20,7 @@ from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, layout_
 from .sync_outcome import Job, Outcome
 
 Tags = t.Union[t.Sequence[str], RegistryError]
+_JOB_WEIGHT = 800  # bytes of memory for each image that is planned
 
 
 @dataclass
@@ -146,6 +147,7 @@ class Planner:
             client = self._client_of(image)
             listed: t.Sequence[str] = self._list(client)
             tags = choose_tags(client, choice, listed) if choice else ()
+            client.connection.exchange.budget.take(_JOB_WEIGHT * len(tags), f"The plan for {len(tags)} tags of {image}")
         except RegistryError as error:
             self._lost.note(error, image.registry)
             return error.bare()

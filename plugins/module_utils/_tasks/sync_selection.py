@@ -17,6 +17,8 @@ from .._registry.client import RegistryClient
 from .._retention.manifest_reader import ManifestReader
 from .sync_entries import Choice
 
+_TAG_WEIGHT = 400  # bytes of memory for each tag, while they are sorted
+
 
 def choose_tags(client: RegistryClient, choice: Choice, listed: t.Iterable[str]) -> list[str]:
     """Return the tags among those ``listed`` that are chosen; signatures and the like, which belong to an image by its digest, never are."""
@@ -37,12 +39,15 @@ def choose_by_name(choice: Choice, listed: t.Iterable[str], budget: Budget) -> l
 
 def _newest(client: RegistryClient, tags: t.Sequence[str]) -> list[str]:
     """Return the newest first; what has no date that can be believed counts as newest, and of one age comes the highest version first."""
+    client.connection.exchange.budget.take(_TAG_WEIGHT * len(tags), f"The state of the {len(tags)} tags of {client.api.name}")
     states = dict(zip(tags, client.fan_out(lambda tag: _find(client, tag), tags)))
     there = {tag: digest for tag, digest in states.items() if digest is not None}
     now = datetime.now(timezone.utc)
     dates = ManifestReader(client).read_dates(dict.fromkeys(there.values()), now)
     latest = datetime.max.replace(tzinfo=timezone.utc)
-    return sorted(there, key=lambda tag: dates[there[tag]] or latest, reverse=True)
+    newest = sorted(there, key=lambda tag: dates[there[tag]] or latest, reverse=True)
+    client.connection.exchange.budget.give_back(_TAG_WEIGHT * len(tags))
+    return newest
 
 
 def _find(client: RegistryClient, tag: str) -> Digest | None:

@@ -232,3 +232,25 @@ def test_t51_the_folders_of_an_artifact_are_not_kept_together(
         (dest / f"f{number}" / "7").write_bytes(b"changed")
     assert run("registry_artifact_pull", registry.args(name="app:1", dest=str(dest))).ok().changed
     assert all((dest / f"f{number}" / f"{name}").read_bytes() == bytes([number]) * 62_000 for number in range(10) for name in (7, 259))
+
+
+@pytest.mark.parametrize(
+    ("module", "told"), [("sync", "The plan for 299 tags"), ("sync newest", "The state of the 300 tags"), ("tag_delete", "The state of")]
+)
+def test_t51_the_tags_that_are_looked_at_are_charged(
+    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, module: str, told: str
+) -> None:
+    registry = make_registry()
+    added = put(registry, "app", "1", images.image(layers=["a"]))
+    for number in range(2, 301):
+        registry.set_tag("app", f"{number}", added.digest)
+    chosen = {"include": ["."], **({"newest": 2, "sort": "created"} if module == "sync newest" else {"exclude": ["^7$"]})}
+    tasks = {
+        "sync": {"images": [{"src": f"{registry.host}/app", **chosen}], "dest_registry": f"{registry.host}/mirror", "plain_http": True},
+        "tag_delete": registry.args(name="app:1", method="digest"),
+    }
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (150_000,))
+    result = run_module(f"registry_{module.split()[0]}", tasks[module.split()[0]])
+    assert result.failed
+    assert told in str(result.data)
+    assert registry.writes() == []
