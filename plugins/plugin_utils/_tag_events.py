@@ -11,6 +11,7 @@ import random
 import re
 import threading
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..module_utils._core.errors import RegistryError
@@ -178,16 +179,20 @@ def _images(task: Task) -> list[Reference]:
 async def watch_tags(queue: Queue, args: t.Mapping[str, t.Any], pace: Pace | None = None) -> None:
     """Watch until cancelled. Raises ``ValueError`` for options that can never work, before any request."""
     source = _Source(args)
+    threads = ThreadPoolExecutor(
+        len(source.watches), "registry_tags"
+    )  # those of the loop are few, and not for those who wait for a registry
     try:
-        await asyncio.gather(*(_follow(source, watch, queue, pace or Pace()) for watch in source.watches))
+        await asyncio.gather(*(_follow(source, watch, queue, pace or Pace(), threads) for watch in source.watches))
     finally:
         source.stop()
+        threads.shutdown(wait=False)
 
 
-async def _follow(source: _Source, watch: TagWatch, queue: Queue, pace: Pace) -> None:
+async def _follow(source: _Source, watch: TagWatch, queue: Queue, pace: Pace, threads: ThreadPoolExecutor) -> None:
     delay = float(source.interval)
     while True:
-        check = await asyncio.to_thread(source.check, watch)
+        check = await asyncio.get_running_loop().run_in_executor(threads, source.check, watch)
         for event in check.events:
             await queue.put(_without_templates(event))
         delay = min(delay * 2, max(source.interval, _LONGEST_BACKOFF)) if check.is_outage else float(source.interval)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.ocitools.registry.tests.unit.controller.watching import NAME, Queue, nothing, source, watch
 from ansible_collections.ocitools.registry.tests.unit.docs.guide_plays import blocks
+from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -91,6 +93,33 @@ def test_cancelling_the_source_ends_its_check(registry: FakeRegistry) -> None:
 
     asyncio.run(run())
     assert len(registry.requests) == 2
+
+
+def test_a_registry_that_does_not_answer_takes_no_thread_of_the_loop(make_registry: MakeRegistry) -> None:
+    silent, other = make_registry(), make_registry()
+    gate = silent.on("head_manifest").hold()
+    for registry in (silent, other):
+        registry.add_image("app", "1")
+    options = {"images": [silent.name("app:1"), other.name("app:1")], "plain_http": True, "use_auth_file": False}
+    shared = plugin("plugin_utils._tag_events")
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        checked = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            checked.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(shared.watch_tags(Queue(), options, shared.Pace(sleep)))
+        try:
+            await asyncio.wait_for(checked.wait(), 20)
+        finally:
+            gate.release()
+            task.cancel()
+
+    asyncio.run(run())
+    assert other.log() == ["HEAD /v2/app/manifests/1"]
 
 
 def _documented() -> dict[str, t.Any]:
