@@ -125,24 +125,26 @@ def _read_rest(api: RepositoryApi, page: Manifest, following: Target | None) -> 
 
 def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
     """Enter ``manifest`` in the fallback tag of its subject; what others entered there stays."""
-    subject = manifest.subject
-    if subject is None:
-        return
+    if manifest.subject is not None:
+        FallbackTag(api, manifest, manifest.subject.digest).add()
+
+
+def _entry_of(manifest: Manifest) -> dict[str, t.Any]:
     entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": str(manifest.digest), "size": len(manifest.raw)}
     if manifest.artifact_type or manifest.config:
         entry["artifactType"] = manifest.artifact_type or (manifest.config.media_type if manifest.config else "")
     if manifest.annotations:
         entry["annotations"] = dict(manifest.annotations)
-    _FallbackTag(api, manifest, subject.digest).add(entry)
+    return entry
 
 
-class _FallbackTag(SharedTag):
-    """The tag that stands in for the referrers API, on an index of what refers to ``subject``."""
+class FallbackTag(SharedTag):
+    """The tag that stands in for the referrers API, on an index of what refers to ``subject``: ``manifest`` shall be in it."""
 
-    member, entry, act = "manifests", "referrer", "add referrers to"
+    member, noun, verb = "manifests", "referrer", "add referrers to"
 
     def __init__(self, api: RepositoryApi, manifest: Manifest, subject: Digest) -> None:
-        super().__init__(api, digest_key(subject))
+        super().__init__(api, digest_key(subject), _entry_of(manifest))
         self._manifest = manifest
         self._subject = subject
 

@@ -18,16 +18,21 @@ _MOST_WRITES = 5  # of one tag, where somebody else writes it at the same time
 
 
 class SharedTag(abc.ABC):
-    """A tag on a manifest with a list: ``member`` is what holds the list, ``entry`` and ``act`` are the words of messages."""
+    """A tag on a manifest with a list, which ``entry`` shall be in.
+
+    ``member`` is what holds the list, ``noun`` (for an entry) and ``verb`` are the words of messages.
+    """
 
     member: t.ClassVar[str]
-    entry: t.ClassVar[str]
-    act: t.ClassVar[str]
+    noun: t.ClassVar[str]
+    verb: t.ClassVar[str]
 
-    def __init__(self, api: RepositoryApi, tag: str) -> None:
+    def __init__(self, api: RepositoryApi, tag: str, entry: t.Mapping[str, t.Any]) -> None:
         self.tag = tag
         self.name = api.display(tag)
         self.api = api
+        self._seen = {self.key(entry): entry}
+        self.shows_late = False  # whether the registry still showed what was there before when it was waited for no longer
 
     @abc.abstractmethod
     def find(self) -> Manifest | None:
@@ -41,26 +46,35 @@ class SharedTag(abc.ABC):
     def write(self, present: Manifest | None, entries: t.Sequence[t.Any]) -> bool:
         """Put a manifest with these entries there; return False where the tag was seen to be on something else than ``present``."""
 
-    def add(self, entry: t.Mapping[str, t.Any]) -> None:
-        """Add an entry, and read what is there then until it and all that were there before are; raises ``conflict``."""
-        seen: dict[t.Hashable, t.Any] = {self.key(entry): entry}
+    def add(self) -> bool:
+        """Add the entry, and read what is there then until it and all that were ever seen there are; return whether anything was written.
+
+        Who has read the tag before may still write it after that: whoever must be sure adds the entry once more a moment later.
+        Errors: ``conflict``.
+        """
+        seen, has_written = self._seen, False
         present = self.find()
         for left in reversed(range(_MOST_WRITES + 1)):
             entries = list(present.document.get(self.member) or ()) if present is not None else []
             there = {self.key(one): one for one in entries}
             if seen.keys() <= there.keys():
-                return
+                return has_written
             missing = [one for key, one in seen.items() if key not in there]
             seen.update(there)
             if left:
-                before = present
+                before, has_written = present, True
                 is_written = self.write(before, [*entries, *missing])
                 present = self._read_back(before) if is_written else self.find()
                 if is_written and _digest_of(present) == _digest_of(before):
-                    return  # the registry has confirmed it, and shows what was there before for long
-        raise RegistryError(
-            f"{self.name} was overwritten by somebody else each time that a {self.entry} was added: {self.entry}s are missing there. "
-            f"Run the task again, and let only one task {self.act} an image at a time.",
+                    self.shows_late = True  # but it has confirmed the write
+                    return True
+        raise self.lost()
+
+    def lost(self) -> RegistryError:
+        """Return the error of a tag that somebody else overwrites again and again."""
+        return RegistryError(
+            f"{self.name} was overwritten by somebody else each time that a {self.noun} was added: {self.noun}s are missing there. "
+            f"Run the task again, and let only one task {self.verb} an image at a time.",
             "conflict",
             reference=self.name,
         )

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import NotFound, RegistryError
+from .._http.retry import Retry
 from .._oci.image_source import walk
 from .._oci.made_image import MadeImage
 from .._oci.manifest import CONFIG_TYPES, OCI_CONFIG, OCI_MANIFEST, Manifest
@@ -19,13 +20,17 @@ from .._signatures import bundle, simple_signing
 from .._signatures.envelopes import BUNDLE, COSIGN, SIMPLE
 from .._signatures.keys import SigningKey
 from .._signatures.policy import Policy
+from .api import RepositoryApi
 from .client import RegistryClient
+from .referrers import FallbackTag, NoReferrersList, list_by_api
 from .shared_tag import SharedTag
 from .signatures import MOST_SIGNATURES, Reading, RegistrySignatures, read_signatures, signature_tag, signatures_in
 from .tagging import find_digest
 
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EPOCH = "0001-01-01T00:00:00Z"
+_MOMENT = 1.0  # seconds until another signer, who has read the tag before we wrote it, has written it too
+_MOST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,19 @@ class Signing:
         present = _find(client, signature_tag(digest))
         return signatures_in(RegistrySignatures(client), present) if present is not None else ()
 
-    def sign(self, client: RegistryClient, image: Manifest) -> None:
-        """Sign ``image`` and store the signature beside it; those that are there stay."""
-        if self.form == SIMPLE:
-            self._add_simple(client, Digest.of(image.raw))
-        else:
-            self._add_bundle(client, image)
+    def sign(self, client: RegistryClient, image: Manifest) -> SharedTag | None:
+        """Sign ``image`` and store the signature beside it; those that are there stay. Return the tag that others may write too, if there is one."""
+        return self._add_simple(client, Digest.of(image.raw)) if self.form == SIMPLE else self._add_bundle(client, image)
 
-    def _add_simple(self, client: RegistryClient, digest: Digest) -> None:
+    def _add_simple(self, client: RegistryClient, digest: Digest) -> SharedTag:
         payload = simple_signing.write_simple(client.registry, digest, self.annotations)
         signature = base64.b64encode(self.key.sign(payload)).decode("ascii")
         layer = {**_descriptor(simple_signing.MEDIA_TYPE, payload), "annotations": {simple_signing.SIGNATURE: signature}}
-        _SignatureTag(client, signature_tag(digest), payload).add(layer)
+        tag = _SignatureTag(client, signature_tag(digest), layer, payload)
+        tag.add()
+        return tag
 
-    def _add_bundle(self, client: RegistryClient, image: Manifest) -> None:
+    def _add_bundle(self, client: RegistryClient, image: Manifest) -> SharedTag | None:
         made = bundle.write_bundle(self.key, Digest.of(image.raw), self.annotations)
         config = b"{}"
         subject = _descriptor(image.media_type, image.raw)
@@ -75,6 +79,29 @@ class Signing:
             subject=subject,
         )
         client.push_image(str(root.digest), MadeImage(root, [config, made]))
+        api = client.with_actions("pull", "push").api
+        digest = Digest.of(image.raw)
+        return None if _has_api(api, digest) else FallbackTag(api, root, digest)
+
+
+def _has_api(api: RepositoryApi, digest: Digest) -> bool:
+    try:
+        return list_by_api(api, digest) is not None
+    except NoReferrersList:
+        return False
+
+
+def settle(tags: t.Sequence[SharedTag]) -> None:
+    """Look a moment later whether somebody else has overwritten what was signed, and add it again; raises ``conflict``."""
+    lost = shown = [tag for tag in tags if not tag.shows_late]
+    for _round in range(_MOST_ROUNDS):
+        if not lost:
+            return
+        retry = Retry(0)
+        while retry.within(_MOMENT):
+            pass
+        lost = [tag for tag in shown if tag.add()]
+    raise lost[0].lost()
 
 
 def _descriptor(media_type: str, raw: bytes) -> dict[str, t.Any]:
@@ -99,12 +126,12 @@ def _find(client: RegistryClient, tag: str) -> Manifest | None:
 
 
 class _SignatureTag(SharedTag):
-    """The tag under which cosign keeps signatures."""
+    """The tag under which cosign keeps signatures: ``layer`` shall be there, which is ``payload``."""
 
-    member, entry, act = "layers", "signature", "sign"
+    member, noun, verb = "layers", "signature", "sign"
 
-    def __init__(self, client: RegistryClient, tag: str, payload: bytes) -> None:
-        super().__init__(client.api, tag)
+    def __init__(self, client: RegistryClient, tag: str, layer: t.Mapping[str, t.Any], payload: bytes) -> None:
+        super().__init__(client.api, tag, layer)
         self._client = client
         self._payload = payload
 

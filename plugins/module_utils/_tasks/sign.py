@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .._core.errors import RegistryError
 from .._oci.reference import Digest
-from .._registry.signing import Signing, children_of
+from .._registry.shared_tag import SharedTag
+from .._registry.signing import Signing, children_of, settle
 from .._signatures.crypto import require_cryptography
 from .._signatures.envelopes import BUNDLE, SIMPLE
 from .._signatures.keys import SigningKey
@@ -61,9 +62,12 @@ def run(task: Task) -> None:
     if task.changes(before, dict.fromkeys(before, key)):
         done: set[str] = set()
         task.done = lambda: done
+        shared: list[SharedTag] = []
         for one in missing:
-            signing.sign(client, manifests[one])
+            tag = signing.sign(client, manifests[one])
+            shared += [tag] if tag is not None else []
             done.add(names[one])
             task.result["signed_digests"].append(str(one))
+        settle(shared)
     elif task.check_mode:
         task.result["signed_digests"] = [str(one) for one in missing]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import signing
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -200,3 +200,30 @@ def test_t66_who_writes_the_list_of_referrers_at_the_same_time_loses_nothing(
     again = run_module(module, registry.args(**options[module]))
     assert again.failed == (moment == "each time")
     assert not again.changed or again.failed
+
+
+@pytest.mark.parametrize("form", ["cosign", "bundle"])
+@pytest.mark.parametrize("always", [False, True])
+def test_t66_who_has_read_the_tag_before_may_write_it_a_moment_later(
+    registry: FakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, form: str, always: bool
+) -> None:
+    registry.style.referrers = False
+    digest = registry.add_image("app", "1").digest
+    signing.add_simple(registry, digest, THEIRS)
+    tag = _tag(digest) if form == "cosign" else digest.replace(":", "-")
+    theirs = _stored(registry, tag) if form == "cosign" else {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    pauses: list[float] = []
+
+    def write_late(seconds: float) -> None:
+        pauses.append(seconds)
+        if always or len(pauses) == 1:
+            registry.add_manifest("app", {**theirs, "annotations": {"time": str(len(pauses))}}, theirs["mediaType"], tag=tag)
+
+    monkeypatch.setattr(plugin("module_utils._http.retry").Retry.__init__, "__defaults__", (write_late,))
+    result = run_module("registry_sign", registry.args(name="app:1", signing_key=signing.private_pem(MINE), format=form))
+    if always:
+        assert "was overwritten by somebody else each time" in result.failure("conflict").msg
+    else:
+        result.ok()
+        _verify(registry, run_module, MINE, THEIRS).ok()
+    assert sum(pauses) == (5 if always else 2)
