@@ -211,7 +211,8 @@ def test_t66_who_has_read_the_tag_before_may_write_it_a_moment_later(
     digest = registry.add_image("app", "1").digest
     signing.add_simple(registry, digest, THEIRS)
     tag = _tag(digest) if form == "cosign" else digest.replace(":", "-")
-    theirs = _stored(registry, tag) if form == "cosign" else {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    index: dict[str, t.Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    theirs = _stored(registry, tag) if form == "cosign" else index
     pauses: list[float] = []
 
     def write_late(seconds: float) -> None:
