@@ -44,7 +44,7 @@ options:
         several of them have is sent once.
       - An image that cannot be copied does not stop the others. Its entry in RV(images) gets an C(error), and the task fails at the end.
       - If three images in a row failed because a registry did not respond, and it has not responded for a minute, its other images fail without being
-        tried.
+        tried. The status 502, 503 or 504 counts as no response.
       - Invalid names, two images for one tag, and a source that is also a destination in the list fail before any request.
     type: list
     elements: dict

@@ -18,6 +18,7 @@ description:
     task continues with the others, fails at the end, and lists the failures in RV(failed_names). The next run copies only what is missing, even if the task
     was killed.
   - If three images in a row failed because a registry did not respond, and it has not responded for a minute, its other images fail without being tried.
+    The status 502, 503 or 504 counts as no response.
   - For N images that are up to date, the module sends 2 N requests, and requests one token for each repository on each side. It sends N requests if the
     source is a digest or a directory. An image with O(platforms) takes one more request for its index. Reading the list of tags, O(referrers) and
     O(extra=delete) take additional requests.
@@ -147,6 +148,8 @@ options:
         type: int
         required: true
 notes:
+  - A task can mirror about 15,000 images. If the results of more images would take too much memory, it fails with the error kind V(limit) before it copies
+    anything. Split the list, for example with O(shard).
   - For credentials of several sources, use O(auth_config) or O(auth_file). Options such as O(src_username) and O(dest_username) are for one registry on
     each side.
 seealso:

@@ -25,6 +25,7 @@ from .verify_option import parse_verify
 
 MOST_AT_A_TIME = 16  # each has threads of its own; requests are limited for all of them together
 _SILENCE = frozenset({"network", "timeout", "tls"})
+_BY_PROXY = frozenset({502, 503, 504})  # how a proxy answers for a registry that does not
 _IN_A_ROW = 3  # images that failed by silence, with no other answer between them
 _PATIENCE = 60.0  # seconds without an answer; each of the images has taken its retries
 
@@ -140,7 +141,7 @@ class LostHosts:
         """Take note of how it ended with an image that needed ``hosts``: well, or with ``error``."""
         with self._lock:
             for host in hosts if error is None else [error.registry] if error.registry else []:
-                if error is not None and error.kind in _SILENCE:
+                if error is not None and (error.kind in _SILENCE or error.status in _BY_PROXY):
                     self._miss(host, error)
                 else:
                     self._heard[host], self._silent[host] = time.monotonic(), 0
@@ -152,7 +153,7 @@ class LostHosts:
         passed = time.monotonic() - self._heard.get(host, self._begun)
         if host not in self._lost and self._silent[host] >= _IN_A_ROW and passed >= _PATIENCE:
             message = f"{error.message} After {self._silent[host]} such failures in a row, no more images were tried."
-            self._lost[host] = RegistryError(message, error.kind, registry=host)
+            self._lost[host] = RegistryError(message, error.kind, error.status, registry=host)
 
 
 class Copier:

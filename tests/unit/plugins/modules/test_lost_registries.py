@@ -38,13 +38,20 @@ def _messages(failed: Result) -> list[str]:
     return [image["error"]["msg"] for image in failed["images"] if "error" in image]
 
 
-def test_a_source_that_is_gone_costs_three_images_and_others_are_copied(make_registry: MakeRegistry, run_module: RunModule) -> None:
+@pytest.mark.parametrize("kind", ["network", "server"])
+def test_a_source_that_is_gone_costs_three_images_and_others_are_copied(
+    make_registry: MakeRegistry, run_module: RunModule, kind: str
+) -> None:
     gone, other, destination = make_registry(), make_registry(), make_registry()
     listed = [gone.name(name) for name in _fill(gone)]
     other.add_image("other", "1")
-    gone.on(times=None).reset()
+    rule = gone.on(times=None)
+    if kind == "network":
+        rule.reset()
+    else:
+        rule.html(503)
     task = _options(**side("dest", destination), src_plain_http=True, images=[*listed, other.name("other:1")])
-    failed = run_module("registry_sync", task).failure("network")
+    failed = run_module("registry_sync", task).failure(kind)
     assert len(failed["failed_names"]) == COUNT
     assert [message.endswith(TOLD) for message in _messages(failed)] == [False] * 3 + [True] * (COUNT - 3)
     assert len(gone.log()) == 3
