@@ -68,13 +68,21 @@ def remember(folder: Folder, key: str, remembered: Remembered, budget: Budget) -
     }
     with folder.locked(_PATIENCE):
         document = {name: value for name, value in _read(folder, budget).items() if name != key}
-        raw = json.dumps({**document, key: entry}, indent=0).encode("ascii")
+        document[key] = entry
+        raw = _encoded(document)
+        while len(raw) > _MOST and len(document) > 1:
+            del document[next(iter(document))]  # what was written longest ago
+            raw = _encoded(document)
         folder.leftovers(RECORD_LABEL, remove=True)
         if len(raw) <= _MOST:
             with NewFile(folder, RECORD_LABEL, os.path.join(folder.path, RECORD_NAME)) as file:
                 file.write(raw)
                 file.open_to(default_mode() & ~_OTHERS)
                 file.place(RECORD_NAME)
+
+
+def _encoded(document: dict[str, t.Any]) -> bytes:
+    return json.dumps(document, indent=0).encode("ascii")
 
 
 def _line(item: Item) -> str:

@@ -65,7 +65,7 @@ def _key(task: Task, image: Reference, wants: t.Sequence[Want]) -> str:
     stated = [
         image.registry,
         image.repository,
-        params["platform"],
+        params["platform"] or f"{machine.system()} {machine.machine()}",  # hosts of several kinds may share a folder
         [str(want) for want in wants],
         params["strip"],
         os.path.basename(params["dest"]),

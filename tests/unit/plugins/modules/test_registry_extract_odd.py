@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import platform
 import typing as t
 from pathlib import Path
 
@@ -252,3 +253,30 @@ def test_a_record_that_cannot_be_written_is_no_failure(extract: Extract, dest: P
     assert (dest / "a").read_bytes() == b"1"
     assert [text for text in result.warnings if "record of the extracted files was not written" in text] == result.warnings != []
     assert not extract().ok().changed
+
+
+def test_a_record_that_is_full_forgets_what_was_written_longest_ago(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin("module_utils._local.extraction_record"), "_MOST", 2000)
+    registry.add_image("app", "1", [layer(*(file(f"v{number}/{name}", "x") for number in range(3) for name in "abcde"))])
+    args = [registry.args(name="app:1", dest=f"{tmp_path}/out/", paths=[f"/v{number}"]) for number in range(3)]
+    for options in args:
+        run_module("registry_extract", options).ok()
+        assert run_module("registry_extract", options).ok()["downloaded_bytes"] == 0
+    assert run_module("registry_extract", args[0]).ok()["downloaded_bytes"] > 0
+
+
+def test_what_a_host_of_another_kind_has_extracted_counts_for_nothing(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.add_index("multi", "1", platforms=["linux/amd64", "linux/arm64"])
+    args = registry.args(name="multi:1", dest=f"{tmp_path}/out/", paths=["/"])
+    found = set()
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    for machine in ("x86_64", "aarch64"):
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
+        assert run_module("registry_extract", args).ok().changed
+        assert not run_module("registry_extract", args).ok().changed
+        found.add((tmp_path / "out" / "file.txt").read_bytes())
+    assert len(found) == 2
