@@ -17,7 +17,18 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.clients import Mak
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import PYTHON_PATH, ROOT
 
 # What few tasks need: archives, and what refers to an image.
-SELDOM = {"archive", "compressed_file", "compression", "digest_tags", "docker_archive", "pages", "referrers", "saved_layers", "shared_tag", "tar"}
+SELDOM = {
+    "archive",
+    "compressed_file",
+    "compression",
+    "digest_tags",
+    "docker_archive",
+    "pages",
+    "referrers",
+    "saved_layers",
+    "shared_tag",
+    "tar",
+}
 
 PROGRAM = """
 import importlib, json, sys
