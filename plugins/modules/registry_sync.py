@@ -41,9 +41,9 @@ options:
         in C(exclude).
       - C(semver) is a range of semantic versions, such as C(>=1.2 <2), C(~1.4), C(^2) or C(1.x). Separate alternatives with C(||). Tags that are not
         versions never match. Pre-releases match only if the range names one.
-      - C(newest) is how many of the selected tags to mirror, the newest ones. C(sort) defines which are the newest, V(version) (the default) or
-        V(created). For V(created) the module reads the manifest and config of every selected tag. An image without a valid date counts as newest. With
-        O(src_dir), C(sort) must be V(version).
+      - C(newest) is how many of the selected tags to mirror, the newest ones. C(sort), which requires it, defines which are the newest,
+        V(version) (the default) or V(created). For V(created) the module reads the manifest and config of every selected tag. An image without a valid
+        date counts as newest. With O(src_dir), C(sort) must be V(version).
       - All errors in the list are reported at once, before any request.
       - Required, unless O(src_dir) is set. With O(src_dir) it selects images by name. By default all images are imported.
     type: list

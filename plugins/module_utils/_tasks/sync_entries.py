@@ -132,9 +132,9 @@ def _parse(params: Map, number: int, given: t.Any, named: t.Callable[[str], Refe
 
 
 def _choice(entry: Map) -> Choice | None:
+    if entry.get("sort") is not None and entry.get("newest") is None:
+        raise _wrong("sort requires newest")
     if all(entry.get(key) is None for key in CHOOSING):
-        if entry.get("sort") is not None:
-            raise _wrong("sort requires newest")
         return None
     newest, sort = entry.get("newest"), entry.get("sort") or "version"
     if isinstance(newest, str) and newest.isascii() and newest.isdecimal():

@@ -143,6 +143,7 @@ def test_what_is_wrong_in_the_list_is_told_at_once_and_before_any_request(make_r
         {"src": "app:1", "referrers": "perhaps"},
         {"src": "app:1", "platforms": ["amd64"]},
         {"src": "app:1", "sort": "created"},
+        {"src": "app", "include": ["1"], "sort": "created"},
     ]
     failed = run_module("registry_sync", _sync(source, destination, "app:1", *wrong)).failure("invalid_reference")
     for number in range(2, len(wrong) + 2):
