@@ -75,7 +75,7 @@ options:
   keep_host:
     description:
       - Whether to add the host of the source to the path at the destination, for example C(docker.io/library/alpine) instead of C(library/alpine). A C(:)
-        in the host becomes C(-).
+        in the host becomes C(-). It has no effect with O(dest_dir).
     type: bool
     default: false
   platforms:
@@ -105,6 +105,7 @@ options:
     description:
       - What to do if a tag at the destination points to another digest. V(overwrite) moves the tag. V(keep) leaves it. V(fail) fails that image with the
         error kind V(conflict).
+      - V(keep) and V(fail) fail with O(dest_dir), since an export lists what the sources have now.
     type: str
     choices: [overwrite, keep, fail]
     default: overwrite

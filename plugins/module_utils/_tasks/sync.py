@@ -63,8 +63,13 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     for option in ("max_deletions", "min_remaining"):
         if params[option] < 0:
             raise RegistryError(f"The option {option} is {params[option]}: it must be 0 or more.", "invalid_option")
-    if params["extra"] == "delete" and params["dest_dir"] is not None:
+    if params["dest_dir"] is None:
+        return
+    if params["extra"] == "delete":
         message = "The option extra: delete cannot be used with dest_dir: a directory keeps earlier exports."
+        raise RegistryError(message, "invalid_option")
+    if params["existing"] != "overwrite":
+        message = f"The option existing: {params['existing']} cannot be used with dest_dir: an export lists what the sources have now."
         raise RegistryError(message, "invalid_option")
 
 

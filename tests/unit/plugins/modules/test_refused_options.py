@@ -160,3 +160,13 @@ def test_an_annotation_without_a_name_is_not_said_to_need_quotes(registry: FakeR
         run_module("registry_sign", task).failure("invalid_option").msg
         == "The option annotations has an empty key: give each annotation a name."
     )
+
+
+@pytest.mark.parametrize("options", [{"extra": "delete"}, {"existing": "keep"}, {"existing": "fail"}], ids=str)
+def test_an_export_takes_no_option_that_it_would_not_obey(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, options: dict[str, str]
+) -> None:
+    task = {**registry.args(images=["app:1"], dest_dir=str(tmp_path / "carried")), **options}
+    assert "cannot be used with dest_dir" in run_module("registry_sync", task).failure("invalid_option").msg
+    assert registry.log() == []
+    assert list(tmp_path.iterdir()) == []
