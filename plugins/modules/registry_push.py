@@ -51,7 +51,8 @@ options:
     description:
       - The image of O(path) to push, by its C(org.opencontainers.image.ref.name), its name in the archive, or its digest. In archives with C(manifest.json)
         the digest of the config works too.
-      - Required only if O(path) has several images. Without it the task then fails, and C(error.choices) of the result lists the names.
+      - Required only if O(path) has several images. Without it, or with an empty value, the task then fails, and C(error.choices) of the result lists the
+        names.
         M(ocitools.registry.registry_archive_info) also lists them.
     type: str
   tags:

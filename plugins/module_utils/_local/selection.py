@@ -39,11 +39,11 @@ def choose(candidates: t.Sequence[Candidate], wanted: str | None, path: str) -> 
     if not candidates:
         raise RegistryError(f"{path} contains no image.", "invalid_source")
     if not wanted:
-        return _only(candidates, f"{path} contains several images, choose one with source_name")
+        return _only(candidates, f"{path} contains several images. Choose one with source_name")
     for matches in (_exactly, _fully, _shortly):
         found = [candidate for candidate in candidates if matches(candidate, wanted)]
         if found:
-            return _only(found, f"Several images in {path} match the source_name {quoted(wanted, 300)}, choose one by its digest")
+            return _only(found, f"Several images in {path} match the source_name {quoted(wanted, 300)}. Choose one by its digest")
     raise _unclear(f"{path} has no image {quoted(wanted, 300)}; it has", candidates)
 
 

@@ -92,7 +92,7 @@ def _choose(found: list[Manifest], select: str, subject: Reference) -> list[Mani
     if len(known) < len(dates) or len(newest) > 1:
         fault = "some have no valid time" if len(known) < len(dates) else "several have the same time"
         raise RegistryError(
-            f"It is not known which artifact of {subject} is the newest, {fault}: {_listed(found)}. Set name to one of them with its digest.",
+            f"It is not known which artifact of {subject} is the newest, because {fault}: {_listed(found)}. Set name to one of them with its digest.",
             "invalid_option",
             reference=str(subject),
         )

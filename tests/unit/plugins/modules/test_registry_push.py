@@ -280,7 +280,7 @@ def test_a_saved_image_goes_over_what_cannot_be_read(registry: FakeRegistry, run
 def test_names_in_an_archive_are_shown_harmless(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path = images.write_layout(tmp_path / "layout", {"\x1b[2J" + "x" * 9000: images.image(), "1.0": images.image(layers=["other"])})
     failure = run_module("registry_push", registry.args(path=path, name="app:1.0")).failure("invalid_source")
-    assert "choose one with source_name" in failure.msg
+    assert "Choose one with source_name" in failure.msg
     assert "\x1b" not in failure.msg
     assert len(failure.msg) < 2000
 
