@@ -52,7 +52,7 @@ def test_a_task_gives_credentials_in_one_way(options: dict[str, t.Any], expected
         ({"username": "me"}, "gives username without password"),
         ({"password": SECRET}, "gives password without username"),
         ({"username": "me", "identity_token": TOKEN}, "(username, identity_token)"),
-        ({"username": "me", "password": SECRET, "registry_token": TOKEN}, "(username, password, registry_token)"),
+        ({"username": "me", "password": SECRET, "registry_token": TOKEN}, "(username with password, registry_token)"),
         ({"password": SECRET, "identity_token": TOKEN}, "(password, identity_token)"),
         ({"identity_token": TOKEN, "registry_token": TOKEN}, "(identity_token, registry_token)"),
         ({"registry_token": f"{TOKEN}\n"}, "registry_token that contains a space"),
