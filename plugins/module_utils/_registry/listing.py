@@ -12,6 +12,7 @@ from .._core.budget import Budget, Kept
 from .._core.errors import NotFound, RegistryError
 from .._http.exchange import Exchange
 from .._http.origin import Target
+from .._http.token_server import TokenRefused
 from .._oci.host import DOCKER_HUB
 from .api import RepositoryApi
 from .pages import MAX_UNUSABLE, Page, Visited, read_page
@@ -149,6 +150,18 @@ def iter_tags(
     return _unique(
         pages, lambda name: last is None or name > last, limit, api.exchange.budget, api.name
     )  # some ignore last, and start from the first name
+
+
+def is_unlisted(api: RepositoryApi, tag: str, error: RegistryError) -> bool:
+    """Tell whether ``error``, of a look at a tag, means that it is absent: some registries deny what is not there, but do not list it either."""
+    if error.kind != "denied" or isinstance(error, TokenRefused):
+        return False
+    try:
+        return tag not in iter_tags(api, on_unusable=lambda name: None)
+    except NotFound:
+        return True
+    except RegistryError:
+        return False
 
 
 def iter_repositories(exchange: Exchange, scope: str = "", last: str | None = None, limit: int | None = None) -> t.Iterator[str]:

@@ -73,9 +73,16 @@ def _no_list(api: RepositoryApi, instead: str, error: RegistryError | None = Non
 
 def _read_fallback(api: RepositoryApi, digest: Digest) -> Manifest | None:
     """Return what is under the tag that stands in for the referrers API; some registries take that tag for ``digest`` itself."""
+    tag = digest_key(digest)
     try:
-        found = api.get_manifest(digest_key(digest))
+        found = api.get_manifest(tag)
     except NotFound:
+        return None
+    except RegistryError as error:
+        from .listing import is_unlisted
+
+        if not is_unlisted(api, tag, error):
+            raise
         return None
     return None if found.has_digest(digest) else found
 

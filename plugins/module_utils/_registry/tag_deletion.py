@@ -17,7 +17,7 @@ from .._oci.reference import Digest
 from .api import RepositoryApi
 from .deletion_refusal import no_deletion, no_tag_deletion
 from .deletion_requests import UNCERTAIN, DeletionState, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
-from .listing import iter_tags
+from .listing import is_unlisted
 from .referrers import remove_referrer
 from .tagging import find_digest, write_tags
 
@@ -82,11 +82,11 @@ class TagDeletion:
         return None
 
     def _find_tag(self) -> Digest | None:
-        """Return what the tag is on now; some registries deny what is not there, but do not list it either."""
+        """Return what the tag is on now, None where it is absent."""
         try:
             return find_digest(self.api, self.tag)
         except RegistryError as error:
-            if error.kind != "denied" or self.tag in iter_tags(self.api, on_unusable=lambda name: None):
+            if not is_unlisted(self.api, self.tag, error):
                 raise
             return None
 

@@ -57,6 +57,45 @@ def test_a_403_for_an_absent_tag_does_not_stop_a_copy(make_registry: MakeRegistr
     run_module("registry_copy", options).failure("denied")
 
 
+@pytest.mark.parametrize("hidden", ["source", "destination"])
+def test_a_403_for_an_absent_list_of_referrers_stops_neither_a_push_nor_a_copy(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, hidden: str
+) -> None:
+    source, destination = [
+        make_registry("artifactory", missing="denied" if name == hidden else "json") for name in ("source", "destination")
+    ]
+    subject = images.image()
+    run_module("registry_push", source.args(path=layout(tmp_path / "image", subject), name="app:1")).ok()
+    for number in (1, 2):
+        content = images.artifact(subject, data=b"sbom %d" % number)
+        options = source.args(path=layout(tmp_path / str(number), content), name=f"app:sbom-{number}")
+        assert run_module("registry_push", options).ok()["digest"] == content.digest
+        assert run_module("registry_push", options).ok().changed is False
+    result = run_module("registry_copy", between(source, destination, src="app:1", dest="app", referrers=True)).ok()
+    assert len(result["referrers"]) == 2
+    for registry in (source, destination):
+        found = run_module("registry_image_info", registry.args(name=["app:1"], referrers=True)).ok()["images"][0]["referrers"]
+        assert {entry["digest"] for entry in found} == {entry["digest"] for entry in result["referrers"]}
+    destination.add_image("app", "2")
+    for registry, name in ((destination, "app:2"), (source, f"app@{result['referrers'][0]['digest']}")):
+        assert run_module("registry_image_info", registry.args(name=[name], referrers=True)).ok()["images"][0]["referrers"] == []
+
+
+def test_a_list_of_referrers_that_may_not_be_read_is_not_overwritten(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    registry = make_registry(referrers=False)
+    subject = images.image()
+    for number, content in enumerate([subject, images.artifact(subject)]):
+        run_module("registry_push", registry.args(path=layout(tmp_path / str(number), content), name=f"app:{number}")).ok()
+    before = registry.tags("app")
+    registry.on("get_manifest", "/sha256-", times=None).answer(403, code="DENIED")
+    registry.on("head_manifest", "/sha256-", times=None, optional=True).answer(403)
+    another = images.artifact(subject, data=b"another")
+    run_module("registry_push", registry.args(path=layout(tmp_path / "another", another), name="app:2")).failure("denied")
+    assert registry.tags("app") == before
+
+
 @pytest.mark.parametrize(
     ("module", "options"),
     [
