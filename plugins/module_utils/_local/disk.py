@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import secrets
+import stat
 import typing as t
 
 from .._core.errors import RegistryError
@@ -132,14 +133,17 @@ class Folder:
         return [name for name in self.names() if is_temporary(name, label) and self._is_left(name, remove)]
 
     def _is_left(self, name: str, remove: bool) -> bool:
+        found = self.stat(name)
+        if found is None or os.geteuid() not in (0, found.st_uid) or stat.S_IFMT(found.st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+            return False  # in a shared folder, nobody else may remove it
+        if stat.S_ISLNK(found.st_mode):  # which a task has but for a moment
+            if remove:
+                self.remove(name)
+            return True
         try:
             descriptor = os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor)
-        except OSError as error:
-            if error.errno != errno.ELOOP:
-                return False
-            if remove:
-                self.remove(name)  # a link, which a task has but for a moment
-            return True
+        except OSError:
+            return False
         try:
             left = _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if left and remove:
