@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from .._core.errors import OF_THE_HOST, NotFound, RegistryError
 from .._oci.digest_tags import digest_key, owner_key
-from .._oci.manifest import Manifest
+from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.deletion_requests import DeletionState
@@ -42,11 +42,13 @@ class DeletionPlan:
     read: Manifest | None = None
     ghosts: tuple[str, ...] = ()
     listed: frozenset[str] | None = None
+    indexes: frozenset[Digest] = frozenset()
 
     @property
     def digests(self) -> list[Digest]:
-        """The manifests to delete by method digest, each once."""
-        return list(dict.fromkeys([*self.found.values(), *([self.digest] if self.digest else [])]))
+        """The manifests to delete by method digest, each once; indexes first, since some registries delete nothing that one of them names."""
+        every = dict.fromkeys([*self.found.values(), *([self.digest] if self.digest else [])])
+        return sorted(every, key=lambda digest: digest not in self.indexes)
 
     def before(self) -> dict[str, str]:
         """Return what exists now and will not: tags with their digests."""
@@ -80,11 +82,12 @@ def plan_deletion(
     """Return what deleting ``tags`` (or ``digest``) means; raises ``precondition`` where it must not happen."""
     reads = dict(zip(tags, client.fan_out(lambda tag: _read(client, tag), tags))) if len(tags) == 1 or method == "substitute" else {}
     read = reads.get(tags[0]) if len(tags) == 1 else None
-    states = {tag: read.digest if read else None for tag, read in reads.items()} or dict(
-        zip(tags, client.fan_out(client.find_digest, tags))
+    looks: dict[str, Descriptor | None] = {tag: read.descriptor() if read else None for tag, read in reads.items()} or dict(
+        zip(tags, client.fan_out(lambda tag: find_descriptor(client, tag), tags))
     )
-    found = {tag: state for tag, state in states.items() if state is not None}
-    absent = tuple(tag for tag in states if tag not in found)
+    found = {tag: state.digest for tag, state in looks.items() if state is not None}
+    absent = tuple(tag for tag in looks if tag not in found)
+    indexes = frozenset(state.digest for state in looks.values() if state is not None and state.is_index)
     for tag, state in found.items():
         _check_expected(client, tag, state, expected)
     for tag, manifest in reads.items():
@@ -99,7 +102,7 @@ def plan_deletion(
         shown = f"{client.registry}@{digest}"
         raise RegistryError(f"{shown} is not the expected {expected}: nothing was deleted.", "precondition", reference=shown)
     there = digest if digest and client.find_digest(str(digest)) else None
-    plan = DeletionPlan(method, found, absent, digest=there, ghosts=ghosts, listed=listed)
+    plan = DeletionPlan(method, found, absent, digest=there, ghosts=ghosts, listed=listed, indexes=indexes)
     return replace(plan, also=_tags_on(client, set(plan.digests), found)) if plan.digests else plan
 
 

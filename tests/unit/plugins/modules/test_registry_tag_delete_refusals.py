@@ -192,6 +192,20 @@ def test_by_digest_an_index_and_what_it_alone_names(registry: FakeRegistry, run_
     assert list(registry.tags("app")) == ["2.0"]
 
 
+def test_by_digest_an_index_goes_before_what_it_names(registry: FakeRegistry, run_module: RunModule) -> None:
+    index = registry.add_index("app", "1.0")
+    child = index.children["linux/arm64"].digest
+    registry.set_tag("app", "arm", child)
+
+    def is_named(request: Recorded) -> bool:
+        return request.reference == child and registry.manifest("app", index.digest) is not None
+
+    registry.on("delete_manifest", times=None, optional=True, where=is_named).answer(405, code="DENIED", message="an index needs it")
+    result = delete(run_module, registry, "app", tags=["arm", "1.0"], method="digest").ok()
+    assert result["deleted_tags"] == ["arm", "1.0"]
+    assert registry.tags("app") == {}
+
+
 def test_by_digest_the_expected_one(registry: FakeRegistry, run_module: RunModule) -> None:
     digest = registry.add_image("app", "1.0").digest
     other = registry.add_image("app", "2.0").digest
