@@ -84,6 +84,7 @@ import typing as t
 
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
@@ -100,6 +101,8 @@ with compiled_imports():
     from ..module_utils._oci.platform import Platform
     from ..module_utils._oci.reference import Reference
     from ..module_utils._registry.connections import ConnectionOptions, Connections, Listeners
+    from ..module_utils._tasks.options import connection_spec
+    from ..module_utils._tasks.shapes import wrong_shape
     from ..module_utils._tasks.verify_option import VERIFY, parse_verify
 
 if t.TYPE_CHECKING:
@@ -107,6 +110,7 @@ if t.TYPE_CHECKING:
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 _VARIABLES = "ocitools_registry_"
+_SPEC = {**connection_spec(), **VERIFY, "platform": {"type": "str"}}
 _SECRETS = ("password", "identity_token", "registry_token")
 
 
@@ -155,6 +159,8 @@ class LookupModule(LookupBase):
                 for secret in auth_config_secrets(value):
                     add_secret(secret)
             self._refuse_unknown(kwargs)
+            for given in (kwargs, {name[len(_VARIABLES) :]: value for name, value in own.items()}):
+                _refuse_wrong(given)
             self.set_options(var_options=own, direct=kwargs)
             return self._resolve(terms, variables, Listeners(add_secret, lambda text: display.warning(scrubber.shown(text))))
 
@@ -219,6 +225,20 @@ class LookupModule(LookupBase):
             return text
         found = self.find_file_in_search_path(variables, "files", os.path.expanduser(text), ignore_missing=True)
         return found or text
+
+
+def _refuse_wrong(given: t.Mapping[str, t.Any]) -> None:
+    """Refuse what ansible-core would show, such as an auth file in place of its path, or take for false, such as a misspelt ``true``."""
+    wrong = wrong_shape(given, _SPEC)
+    if wrong:
+        raise RegistryError(wrong, "invalid_option")
+    for option, settings in _SPEC.items():
+        for name in (option, *settings.get("aliases", ())) if settings["type"] == "bool" else ():
+            value = decrypted(given.get(name))
+            try:
+                boolean(False if value is None else value)
+            except TypeError:
+                raise RegistryError(f"The option {name} is {quoted(value, 60)}: it must be true or false.", "invalid_option") from None
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:

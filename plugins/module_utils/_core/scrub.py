@@ -16,6 +16,7 @@ from .spellings import LONG, Joined, Unescaped, encodings, escapes, has_gaps, ma
 from .vocabulary import is_advice, is_ours
 
 MASK = "********"
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a dictionary"}
 _HEAD = 1020  # so much of a long token is looked for; what follows it up to the end of the token is masked with it
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _DIGEST = re.compile(r"sha(?:256|512):(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])", re.ASCII)
@@ -74,6 +75,11 @@ def quoted(value: object, limit: int) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return cut(ascii(scrubbed(value) if isinstance(value, str) and len(value) > limit // 4 else value), limit)
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, in the words of YAML; ansible-core has subclasses of its own."""
+    return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "null")
 
 
 def plain_data(value: t.Any) -> t.Any:

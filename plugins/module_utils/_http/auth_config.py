@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._core.errors import RegistryError
+from .._core.scrub import kind_of
 
 # What stands under these keys is shown like any other option: who logs in where, and with what helper.
 _PUBLIC = frozenset({"username", "user", "email", "serveraddress", "credsstore", "credhelpers", "httpheaders", "currentcontext", "givenas"})
@@ -24,7 +25,7 @@ def auth_config_bytes(value: t.Any) -> bytes:
         return json.dumps(value, default=str).encode()
     if not isinstance(value, str):
         raise RegistryError(
-            f"The option auth_config is a {type(value).__name__}: give the content of an auth file, as a dictionary or as JSON text.",
+            f"The option auth_config is {kind_of(value)}: give the content of an auth file, as a dictionary or as JSON text.",
             "credentials",
         )
     if value.startswith("{'"):

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .._core.scrub import kind_of
 from .options import PATHS, ArgumentSpec, Map
 
 _TEXTS = ("str", "path")
-_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a dictionary"}
 
 
 def wrong_shape(params: Map, options: ArgumentSpec, of: str = "") -> str:
@@ -55,7 +55,7 @@ def _wrong(value: t.Any, settings: Map, name: str) -> str:
 
 
 def _wrong_value(value: t.Any, kind: str, settings: Map, what: str, of: str = "") -> str:
-    found = _KINDS.get(type(value), "null")
+    found = kind_of(value)
     if kind in _TEXTS and isinstance(value, (list, dict)):
         hint = ". To give JSON as text, add the filter string" if isinstance(value, dict) else ""
         return f"{what} is {found}: it must be a string{hint}."

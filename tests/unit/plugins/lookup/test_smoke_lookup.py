@@ -70,3 +70,27 @@ def test_a_missing_library_has_to_be_installed_for_ansible_itself(
     with pytest.raises(AnsibleLookupError, match="A lookup runs in the Python of Ansible itself") as failed:
         run_lookup(["app:1"], **registry.args())
     assert "ansible_python_interpreter" not in str(failed.value)
+
+
+REFUSED: list[tuple[dict[str, t.Any], str]] = [
+    ({"auth_file": '{"auths": {"a.example": {"password": "c4nary-in-a-path"}}}'}, "auth_file has the content of a file, not a path"),
+    ({"auth_file": {"auths": {"a.example": {"password": "c4nary-in-a-path"}}}}, "auth_file has the content of a file, not a path"),
+    ({"client_key": "-----BEGIN PRIVATE KEY-----\nc4nary-in-a-path"}, "client_key has the content of a file, not a path"),
+    ({"password": {"a": "c4nary-in-a-path"}, "username": "ci"}, "password is a dictionary"),
+    ({"validate_certs": "ture"}, "validate_certs is 'ture': it must be true or false"),
+    ({"verify": True}, "verify is a boolean: it must be a dictionary with keys"),
+    ({"auth_config": [1]}, "auth_config is a list: give the content"),
+]
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+@pytest.mark.parametrize(("options", "words"), REFUSED)
+def test_t39_what_the_lookup_cannot_use_is_refused_and_not_shown(
+    registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]], by_variable: bool, options: dict[str, t.Any], words: str
+) -> None:
+    variables = {f"ocitools_registry_{name}": value for name, value in options.items()} if by_variable else {}
+    with pytest.raises(AnsibleLookupError) as failed:
+        run_lookup(["app:1"], variables, **registry.args(), **({} if by_variable else options))
+    assert f"The option {words}" in str(failed.value)
+    assert "c4nary-in-a-path" not in str(failed.value)
+    assert registry.log() == []
