@@ -66,7 +66,8 @@ options:
       - The directory to import from. It was exported with O(dest_dir), or by the role P(ocitools.registry.mirror#role) of release 1.0. No other source is
         used. Requires O(dest_registry), and excludes O(src_registry).
       - Without O(images), all images are imported, to the names that the export recorded.
-      - Every image is verified against its digest in C(images.yml), and every manifest and layer against its own digest.
+      - Every image is verified against its digest in C(images.yml), and every manifest and layer against its own digest. Check mode does this as well,
+        so it finds what was damaged on the way.
       - With O(verify), the signatures must be in the export as well. Export with O(referrers=true).
       - An C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
       - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, or shares it with

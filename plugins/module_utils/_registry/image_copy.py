@@ -75,6 +75,8 @@ class Copied:
 class CopyTask:
     """Copies one image."""
 
+    _reads_ahead = False  # whether check mode reads what a run would send
+
     def __init__(self, source: RegistryClient, destination: RegistryClient, copy: Copy, options: CopyOptions) -> None:
         self._source, self._destination = pair_clients(source, destination)
         self._copy = copy
@@ -115,7 +117,7 @@ class CopyTask:
         along = plan_attached(self._destination, attached, self._options.existing)
         transferred = self._transfer(plan, image)
         for attachment, attachment_plan in zip(attached, along):
-            if not self._options.check_mode:
+            if not self._options.check_mode or self._reads_ahead:
                 self._transfer(attachment_plan, attachment.image)
         if self._options.check_mode:
             self._options.foresee(self._copy.destination, [plan, *along])

@@ -19,6 +19,7 @@ from .image_copy import Copy, CopyOptions, CopyTask
 
 if t.TYPE_CHECKING:
     from .signatures import SignatureStore
+    from .transfer import PushPlan, Transferred
     from .verification import Verification
 
 
@@ -26,12 +27,13 @@ if t.TYPE_CHECKING:
 class LocalImage:
     """How an image on this host is read: ``read`` may look at the destination first, ``attached`` returns what refers to it.
 
-    ``origin`` is the path that messages name.
+    ``origin`` is the path that messages name. ``check`` reads a blob that check mode would send, and raises what is wrong with it.
     """
 
     read: t.Callable[[RegistryClient], ImageSource]
     attached: t.Callable[[], list[AttachedImage]] = list
     origin: str = ""
+    check: t.Callable[[ImageSource, Descriptor], None] | None = None
 
     def store(self, root: ImageSource) -> SignatureStore:
         """Return what has the image and its signatures."""
@@ -68,6 +70,7 @@ class ImportTask(CopyTask):
     def __init__(self, image: LocalImage, destination: RegistryClient, copy: Copy, options: CopyOptions) -> None:
         super().__init__(destination, destination, copy, options)
         self._image = image
+        self._reads_ahead = image.check is not None
         self._opened: ImageSource | None = None
 
     def _pin(self, verification: Verification) -> Reference:
@@ -82,6 +85,12 @@ class ImportTask(CopyTask):
 
     def _look(self) -> Descriptor:
         return self._read().root.descriptor()
+
+    def _transfer(self, plan: PushPlan, image: ImageSource) -> Transferred:
+        check = self._image.check
+        if check is None or not self._options.check_mode:
+            return super()._transfer(plan, image)
+        return self._destination.predict_push(plan, lambda blob: check(image, blob))
 
     def _read_attached(self, digests: t.Sequence[Digest]) -> list[AttachedImage]:
         """Return what came along with these manifests: an image of fewer platforms leaves behind what refers to the others, and to all."""

@@ -22,7 +22,8 @@ from .._local.layout_index import KnownLayouts
 from .._local.oci_layout import MARKER, LayoutImage, read_manifest
 from .._local.saved_layers import PackedLayers
 from .._local.source import open_store
-from .._oci.image_source import ImageSource
+from .._oci.image_source import ImageSource, drain
+from .._oci.manifest import Descriptor
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
 from .._registry.attached_images import AttachedImage
@@ -91,6 +92,7 @@ class Import:
         self._archive: Store | None = None
         self._known = KnownLayouts(task.budget)
         self._packed = PackedLayers()
+        self._checked: set[tuple[str, Digest]] = set()  # the blobs that check mode has read, by folder
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self._is_export = raw is not None
@@ -225,13 +227,23 @@ class Import:
         if stored.exported is not None:
             layout = _ExportedLayout(self._path, stored.exported, self._known, self._task.budget)
             with contextlib.closing(layout):
-                yield LocalImage(lambda client: layout.image(), layout.attached, self._path)
+                yield LocalImage(lambda client: layout.image(), layout.attached, self._path, self._checks(stored.exported.path))
             return
         source = t.cast(NamedImage, stored.found).source
         if isinstance(source, LayoutImage):
-            yield LocalImage(lambda client: source, origin=self._path)
+            yield LocalImage(lambda client: source, origin=self._path, check=self._checks(""))
         else:
             yield LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path)
+
+    def _checks(self, folder: str) -> t.Callable[[ImageSource, Descriptor], None]:
+        """Return what reads a blob of the layout in ``folder``, once for all images that have it."""
+
+        def check(image: ImageSource, blob: Descriptor) -> None:
+            if (folder, blob.digest) not in self._checked:
+                drain(image.open_blob(blob))
+                self._checked.add((folder, blob.digest))
+
+        return check
 
     def _build(self, client: RegistryClient, saved: DockerArchive, tags: t.Sequence[str]) -> ImageSource:
         pushed, _known = find_pushed(client, saved, tags)

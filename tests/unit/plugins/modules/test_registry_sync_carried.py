@@ -118,6 +118,27 @@ def test_a_changed_layer_gets_no_tag_and_the_others_arrive(make_registry: MakeRe
     assert destination.tags("good") == {"1": good.digest}
 
 
+def test_check_mode_finds_what_is_damaged(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    contents = {name: source.add_image(name, "1", seed=name) for name in ("gone", "changed", "signed", "good")}
+    source.add_referrer("signed", contents["signed"].digest)
+    run_module("registry_sync", export_to(tmp_path / "d", source, *(f"{name}:1" for name in contents), referrers=True)).ok()
+    carried = json.loads((tmp_path / "d" / "images.yml").read_text(encoding="ascii"))["images"]
+    referrer = source.stored("signed", carried[2]["referrers"][0]["digest"])
+    damaged = [contents["gone"].layers[0], contents["changed"].layers[0], json.loads(referrer.raw)["layers"][0]]
+    paths = [tmp_path / "d" / image["path"] / "blobs" / blob["digest"].replace(":", "/") for image, blob in zip(carried, damaged)]
+    paths[0].unlink()
+    paths[1].write_bytes(paths[1].read_bytes()[:-1] + b"!")
+    paths[2].unlink()
+    task = import_from(tmp_path / "d", destination)
+    expected = run_module("registry_sync", task, check=True)
+    assert destination.writes() == []
+    failed = run_module("registry_sync", task)
+    assert expected["failed_names"] == failed["failed_names"] == [source.name(f"{name}:1") for name in ("gone", "changed", "signed")]
+    assert expected.msg == failed.msg
+    assert destination.tags("good") == {"1": contents["good"].digest}
+
+
 @pytest.mark.parametrize(
     "text",
     [
