@@ -10,12 +10,14 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.scrub import quoted
 
 Parts = tuple[str, ...]
 MAX_PATHS = 1000
 _MOST_ALIASES = 100_000
+_PATH_WEIGHT = 200  # bytes of memory for a path, besides its parts
 _ANY_DEPTH = "**"
 _GLOB = re.compile(r"[*?]|\[(?:!.|[^!])[^\]]*\]", re.DOTALL)  # a "[" without its "]" stands for itself
 
@@ -142,7 +144,8 @@ def _skipping(places: set[int], pattern: Parts) -> set[int]:
 class NeededPaths:
     """What has to be known of an image: what is wanted with all below it, and single paths, such as links on the way."""
 
-    def __init__(self, wants: t.Sequence[Want]) -> None:
+    def __init__(self, wants: t.Sequence[Want], budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self._globs: dict[Parts, dict[Want, None]] = {}  # by their plain parts
         self._ways: set[Parts] = {()}  # to where globs begin
         self._count = 0
@@ -191,7 +194,13 @@ class NeededPaths:
         """Add a path and those above it, but not what is below; return whether any is new."""
         if self.keeps(parts):
             return False  # what is above it was added with what it belongs to
-        self._paths.update(parts[:length] for length in range(1, len(parts) + 1))
+        weight = 0
+        for length in range(len(parts), 0, -1):
+            if parts[:length] in self._paths:
+                break  # and so are those above it
+            self._paths.add(parts[:length])
+            weight += _PATH_WEIGHT + 8 * length
+        self._budget.take(weight, "The list of the files in the image")
         return True
 
     def add_aliases(self, links: t.Mapping[Parts, t.Sequence[Parts]], is_real: t.Callable[[Parts], bool]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .image_paths import NeededPaths, Parts, Want, matches_part, split_path
 from .layer_reader import OPAQUE, WHITEOUT, LayerContent
@@ -16,6 +17,8 @@ MAX_LINKS = 40  # on the way to one file, as Linux has it
 _LONGEST_LINK = 4096
 _MOST_STEPS = 20_000_000
 _MOST_BEHIND_LINKS = 1_000_000  # parts of all paths that globs stand for through links
+_NODE_WEIGHT, _DEPTH_WEIGHT = 800, 40  # bytes of memory for a directory that no layer has an entry for, and for each part of its path
+_CHARGED = 100_000  # bytes that are charged at once
 DIRECTORY, FILE, LINK, OTHER, UNKNOWN = "directory", "file", "link", "other", "unknown"
 
 Source = tuple[int, int]  # layer and number of the member in it
@@ -42,9 +45,11 @@ class Found(t.NamedTuple):
 
 
 class ImageTree:
-    """All that is known of an image's files, the lowest layer added first."""
+    """All that is known of an image's files, the lowest layer added first; what its layers do not state is charged to ``budget``."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
+        self._owed = 0
         self.root = Node(DIRECTORY)
         self.needed: set[Parts] = set()  # what hard links point to and was not kept
         self.needed_links: set[Parts] = set()  # on the way there
@@ -154,12 +159,19 @@ class ImageTree:
         if len(found.trail) > MAX_LINKS:
             return None
         node = self.root
-        for part in found.path if found.node is None or found.node.kind != DIRECTORY else ():
+        for depth, part in enumerate(found.path if found.node is None or found.node.kind != DIRECTORY else ()):
             child = node.children.get(part)
             if child is None or child.kind != DIRECTORY:
+                self._charge(_NODE_WEIGHT + _DEPTH_WEIGHT * depth)
                 child = node.children[part] = Node(DIRECTORY)
             node = child
         return found.node if found.node is not None and found.node.kind == DIRECTORY else node
+
+    def _charge(self, weight: int) -> None:
+        self._owed += weight
+        if self._owed > _CHARGED:
+            self._budget.hold(self, self._owed, "The list of the files in the image")
+            self._owed = 0
 
     def expand(self, want: Want, on_link: t.Callable[[Found, Parts], None]) -> list[Parts]:
         """Return the paths that a path or glob stands for, in order.

@@ -24,7 +24,12 @@ OPAQUE = ".wh..wh..opq"
 _LONGEST = 4096  # characters of a path, and its parts
 _DEEPEST = 200
 _LONGEST_NAME = 255  # bytes of one part
-_ENTRY_WEIGHT = 600  # bytes of memory, besides the names
+_ENTRY_WEIGHT, _PART_WEIGHT, _USUAL_PARTS = (
+    600,
+    80,
+    10,
+)  # bytes of memory, besides the names; for each part of a path that is unusually deep
+_MARK_WEIGHT = 120  # for each directory that anything is in
 
 Blocks = t.Iterator[bytes]
 Wants = t.Callable[[int, Parts, Header], bool]
@@ -57,8 +62,9 @@ class LayerContent:
         """Tell whether the layer has entries below ``path``, by that name."""
         return hash(path) in self.folders
 
-    def note(self, parts: Parts, is_directory: bool) -> None:
-        """Note that there is an entry."""
+    def note(self, parts: Parts, is_directory: bool) -> int:
+        """Note that there is an entry; return how many bytes of memory that takes."""
+        before = len(self.folders) + len(self._stated)
         if is_directory:
             self._stated.add(hash(parts))
         for length in range(len(parts) - 1, 0, -1):
@@ -66,6 +72,7 @@ class LayerContent:
             if mark in self.folders:
                 break
             self.folders.add(mark)
+        return _MARK_WEIGHT * (len(self.folders) + len(self._stated) - before)
 
 
 class _Forward:
@@ -126,11 +133,14 @@ def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep:
     reader = HeaderReader(forward, what, sys.maxsize, sys.maxsize, takes_sparse=True)
     for number, header in enumerate(reader):
         parts = _parts(header, what)
-        content.note(parts, header.is_directory)
-        if parts and (header.kind == b"2" or needed.keeps(parts) or _marks(parts, needed)):
-            weight = _ENTRY_WEIGHT + 2 * len(header.name) + len(header.link)
+        weight = content.note(parts, header.is_directory)
+        is_kept = parts and (header.kind == b"2" or needed.keeps(parts) or _marks(parts, needed))
+        if is_kept:
+            weight += _ENTRY_WEIGHT + 2 * len(header.name) + len(header.link) + _PART_WEIGHT * max(len(parts) - _USUAL_PARTS, 0)
+        if weight:
             budget.take(weight, "The list of the files in the image")
             content.weight += weight
+        if is_kept:
             content.entries.append(Entry(parts, number, header))
         if header.is_file and wants(number, parts, header):
             if header.is_sparse:

@@ -11,6 +11,7 @@ import hashlib
 import typing as t
 from dataclasses import replace
 
+from .._core.budget import Budget
 from .._core.errors import NotFound, RegistryError
 from .._local.file_selection import SPECIAL, Item, Selected, Selector
 from .._local.image_paths import NeededPaths, Parts, Want
@@ -57,10 +58,10 @@ class ImageFiles:
 
     def select(self) -> Selected:
         """Return what is to be laid down; ``not_found`` where the image lacks a path."""
-        needed = NeededPaths(self._wants)
+        needed = NeededPaths(self._wants, self._budget)
         for _round in range(_MOST_ROUNDS):
             layers = self._scan(needed)
-            tree = _tree(layers)
+            tree = _tree(layers, self._budget)
             is_new = [*map(needed.add, tree.needed), *map(needed.add_path, tree.needed_links)]
             is_new.append(add_aliases(tree, needed))
             selector = Selector(tree, self._wants, needed, self._strip)
@@ -102,7 +103,7 @@ class ImageFiles:
     def _is_settled(self, layers: dict[int, LayerContent]) -> bool:
         if any(want.is_glob for want in self._wants) or not all(layer.is_closed for layer in layers.values()):
             return False
-        tree = _tree(layers)
+        tree = _tree(layers, self._budget)
         found = [tree.find(want.parts).node for want in self._wants]
         return all(node is not None and node.kind == FILE for node in found)
 
@@ -154,8 +155,8 @@ def _is_among(wanted: frozenset[int], member: int, _parts: Parts, _header: Heade
     return member in wanted
 
 
-def _tree(layers: t.Mapping[int, LayerContent]) -> ImageTree:
-    tree = ImageTree()
+def _tree(layers: t.Mapping[int, LayerContent], budget: Budget) -> ImageTree:
+    tree = ImageTree(budget)
     for number in sorted(layers):
         tree.add(number, layers[number])
     return tree

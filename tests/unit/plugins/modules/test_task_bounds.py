@@ -18,7 +18,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.clients import Mak
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, start_module
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import put
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import refused
-from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import header, tar_bytes
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import Grants, TokenAuth
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
@@ -254,3 +254,21 @@ def test_t51_the_tags_that_are_looked_at_are_charged(
     assert result.failed
     assert told in str(result.data)
     assert registry.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "count"), [(b"0", "/a", 30_000), (b"0", "/**", 3000), (b"2", "/a", 3000), (b"1", "/h", 12_000), (b"l", "/h", 12_000)]
+)
+def test_t51_long_paths_in_layers_are_counted_by_their_parts(
+    make_registry: MakeRegistry, run: t.Callable[..., Result], tmp_path: Path, kind: bytes, path: str, count: int
+) -> None:
+    registry = make_registry()
+    deep = b"a/" * 46
+
+    def entry(number: int) -> bytes:
+        if kind in b"02":
+            return header(deep + b"f", kind=kind, link=b"f", prefix=b"%05d/" % number + deep)
+        return header(b"h/%05d" % number, kind=b"1" if kind == b"1" else b"2", link=b"/%05d/" % number + deep)
+
+    registry.add_image("app", "1", [header(b"a") + b"".join(map(entry, range(count))) + bytes(1024)])
+    run("registry_extract", registry.args(name="app:1", paths=[path], dest=str(tmp_path / "dest"))).failure("limit")
