@@ -9,13 +9,12 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
-from jinja2 import Undefined
 
 from ..module_utils._core.errors import RegistryError
 from ..module_utils._core.scrub import quoted
 from ..module_utils._oci.reference import Digest, Reference, check_repository, check_tag, split_base
 from ..module_utils._oci.versions import sort_by_version
-from ..plugin_utils._vaulted import decrypted
+from ..plugin_utils._template_values import decrypted, is_undefined
 
 Group = tuple[str, ...]  # the registry and repository of an image, nothing for tags alone
 
@@ -27,7 +26,7 @@ def _type_of(value: t.Any) -> str:
 
 def _plain(value: t.Any) -> t.Any:
     """Return a value without what ansible-core before 2.19 wraps it in; what is undefined has no text, and says so itself."""
-    return str(value) if isinstance(value, Undefined) else decrypted(value)
+    return str(value) if is_undefined(value) else decrypted(value)
 
 
 def _text(value: t.Any, what: str, filter_name: str) -> str:

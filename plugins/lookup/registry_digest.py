@@ -89,7 +89,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ..plugin_utils._compiled import compiled_imports
-from ..plugin_utils._vaulted import decrypted
+from ..plugin_utils._template_values import decrypted
 
 with compiled_imports():
     from ..module_utils._core.errors import OTHER_PYTHON, NotFound, RegistryError

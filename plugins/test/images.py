@@ -9,7 +9,7 @@ import typing as t
 
 from ..module_utils._core.errors import RegistryError
 from ..module_utils._oci.reference import Reference
-from ..plugin_utils._vaulted import decrypted
+from ..plugin_utils._template_values import decrypted
 
 
 def _parse(image: t.Any) -> Reference | None:
