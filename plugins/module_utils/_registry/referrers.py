@@ -99,7 +99,7 @@ def list_referrers(api: RepositoryApi, digest: Digest) -> list[Descriptor]:
         page = following = None
     if page is None:
         index = _read_fallback(api, digest)
-        return list(index.children) if index and index.is_index else []
+        return list({child.digest: child for child in index.children}.values()) if index and index.is_index else []
     return _read_rest(api, page, following)
 
 

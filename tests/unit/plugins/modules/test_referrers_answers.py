@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
@@ -143,3 +144,13 @@ def test_a_signature_is_not_entered_among_the_children_of_its_image(
     entries = json.loads(destination.stored("app", tag).raw)["manifests"]
     assert [entry["digest"] for entry in entries] == [referrer.digest]
     assert run_module("registry_copy", arguments).ok().changed is False
+
+
+def test_what_the_tag_lists_twice_is_one_referrer(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry, subject, referrer = _filled(make_registry, referrers=False)
+    tag = subject.replace(":", "-")
+    document = json.loads(registry.stored("app", tag).raw)
+    registry.add_manifest("app", {**document, "manifests": document["manifests"] * 2}, images.OCI_INDEX, tag)
+    assert _found(_look(run_module, registry).ok()) == [referrer]
+    options = registry.args(subject="app:1", dest=str(tmp_path / "out"))
+    assert run_module("registry_artifact_pull", options).ok()["digest"] == referrer
