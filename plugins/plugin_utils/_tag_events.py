@@ -20,6 +20,7 @@ from ..module_utils._core.scrub import Scrubber, quoted
 from ..module_utils._oci.reference import Reference
 from ..module_utils._oci.versions import VersionRange
 from ..module_utils._tasks.options import ArgumentSpec, connection_spec, find_secrets
+from ..module_utils._tasks.shapes import wrong_shape
 from ..module_utils._tasks.task import Front, Task
 from ._arguments import fault, file_options, plain, validate
 from ._tag_watch import Check, Event, TagWatch
@@ -131,7 +132,7 @@ def _check_options(given: t.Mapping[str, t.Any]) -> Params:
     options = {name: value for name, value in plain(given).items() if name != "eda_feedback_queue"}
     validation = validate(options, OPTIONS, _RULES)
     params: Params = validation.validated_parameters
-    wrong = fault(validation, "registry_tags", "event source")
+    wrong = wrong_shape(options, OPTIONS) or fault(validation, "registry_tags", "event source")
     if wrong:
         scrubber = Scrubber()
         for secret in find_secrets(params, OPTIONS):

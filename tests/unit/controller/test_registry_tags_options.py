@@ -28,6 +28,8 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
         ({"images": []}, "at least one image"),
         ({"images": "app:1"}, "must be a list"),
         ({"images": ["app:1", 7]}, "Entry 2 of images"),
+        ({"images": ["app:1", ["app:2"]]}, "Entry 2 of "),
+        ({"images": ["app:1"], "auth_file": {"auths": {}}}, "auth_file has the content of a file"),
         ({"images": [f"app@sha256:{'0' * 64}"]}, "has a digest"),
         ({"images": ["App:1"]}, "App"),
         ({"images": ["app:1"], "include": ["x"]}, "requires repository"),
