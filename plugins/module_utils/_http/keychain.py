@@ -158,6 +158,15 @@ def _read(path: Path, named: bool, what: str) -> tuple[bytes, int] | None:
         os.close(descriptor)
 
 
+def named_path(environ: t.Mapping[str, str]) -> str:
+    """Return the auth file that the environment names, "" where it names none; raises ``credentials`` for the content of one, which no error shows."""
+    path = environ.get("REGISTRY_AUTH_FILE", "")
+    if path.lstrip().startswith("{"):
+        message = "The environment variable REGISTRY_AUTH_FILE has the content of an auth file, not its path: write it to a file, or set auth_config."
+        raise RegistryError(message, "credentials")
+    return path
+
+
 def default_paths(environ: t.Mapping[str, str]) -> list[Path]:
     """Return the auth files that are looked through where none is named; the first one is where podman writes to."""
     home = Path(environ.get("HOME") or os.path.expanduser("~"))
@@ -228,7 +237,7 @@ class Keychain:
                 yield known
 
     def _paths(self) -> list[tuple[Path, bool]]:
-        named = self._auth_file or self._environ.get("REGISTRY_AUTH_FILE")
+        named = self._auth_file or named_path(self._environ)
         return [(Path(named), True)] if named else [(path, False) for path in default_paths(self._environ)]
 
     def _open(self, path: Path, named: bool) -> AuthFile | None:

@@ -10,7 +10,7 @@ import os
 from .._core.errors import RegistryError
 from .._http.auth_document import DOCKERS, AuthDocument, Changed
 from .._http.credentials import LOGIN_OPTIONS, Credentials, explicit, from_environment, refuse_empty
-from .._http.keychain import default_paths
+from .._http.keychain import default_paths, named_path
 from .._oci.reference import split_base
 from .._registry.connections import ConnectionOptions
 from .._registry.registry_check import check_credentials
@@ -27,7 +27,7 @@ OPTIONS: ArgumentSpec = {
 
 def _path(task: Task) -> str:
     refuse_empty(task.params, ("auth_file",))
-    named = task.params["auth_file"] or os.environ.get("REGISTRY_AUTH_FILE")
+    named = task.params["auth_file"] or named_path(os.environ)
     return str(named or default_paths(os.environ)[0])
 
 

@@ -170,3 +170,16 @@ def test_an_export_takes_no_option_that_it_would_not_obey(
     assert "cannot be used with dest_dir" in run_module("registry_sync", task).failure("invalid_option").msg
     assert registry.log() == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", ["registry_tag_info", "registry_login"])
+def test_t39_an_auth_file_in_the_variable_for_its_path_is_not_shown(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", '{"auths": {"a.example": {"password": "c4nary-in-a-path"}}}')
+    task = {key: value for key, value in matrix.task(module, registry, tmp_path).items() if key != "auth_file"}
+    failed = run_module(module, {**registry.args(**task), "use_auth_file": True}).failure("credentials")
+    assert "REGISTRY_AUTH_FILE has the content of an auth file, not its path" in failed.msg
+    assert "c4nary-in-a-path" not in failed.text
+    assert list(tmp_path.iterdir()) == []
