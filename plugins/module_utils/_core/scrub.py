@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _DIGEST = re.compile(r"sha(?:256|512):(?:[0-9a-f]{128}|[0-9a-f]{64})(?![0-9a-f])", re.ASCII)
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # categories of Unicode: controls, formats, halves of characters, ends of lines
 _JOINERS = "\u200c\u200d"  # within words and emoji
+_QUERY = re.compile(r"(https?://[^\s?\"'<>]{1,500}\?)[^\s\"'<>]+", re.ASCII | re.IGNORECASE)
 _ANSIBLE = "__ansible_"
 _RENAMED = "renamed"
 _live: weakref.WeakSet[Scrubber] = weakref.WeakSet()
@@ -58,6 +59,11 @@ def clean(text: str, limit: int = 500) -> str:
     start, whole = start[: limit * 4], len(start) <= limit * 4
     line = " ".join("".join(char if char.isprintable() else " " for char in start).split())
     return line if len(line) <= limit and whole else line[: limit - len(CUT)] + CUT
+
+
+def clean_told(text: str, limit: int = 500) -> str:
+    """Return what a registry tells as ``clean`` does, without the queries of addresses: who knows one that is signed may read what it is of."""
+    return clean(_QUERY.sub(r"\1...", text), limit)
 
 
 def without_controls(text: str) -> str:

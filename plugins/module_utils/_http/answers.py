@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._core.errors import RegistryError
 from .._core.json import load_object, load_value
-from .._core.scrub import clean
+from .._core.scrub import clean, clean_told
 from .challenge import parse_challenges
 from .transport import MAX_ERROR_BODY, Answer
 
@@ -37,7 +37,7 @@ def read_told(raw: bytes) -> Told:
     """Return code and text of an error's body: of the first of its entries that says why, texts of up to five."""
     start = raw.lstrip()[:1]
     if start != b"{":
-        return Told(text="" if start == b"<" else clean(raw.decode("utf-8", "replace"), 200))
+        return Told(text="" if start == b"<" else clean_told(raw.decode("utf-8", "replace"), 200))
     try:
         document = load_object(raw, MAX_ERROR_BODY, "The error")
     except RegistryError:
@@ -45,9 +45,9 @@ def read_told(raw: bytes) -> Told:
     entries = document.get("errors")
     found = [entry for entry in entries[:5] if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not found:
-        return Told(text=next((clean(document[key], 200) for key in _REASONS if isinstance(document.get(key), str)), ""))
+        return Told(text=next((clean_told(document[key], 200) for key in _REASONS if isinstance(document.get(key), str)), ""))
     codes = [clean(entry["code"], 60) for entry in found if isinstance(entry.get("code"), str)]
-    texts = [clean(entry["message"], 200) for entry in found if isinstance(entry.get("message"), str)]
+    texts = [clean_told(entry["message"], 200) for entry in found if isinstance(entry.get("message"), str)]
     digests = [match.group() for match in (_DIGEST.search(str(entry.get("detail"))) for entry in found) if match]
     first = [code for code in codes if code in DENIED] + codes
     return Told(first[0] if first else None, clean("; ".join(texts)), digests[0] if digests else "", any(map(_CODE.fullmatch, codes)))

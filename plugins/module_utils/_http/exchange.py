@@ -10,7 +10,7 @@ import threading
 import typing as t
 
 from .._core.errors import NotFound, RegistryError
-from .._core.scrub import clean
+from .._core.scrub import clean_told
 from .answers import ABSENT, DENIED, describe_absence, explain, is_page, is_registry_root, read_told, shows_registry
 from .auth import Authenticator
 from .challenge import Challenge, lacks_scope
@@ -211,7 +211,7 @@ class Exchange:
 
     def _pass_warnings(self, header: str) -> None:
         for text in parse_warnings(header):
-            self.warn(f"The registry {self.registry} warns: {clean(text, MAX_WARNING)}")
+            self.warn(f"The registry {self.registry} warns: {clean_told(text, MAX_WARNING)}")
 
     def warn(self, text: str) -> None:
         """Pass a warning on, each text once, and of all only so many."""

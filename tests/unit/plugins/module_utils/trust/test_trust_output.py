@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 import typing as t
 from pathlib import Path
@@ -254,3 +255,16 @@ def test_t37_every_way_out_of_a_module_is_one_of_ours() -> None:
     } == set()
     for name in ("fail_json", "warn", "deprecate", "log", "_return_formatted"):
         assert getattr(module, name) is not getattr(basic.AnsibleModule, name)
+
+
+@pytest.mark.parametrize("body", ['{"errors": [{"code": "UNKNOWN", "message": %s}]}', '{"message": %s}', "%s"])
+def test_t37_the_signature_of_an_address_is_not_shown(registry: FakeRegistry, run_module: RunModule, body: str) -> None:
+    registry.add_image("app", "1")
+    told = 'Get "https://bucket.example.com/a/data?X-Amz-Expires=1200&X-Amz-Signature=0123abcd": dial tcp: no route'
+    text = (body % (json.dumps(told) if "{" in body else told)).encode()
+    registry.on("get_manifest").answer(400, {"Warning": f'299 - "{told}"'.replace('"https', "https").replace('":', ":")}, text)
+    result = run_module("registry_image_info", registry.args(name=["app:1"]))
+    shown = f"{result.msg} {result.warnings}"
+    assert shown.count("https://bucket.example.com/a/data?...") == 2
+    assert "dial tcp: no route" in shown
+    assert "0123abcd" not in result.text
