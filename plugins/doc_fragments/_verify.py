@@ -18,6 +18,7 @@ options:
       - The tag is resolved once. The task then uses the digest that was verified, even if the tag moves in the meantime.
       - Signatures are read from the repository of the image. This requires the Python library cryptography 36 or newer.
       - Check mode verifies signatures as well.
+      - With null, as from a variable without a value, nothing is verified, as if the option were left out. An empty dictionary or string fails.
       - M(ocitools.registry.registry_preflight) does not fail at once. It lists such an image in its report and continues.
       - If a module takes several images, it verifies each of them. M(ocitools.registry.registry_index) also verifies the image that it appends to.
     type: dict
