@@ -33,10 +33,15 @@ class TagLists:
 
     def __init__(self) -> None:
         self._lists: Once[str, list[str]] = Once()
+        self._ordered: Once[str, list[str]] = Once()
 
     def of(self, client: RegistryClient) -> list[str]:
         """Return the tags of the client's repository."""
         return self._lists.get(client.registry, lambda: client.list_tags(on_unusable=client.warn_of_name))
+
+    def ordered(self, client: RegistryClient) -> list[str]:
+        """Return the tags of the client's repository in the order of their names: what belongs to each of thousands of digests is looked for."""
+        return self._ordered.get(client.registry, lambda: sorted(self.of(client)))
 
 
 def find_attached(source: RegistryClient, digests: t.Iterable[Digest], lists: TagLists) -> list[AttachedImage]:
@@ -62,7 +67,7 @@ def find_attached(source: RegistryClient, digests: t.Iterable[Digest], lists: Ta
 
 
 def _names(source: RegistryClient, digests: t.Sequence[Digest], lists: TagLists) -> t.Iterator[tuple[str, Digest | None]]:
-    tags = lists.of(source)
+    tags = lists.ordered(source)
     api = source.api
     for digest, referrers in zip(digests, source.fan_out(lambda digest: list_referrers(api, digest), digests)):
         yield from ((str(referrer.digest), digest) for referrer in referrers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from bisect import bisect_left
 
 from .._core.budget import Kept
 from .._core.errors import NotFound, RegistryError
@@ -23,10 +24,15 @@ from .shared_tag import SharedTag
 MOST_PAGES = 1000
 
 
-def signature_tags(digest: Digest, tags: t.Iterable[str]) -> list[str]:
-    """Return those of ``tags`` under which cosign keeps signatures, attestations and SBOMs of ``digest``."""
+def signature_tags(digest: Digest, tags: t.Sequence[str]) -> list[str]:
+    """Return those of ``tags``, which are in their order, under which cosign keeps signatures, attestations and SBOMs of ``digest``."""
     beginning = f"{digest.algorithm}-{digest.hex}."
-    return [tag for tag in tags if tag.startswith(beginning)]
+    found: list[str] = []
+    for place in range(bisect_left(tags, beginning), len(tags)):
+        if not tags[place].startswith(beginning):
+            break
+        found.append(tags[place])
+    return found
 
 
 class NoReferrersList(RegistryError):

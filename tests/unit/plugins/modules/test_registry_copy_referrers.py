@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._oci.reference import Digest
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.referrers import signature_tags
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, put, within
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
@@ -242,3 +245,12 @@ def test_the_requests_for_referrers_are_counted(make_registry: MakeRegistry, run
     run_module("registry_copy", arguments).ok()
     assert source.counts() == {"get_manifest": 3, "token": 1, "list_tags": 1, "referrers": 2}
     assert destination.counts() == {"head_manifest": 3, "token": 1, "referrers": 1}
+
+
+def test_the_signatures_of_many_digests_among_many_tags_are_found_at_once() -> None:
+    digests = [Digest.of(b"%d" % number) for number in range(2000)]
+    signed = [f"sha256-{digest.hex}.{kind}" for digest in digests[:2] for kind in ("att", "sig")]
+    tags = sorted([*signed, f"sha256-{digests[0].hex}", *(f"s{number:07}" for number in range(200_000))])
+    start = time.process_time()
+    assert [tag for digest in digests for tag in signature_tags(digest, tags)] == signed
+    assert time.process_time() - start < 2
