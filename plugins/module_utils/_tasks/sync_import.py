@@ -106,7 +106,7 @@ class Import:
                 if stored not in named[-1:]:
                     named.append(stored)
             if stored.name:
-                for identifier in {stored.name.identifier, stored.name.tag or stored.name.identifier}:
+                for identifier in dict.fromkeys((stored.name.identifier, stored.name.tag or stored.name.identifier)):
                     self._by_place.setdefault((stored.name.name, identifier), []).append(stored)
 
     def _list_export(self, raw: bytes) -> list[StoredImage]:
