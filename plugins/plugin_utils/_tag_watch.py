@@ -128,13 +128,14 @@ class TagWatch:
             listed = client.list_tags(on_unusable=client.warn_of_name)
         except NotFound:
             listed = []
-        images = {repository.with_tag(tag) for tag in listed if self._selects(tag) and not owner_key(tag)}
-        if len(images) > MOST_TAGS:
+        selected = {tag for tag in listed if self._selects(tag) and not owner_key(tag)}
+        if len(selected) > MOST_TAGS:  # before each takes more memory
             raise RegistryError(
-                f"{len(images)} tags of {repository} are selected, more than the {MOST_TAGS} that can be watched: select fewer.",
+                f"{len(selected)} tags of {repository} are selected, more than the {MOST_TAGS} that can be watched: select fewer.",
                 "limit",
                 reference=str(repository),
             )
+        images = {repository.with_tag(tag) for tag in selected}
         for image in [image for image in self._tags if image not in images]:
             yield from self._update(image, None)
             del self._tags[image]

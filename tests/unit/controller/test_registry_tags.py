@@ -215,3 +215,13 @@ def test_t43_no_text_of_a_registry_is_a_template_for_the_playbook_of_a_rule(regi
     event = watch(**registry.args(images=["app:1"])).events[0]
     assert event["error"]["code"] == "{ { 6 * 7 }}"
     assert "{ { lookup('pipe', 'id') }} { % set x = 1 %} { # note #} { { { 1 }}}" in event["msg"]
+
+
+def test_t51_tags_that_are_too_many_are_refused_before_they_take_memory(registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = [f"{number}" for number in range(10_001)]
+    registry.on("list_tags").answer(200, {"Content-Type": "application/json"}, json.dumps({"name": "app", "tags": tags}).encode())
+    made: list[str] = []
+    monkeypatch.setattr(plugin("module_utils._oci.reference").Reference, "with_tag", lambda _image, tag: made.append(tag))
+    seen = watch(**registry.args(repository="app"))
+    assert seen.errors == ["limit"]
+    assert made == []
