@@ -295,6 +295,6 @@ class Exchange:
         elif short and status == 401:
             reason = "the registry denies access; the credentials are valid but lack permission"
         else:
-            why = f"without credentials the task lacks permission: {self._advice}"
-            reason = f"the registry denies access; {'the credentials may lack permission, or may not be valid' if credentials else why}"
+            why = f"; without credentials the task lacks permission: {self._advice}" if status in (401, 403) else ""
+            reason = f"the registry denies access{'; the credentials may lack permission, or may not be valid' if credentials else why}"
         return RegistryError(f"{action} failed: {reason}{told}.", kind, status, *facts)

@@ -15,6 +15,7 @@ from .._registry.client import RegistryClient
 from .._registry.deletion_requests import DeletionState
 from .._registry.tag_deletion import check_unmoved
 from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
+from .dependencies import below
 from .ghosts import check_unlisted, list_all, repair_ghost
 from .prune_plan import Entry, PrunePlan, some
 from .prune_watch import LostTag, Watch
@@ -63,7 +64,8 @@ class Pruning:
 
     def _run_waves(self) -> None:
         waves: tuple[list[str], ...] = ([], [], [], [])
-        for entry in self._plan.doomed:
+        # An index before those that it names: some registries delete nothing that an index names.
+        for entry in sorted(self._plan.doomed, key=lambda entry: -self._count_below(entry)):
             waves[self._wave(entry)].append(str(self._plan.deleted_by_digest(entry) or entry.tag))
         self._client.progress.begin("deletions", sum(map(len, waves)))
         for wave in waves:
@@ -73,6 +75,9 @@ class Pruning:
             for batch in self._watch.batches([name for name in names if is_digest(name)], self._sizes):
                 self._deletions.run(batch, self._delete)
             self._deletions.raise_failures(sum(map(len, waves)))
+
+    def _count_below(self, entry: Entry) -> int:
+        return len(below(self._plan.manifests, entry.descriptor.digest)) if entry.descriptor else 0
 
     def _wave(self, entry: Entry) -> int:
         """Return when a tag goes: what shares its digest with a kept tag shows whether this registry takes more than it is asked to."""

@@ -19,6 +19,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.copying import put
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import PYTHON_PATH, Result, RunModule, module_arguments
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
+from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 NOW = datetime.now(timezone.utc)
@@ -267,3 +268,19 @@ def test_a_policy_without_a_value_keeps_all(registry: FakeRegistry, run_module: 
     result = run_module("registry_prune", registry.args(name="app", sort="version", **given)).failure("invalid_option")
     assert "value" in result.msg
     assert registry.log() == []
+
+
+def test_an_index_goes_before_the_index_that_it_names(registry: FakeRegistry, run_module: RunModule) -> None:
+    inner = registry.add_index("app", "a")
+    stored = registry.manifest("app", inner.digest)
+    assert stored is not None
+    document = {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [stored.descriptor()]}
+    outer = registry.add_manifest("app", document, images.OCI_INDEX, "z").digest
+
+    def is_named(request: Recorded) -> bool:
+        return request.reference == inner.digest and registry.manifest("app", outer) is not None
+
+    registry.on("delete_manifest", times=None, optional=True, where=is_named).answer(405, code="DENIED", message="an index needs it")
+    options = registry.args(name="app", include=["a|z"], keep_within="1h", method="digest")
+    assert run_module("registry_prune", options).ok()["deleted"] == ["a", "z"]
+    assert registry.tags("app") == {}
