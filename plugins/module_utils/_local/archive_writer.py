@@ -85,7 +85,7 @@ class ArchivePlace:
 
     def put(self, file: NewFile) -> None:
         """Put the complete ``file`` in its place."""
-        put_file(self._folder, self._name, file, self._mode, self._private, self._dress)
+        put_file(self._folder, self._name, file, (self._mode, True), self._private, self._dress)
         self._folder.sync()
 
     def files(self) -> t.Iterator[Found]:

@@ -198,8 +198,9 @@ def _check_alone(file: Found, found: os.stat_result) -> None:
 
 
 def _number(name: t.Any, look_up: t.Callable[[str], int], option: str, what: str) -> int:
+    text = str(name).strip()  # a block of YAML ends with a line break
     try:
-        number = int(name) if str(name).lstrip("-").isdecimal() else look_up(str(name))
+        number = int(text) if text.lstrip("-").isdecimal() else look_up(text)
         if not 0 <= number < _NO_OWNER:
             raise ValueError
         return number

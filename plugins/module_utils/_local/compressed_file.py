@@ -87,6 +87,7 @@ class CompressedFile:
         """Let go of all that was kept; a further first pass has to come before members are read."""
         self._room.give_back(sum(map(len, self._kept.values())))
         self._kept, self._copies, self._waiting, self._spacing = {}, [], [], _SPACING
+        self._allowance = Allowance(self._file.size)  # the further pass and what comes after it are as much again
 
     def mark(self, decoder: Decoder) -> None:
         """Keep a copy of ``decoder``, where that is possible and the last one is far enough away."""

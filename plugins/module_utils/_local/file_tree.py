@@ -117,9 +117,7 @@ class FileTree:
             with contextlib.closing(stream), NewFile(home, _LABEL, self.shown(parts)) as file:
                 copy_stream(stream, file.write, check)
                 mode = self._mode | ((self._mode & 0o444) >> 2 if executable else 0)
-                if executable is not None:
-                    file.open_to(mode & 0o700 if self._private else mode)
-                put_file(home, parts[-1], file, None if executable is not None else mode, self._private, self._dress)
+                put_file(home, parts[-1], file, (mode, executable is None), self._private, self._dress)
             home.sync()
 
     def _clean(self, folder: Folder, parts: tuple[str, ...]) -> None:

@@ -161,18 +161,18 @@ def is_own_place(folder: int, owner: int) -> bool:
     return owner in trusted_users() or owner == os.fstat(folder).st_uid or not others_write(folder)
 
 
-def put_file(folder: Folder, name: str, file: NewFile, mode: int | None, private: bool, dress: t.Callable[[Found], t.Any]) -> None:
-    """Put the complete ``file`` under ``name`` into ``folder``, with owner and mode of a file there that it may replace.
+def put_file(folder: Folder, name: str, file: NewFile, mode: tuple[int, bool], private: bool, dress: t.Callable[[Found], t.Any]) -> None:
+    """Put the complete ``file`` under ``name`` into ``folder``, with owner, access list and label of a file there that it may replace.
 
-    ``mode`` is that of a new one, None for a file that has its mode already. A ``private`` one is its owner's alone, until ``dress`` gives it
-    what the user wants, before it is put there.
+    ``mode`` says also whether it holds for a new file alone, so that one that is replaced passes on its own. A ``private`` file is its owner's
+    alone, until ``dress`` gives it what the user wants, before it is put there.
     """
+    number, is_of_new = mode
     there = folder.stat(name)
     replaced = there if there is not None and stat.S_ISREG(there.st_mode) and is_own_place(folder.descriptor, there.st_uid) else None
     if replaced is not None:
         file.inherit(name, replaced)
-    if mode is not None:
-        mode = mode if replaced is None else stat.S_IMODE(replaced.st_mode)
-        file.open_to(mode & _OWNER if private else mode)
+        number = stat.S_IMODE(replaced.st_mode) if is_of_new else number
+    file.open_to(number & _OWNER if private else number)  # after the access list, which has a mode of its own
     dress(Found(file.path, file.descriptor, False, False))
     file.place(name)

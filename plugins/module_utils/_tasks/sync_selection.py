@@ -39,15 +39,17 @@ def choose_by_name(choice: Choice, listed: t.Iterable[str], budget: Budget) -> l
 
 def _newest(client: RegistryClient, tags: t.Sequence[str]) -> list[str]:
     """Return the newest first; what has no date that can be believed counts as newest, and of one age comes the highest version first."""
-    client.connection.exchange.budget.take(_TAG_WEIGHT * len(tags), f"The state of the {len(tags)} tags of {client.api.name}")
-    states = dict(zip(tags, client.fan_out(lambda tag: _find(client, tag), tags)))
-    there = {tag: digest for tag, digest in states.items() if digest is not None}
-    now = datetime.now(timezone.utc)
-    dates = ManifestReader(client).read_dates(dict.fromkeys(there.values()), now)
-    latest = datetime.max.replace(tzinfo=timezone.utc)
-    newest = sorted(there, key=lambda tag: dates[there[tag]] or latest, reverse=True)
-    client.connection.exchange.budget.give_back(_TAG_WEIGHT * len(tags))
-    return newest
+    budget, weight = client.connection.exchange.budget, _TAG_WEIGHT * len(tags)
+    budget.take(weight, f"The state of the {len(tags)} tags of {client.api.name}")
+    try:
+        states = dict(zip(tags, client.fan_out(lambda tag: _find(client, tag), tags)))
+        there = {tag: digest for tag, digest in states.items() if digest is not None}
+        now = datetime.now(timezone.utc)
+        dates = ManifestReader(client).read_dates(dict.fromkeys(there.values()), now)
+        latest = datetime.max.replace(tzinfo=timezone.utc)
+        return sorted(there, key=lambda tag: dates[there[tag]] or latest, reverse=True)
+    finally:
+        budget.give_back(weight)
 
 
 def _find(client: RegistryClient, tag: str) -> Digest | None:

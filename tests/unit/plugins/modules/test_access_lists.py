@@ -80,3 +80,22 @@ def test_t74_a_file_without_an_access_list_gets_none_from_its_folder(replace: t.
     replace(path)
     assert ACCESS not in os.listxattr(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("mode", [None, "u=rwX,go=rX"])
+def test_t74_a_program_in_a_folder_can_be_executed_beside_its_access_list(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, mode: str | None
+) -> None:
+    for name, content, number in (("packed", "new", 0o755), ("files", "old", 0o600)):
+        path = tmp_path / name / "d" / "run"
+        path.parent.mkdir(parents=True)
+        path.write_text(content, encoding="ascii")
+        path.chmod(number)
+    os.setxattr(path, ACCESS, _one_user_may_read())
+    run_module("registry_artifact", registry.args(name="app:1", files=[str(tmp_path / "packed" / "d")])).ok()
+    args = registry.args(name="app:1", dest=str(tmp_path / "files"), mode=mode)
+    assert run_module("registry_artifact_pull", args).ok().changed
+    assert path.stat().st_mode & 0o100
+    assert struct.pack("<HHI", _USER, 4, 1234) in os.getxattr(path, ACCESS)
+    again = run_module("registry_artifact_pull", args).ok()
+    assert (again.changed, again["downloaded_bytes"]) == (False, 0)

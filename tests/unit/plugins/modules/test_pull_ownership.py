@@ -262,3 +262,8 @@ def test_t59_attributes_are_set_on_the_open_file(pull: Pull, tmp_path: Path, mon
         assert pull(tmp_path / "app.tar", "oci-archive", attributes=attributes).ok().changed is changed
         assert int.from_bytes(flags[(tmp_path / "app.tar").stat().st_ino][:4], "little") == value
     assert "not a file attribute" in pull(tmp_path / "app.tar", "oci-archive", attributes="+Z").msg
+
+
+def test_the_number_of_an_owner_may_end_with_a_line_break(pull: Pull, tmp_path: Path) -> None:
+    owner, group = f"{os.geteuid()}\n", f" {os.getegid()}"
+    assert pull(tmp_path / "app", "oci-layout", owner=owner, group=group).ok().changed

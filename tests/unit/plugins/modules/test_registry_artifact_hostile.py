@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, tars
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 Pull = t.Callable[..., Result]
@@ -191,3 +191,16 @@ def test_t72_a_size_that_is_none_ends_the_task(registry: FakeRegistry, pull: Pul
         artifacts.artifact(registry, "1", artifacts.folder(registry, "d", tars.header(b"d/x", size) + bytes(1024)))
         pull().failure("invalid_source")
     assert os.listdir(dest) == []
+
+
+def test_a_folder_of_zeros_is_compared_and_then_written(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin("module_utils._local.compression"), "FREE", 1 << 20)
+    size = 8 << 20
+    artifacts.artifact(registry, "1", artifacts.folder(registry, "d", tars.tar_bytes([("d/disk", bytes(size))])))
+    path = tmp_path / "files" / "d" / "disk"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(size - 1) + b"1")
+    assert run_module("registry_artifact_pull", registry.args(name="app:1", dest=str(tmp_path / "files"))).ok().changed
+    assert path.read_bytes() == bytes(size)

@@ -87,3 +87,17 @@ def test_results_that_take_too_much_memory_are_refused_at_once_or_told_as_failed
     if begins:
         assert sum(image["changed"] for image in failed["images"]) == len(destination.tags("app"))
         assert 0 < failed["summary"]["failed"] < failed["summary"]["images"] == 100
+
+
+def test_entries_whose_dates_cannot_be_read_leave_the_memory_to_the_others(
+    make_registry: MakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (400_000,))
+    source, destination = make_registry(), make_registry()
+    digest = source.add_image("app", "first").digest
+    for number in range(200):
+        source.set_tag("app", f"1.{number}", digest)
+    source.on("head_manifest", times=None).answer(403, code="DENIED")
+    listed = [{"src": "app", "semver": "1.x", "newest": 1, "sort": "created", "dest": f"copy{number}"} for number in range(10)]
+    failed = run_module("registry_sync", between(source, destination, images=listed, concurrency=1)).failure("denied")
+    assert [image["error"]["kind"] for image in failed["images"]] == ["denied"] * 10
