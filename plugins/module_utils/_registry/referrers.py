@@ -136,10 +136,11 @@ def _read_rest(api: RepositoryApi, page: Manifest, following: Target | None) -> 
         page = further
 
 
-def add_referrer(api: RepositoryApi, manifest: Manifest) -> None:
-    """Enter ``manifest`` in the fallback tag of its subject; what others entered there stays."""
-    if manifest.subject is not None:
-        FallbackTag(api, manifest, manifest.subject.digest).add()
+def add_referrer(api: RepositoryApi, manifest: Manifest, subject: Digest) -> FallbackTag:
+    """Enter ``manifest`` in the fallback tag of its ``subject``, which is returned; what others entered there stays."""
+    tag = FallbackTag(api, manifest, subject)
+    tag.add()
+    return tag
 
 
 def _entry_of(manifest: Manifest) -> dict[str, t.Any]:

@@ -20,9 +20,7 @@ from .._signatures import bundle, simple_signing
 from .._signatures.envelopes import BUNDLE, COSIGN, SIMPLE
 from .._signatures.keys import SigningKey
 from .._signatures.policy import Policy
-from .api import RepositoryApi
 from .client import RegistryClient
-from .referrers import FallbackTag, NoReferrersList, list_by_api
 from .shared_tag import SharedTag
 from .signatures import MOST_SIGNATURES, Reading, RegistrySignatures, read_signatures, signature_tag, signatures_in
 from .tagging import find_digest
@@ -78,17 +76,11 @@ class Signing:
             annotations=bundle.CONTENT,
             subject=subject,
         )
-        client.push_image(str(root.digest), MadeImage(root, [config, made]))
-        api = client.with_actions("pull", "push").api
-        digest = Digest.of(image.raw)
-        return None if _has_api(api, digest) else FallbackTag(api, root, digest)
-
-
-def _has_api(api: RepositoryApi, digest: Digest) -> bool:
-    try:
-        return list_by_api(api, digest) is not None
-    except NoReferrersList:
-        return False
+        name, whole = str(root.digest), MadeImage(root, [config, made])
+        client = client.with_actions("pull", "push")
+        # Also where it is there already: the list of referrers may have lost it.
+        plan = client.plan_push(whole, [name], before={name: None})
+        return next(iter(client.execute_push(plan, whole).shared), None)
 
 
 def settle(tags: t.Sequence[SharedTag]) -> None:

@@ -21,6 +21,9 @@ from .tagging import TagMap, align, apply_policy, find_states, write_tags
 from .transfer_options import TransferOptions
 from .upload_session import UploadSession
 
+if t.TYPE_CHECKING:
+    from .shared_tag import SharedTag
+
 _LACKS_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID", "MANIFEST_INVALID"})
 
 
@@ -84,11 +87,12 @@ class PushPlan:
 
 @dataclass
 class Transferred:
-    """What an execution (or its prediction) sent, mounted and found."""
+    """What an execution (or its prediction) sent, mounted and found, and the tags for referrers that it ``shared`` with others."""
 
     uploaded: list[Descriptor] = field(default_factory=list)
     mounted: list[Descriptor] = field(default_factory=list)
     existing: list[Descriptor] = field(default_factory=list)
+    shared: list[SharedTag] = field(default_factory=list)
 
     def add(self, how: str, descriptor: Descriptor) -> None:
         """Remember how a blob came to be where it is."""
@@ -157,6 +161,7 @@ class Execution:
         self._capabilities = capabilities
         self._options = options
         self._written: set[str] = set()
+        self._shared: list[SharedTag] = []
 
     def run(self, plan: PushPlan, written: set[str] | None = None) -> Transferred:
         """Write what the plan says; a tag is written, and then added to ``written``, only when all that it needs is there."""
@@ -186,6 +191,7 @@ class Execution:
         for blob in plan.blobs(every=True):
             if blob.digest not in done:
                 result.add("existing", blob)
+        result.shared += self._shared
         return result
 
     def _announce(self, plan: PushPlan, blobs: t.Sequence[Descriptor]) -> None:
@@ -267,7 +273,7 @@ class Execution:
             from .referrers import add_referrer
 
             with self._capabilities.listing:
-                add_referrer(self._api, manifest)
+                self._shared.append(add_referrer(self._api, manifest, manifest.subject.digest))
 
 
 def _levels(missing: t.Sequence[tuple[Descriptor, Manifest]]) -> list[list[Manifest]]:

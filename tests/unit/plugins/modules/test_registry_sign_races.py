@@ -228,3 +228,14 @@ def test_t66_who_has_read_the_tag_before_may_write_it_a_moment_later(
         result.ok()
         _verify(registry, run_module, MINE, THEIRS).ok()
     assert sum(pauses) == (5 if always else 2)
+
+
+@pytest.mark.parametrize("status", [200, 403, 418])
+def test_a_list_of_referrers_that_cannot_be_read_keeps_nobody_from_signing(
+    registry: FakeRegistry, run_module: RunModule, status: int
+) -> None:
+    digest = registry.add_image("app", "1").digest
+    registry.on("referrers", times=None).answer(status, {"Content-Type": OCI_INDEX}, b'{"manifests": 3}')
+    result = run_module("registry_sign", registry.args(name="app:1", signing_key=signing.private_pem(MINE), format="bundle")).ok()
+    assert result["signed_digests"] == [digest]
+    assert len(registry.named("referrers")) == 1
