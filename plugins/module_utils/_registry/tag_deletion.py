@@ -53,7 +53,7 @@ class TagDeletion:
         return self.api.display(self.tag)
 
     def run(self, method: str) -> str:
-        """Delete the tag by ``tag``, ``substitute`` or ``auto``; return the method that did it."""
+        """Delete the tag by ``tag``, ``substitute`` or ``auto``; return the method that did it, "" where somebody else has done it by a substitute."""
         if method == "tag" or (method == "auto" and self.state.by_tag):
             refusal = self._delete(self.tag)
             if refusal is None:
@@ -65,8 +65,7 @@ class TagDeletion:
                 raise no_tag_deletion(refusal, self.api.exchange.registry, self.shown)
             # A denial may be about this tag alone, because an index names its manifest.
             self.state.by_tag = refusal.kind == "denied"
-        self._substitute()
-        return "substitute"
+        return self._substitute()
 
     def _delete(self, identifier: str) -> RegistryError | None:
         """Delete a tag or digest; return why it was not done, None where it was. Afterwards the state decides, not the answer."""
@@ -144,16 +143,16 @@ class TagDeletion:
 
     # Where tags cannot be deleted by name
 
-    def _substitute(self) -> None:
-        """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest."""
+    def _substitute(self) -> str:
+        """Give the tag a digest of its own, the same manifest with blanks behind it, and delete that digest; "" where the tag is gone before."""
         check_replaceable(self.shown, self.manifest)
         check_enabled(self.api, self.shown, self.state)
         current = self._find_tag()
         if current is None:
-            return
+            return ""
         if is_substitute(self.api, current, self.manifest.digest):
-            self._wait_until_gone()
-            return
+            self._leave_to_others()
+            return ""
         check_unmoved(self.shown, self.manifest.digest, current)
         double = padded(self.manifest)
         deleted = False
@@ -172,6 +171,17 @@ class TagDeletion:
             raise
         with gone_by("substitute"):
             self._check_rest()  # no other tag is on the digest of a substitute
+        return "substitute"
+
+    def _leave_to_others(self) -> None:
+        """Wait for those who have begun to delete the tag by a substitute: they may have been killed, or have put it back."""
+        try:
+            self._wait_until_gone()
+        except RegistryError as error:
+            if error.kind != "conflict":
+                raise
+            message = f"Somebody else began to delete the tag {self.shown}, but it still exists: run the task again."
+            raise RegistryError(message, "conflict", reference=self.shown) from None
 
     def _put_back(self, double: Manifest, error: RegistryError) -> bool:
         """Put the tag on its manifest again where it is still on the ``double``; tell in ``error`` how it ended, and whether it is there."""

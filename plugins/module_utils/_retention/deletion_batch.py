@@ -64,7 +64,7 @@ class DeletionBatch:
 
     def _delete_one(self, name: str, delete: Delete) -> None:
         try:
-            self.done[name] = delete(name)
+            self.done[name] = delete(name) or self.done.get(name, "")
             self._client.progress.finish(f"{name}: deleted")
         except RegistryError as error:
             if error.gone_by:

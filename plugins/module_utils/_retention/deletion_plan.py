@@ -42,13 +42,12 @@ class DeletionPlan:
     read: Manifest | None = None
     ghosts: tuple[str, ...] = ()
     listed: frozenset[str] | None = None
-    indexes: frozenset[Digest] = frozenset()
+    indexes: tuple[Digest, ...] = ()
 
     @property
     def digests(self) -> list[Digest]:
         """The manifests to delete by method digest, each once; indexes first, since some registries delete nothing that one of them names."""
-        every = dict.fromkeys([*self.found.values(), *([self.digest] if self.digest else [])])
-        return sorted(every, key=lambda digest: digest not in self.indexes)
+        return list(dict.fromkeys([*self.indexes, *self.found.values(), *([self.digest] if self.digest else [])]))
 
     def before(self) -> dict[str, str]:
         """Return what exists now and will not: tags with their digests."""
@@ -87,7 +86,6 @@ def plan_deletion(
     )
     found = {tag: state.digest for tag, state in looks.items() if state is not None}
     absent = tuple(tag for tag in looks if tag not in found)
-    indexes = frozenset(state.digest for state in looks.values() if state is not None and state.is_index)
     for tag, state in found.items():
         _check_expected(client, tag, state, expected)
     for tag, manifest in reads.items():
@@ -102,8 +100,18 @@ def plan_deletion(
         shown = f"{client.registry}@{digest}"
         raise RegistryError(f"{shown} is not the expected {expected}: nothing was deleted.", "precondition", reference=shown)
     there = digest if digest and client.find_digest(str(digest)) else None
-    plan = DeletionPlan(method, found, absent, digest=there, ghosts=ghosts, listed=listed, indexes=indexes)
+    indexes = {state.digest for state in looks.values() if state is not None and state.is_index}
+    plan = DeletionPlan(method, found, absent, digest=there, ghosts=ghosts, listed=listed, indexes=_outermost_first(client, indexes))
     return replace(plan, also=_tags_on(client, set(plan.digests), found)) if plan.digests else plan
+
+
+def _outermost_first(client: RegistryClient, indexes: t.Collection[Digest]) -> tuple[Digest, ...]:
+    """Return ``indexes`` in an order in which each is before those that it names."""
+    reader = ManifestReader(client)
+    if len(indexes) > 1:
+        with contextlib.suppress(RegistryError):  # what cannot be read is told when its turn comes
+            reader.read(indexes)
+    return tuple(sorted(indexes, key=lambda digest: (-len(below(reader.found, digest)), str(digest))))
 
 
 def _list_for(client: RegistryClient) -> frozenset[str] | None:

@@ -15,6 +15,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
 MakeRegistry = t.Callable[..., FakeRegistry]
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def delete(run_module: RunModule, fake: FakeRegistry, name: str = "app:1.0", check: bool = False, **options: t.Any) -> Result:
@@ -206,6 +207,21 @@ def test_by_digest_an_index_goes_before_what_it_names(registry: FakeRegistry, ru
     assert registry.tags("app") == {}
 
 
+def test_by_digest_an_index_goes_before_the_index_that_it_names(registry: FakeRegistry, run_module: RunModule) -> None:
+    inner = registry.add_index("app", "inner")
+    outer = registry.add_manifest(
+        "app", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [inner.stored.descriptor()]}, OCI_INDEX, "outer"
+    )
+
+    def is_named(request: Recorded) -> bool:
+        return request.reference == inner.digest and registry.manifest("app", outer.digest) is not None
+
+    registry.on("delete_manifest", times=None, optional=True, where=is_named).answer(405, code="DENIED", message="an index needs it")
+    result = delete(run_module, registry, "app", tags=["inner", "outer"], method="digest").ok()
+    assert result["deleted_tags"] == ["inner", "outer"]
+    assert registry.tags("app") == {}
+
+
 def test_by_digest_the_expected_one(registry: FakeRegistry, run_module: RunModule) -> None:
     digest = registry.add_image("app", "1.0").digest
     other = registry.add_image("app", "2.0").digest
@@ -242,3 +258,28 @@ def test_by_digest_it_is_taken_off_the_list_of_referrers(make_registry: MakeRegi
     listed = registry.manifest("app", fallback)
     assert listed is not None
     assert json.loads(listed.raw)["manifests"] == [referrers[1].stored.descriptor()]
+
+
+@pytest.mark.parametrize("left", ["substitute", "image", "nothing"])
+def test_what_others_began_to_delete_keeps_no_other_tag_from_being_deleted(
+    registry: FakeRegistry, run_module: RunModule, waits: list[float], left: str
+) -> None:
+    image = registry.add_image("app", "1.0")
+    registry.add_image("app", "2.0")
+
+    def begin(request: Recorded) -> None:
+        registry.add_manifest("app", image.raw + b"\n" + b" \t" * 48, image.media_type, "1.0")
+        if left != "substitute":
+            end = registry.on("head_manifest", "/1.0$", nth=2)
+            end.call(lambda request: registry.set_tag("app", "1.0", image.digest) if left == "image" else registry.remove_tag("app", "1.0"))
+
+    registry.on("head_manifest", "/1.0$").call(begin)
+    result = delete(run_module, registry, "app", tags=["1.0", "2.0"], method="substitute", timeout=2)
+    assert result.failed is (left != "nothing")
+    assert result["deleted_tags"] == ["2.0"]
+    if left == "nothing":
+        assert result["absent_tags"] == ["1.0"]
+    else:
+        assert "Somebody else began to delete the tag" in result.failure("conflict").msg
+        assert "said" not in result.msg
+    assert ("1.0" in registry.tags("app")) is (left != "nothing")
