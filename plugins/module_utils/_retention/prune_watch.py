@@ -15,6 +15,7 @@ from .._registry.tag_deletion import TookMore
 from .dependencies import Manifests, below
 from .ghosts import list_all
 from .manifest_reader import ManifestReader, find_descriptor
+from .prune_plan import some
 
 _LARGEST_BATCH = 50
 _FEW_TAGS = 200  # their list is read after each deletion
@@ -100,12 +101,25 @@ class Watch:
             raise self._put_back(lost, broken, deleted)
 
     def _find_lost(self, there: t.Container[str]) -> list[str]:
-        """Return the kept tags that are gone with what was deleted here; those that somebody else deleted with their digests are not watched any more."""
-        missing = [tag for tag in self._states if tag not in there]
-        states = dict(zip(missing, self._client.fan_out(lambda tag: self._client.find_digest(str(self._states[tag])), missing)))
+        """Return the kept tags that are gone with what was deleted here; those that somebody else deleted with their digests are not watched any more.
+
+        Errors: ``LostTag`` for those whose digests a deleted index names: some registries may delete these with it.
+        """
+        missing = {tag: digest for tag, digest in self._states.items() if tag not in there}
+        states = dict(zip(missing, self._client.fan_out(lambda digest: self._client.find_digest(str(digest)), missing.values())))
         others = {tag for tag, state in states.items() if state is None}
-        self.deleted_by_others += sorted(others)
         self._states = {tag: state for tag, state in self._states.items() if tag not in others}
+        named = {digest for index in self._deleted for digest in below(self._reader.found, index)}
+        taken = sorted(tag for tag in others if missing[tag] in named)
+        self.deleted_by_others += sorted(others.difference(taken))
+        if taken:
+            raise LostTag(
+                f"While digests of {self._client.registry} were deleted, kept tags disappeared together with their digests, which a deleted "
+                f"index names: {some(taken)}. Nothing more was deleted. If nobody else deleted them at the same time, this registry deletes "
+                "more than requested.",
+                self._client.registry,
+                taken[0],
+            )
         return [tag for tag in missing if tag not in others]
 
     def _put_back(self, lost: t.Sequence[str], broken: t.Sequence[Digest], deleted: t.Mapping[Digest, Manifest]) -> LostTag:

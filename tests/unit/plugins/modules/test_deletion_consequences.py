@@ -12,6 +12,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.clients import Mak
 from ansible_collections.ocitools.registry.tests.unit.plugins.deletions import delete, fill, prune
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -48,6 +49,27 @@ def test_a_tag_that_is_not_the_last_takes_nothing_along(make_registry: MakeRegis
     result = delete(run_module, registry, tags=["1.0"]).ok()
     assert result["also_deleted_manifests"] == []
     assert registry.tags("app")["stable"] == tags["1.0"]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_kept_image_that_goes_with_an_index_that_names_it_ends_a_prune(registry: FakeRegistry, run_module: RunModule, many: bool) -> None:
+    index = registry.add_index("app", "1.0")
+    children = [child.digest for child in index.children.values()]
+    registry.add_image("app", "2.0")
+    registry.set_tag("app", "9.0", children[0])
+    registry.set_tag("app", "9.1", children[1])
+    for number in range(250 if many else 0):
+        registry.set_tag("app", f"kept-{number}", children[1])
+
+    def take_along(request: Recorded) -> None:
+        registry.remove_manifest("app", children[0])
+
+    registry.on("delete_manifest", index.digest).then(take_along)
+    result = prune(run_module, registry, exclude=["kept"]).failure("conflict")
+    assert "which a deleted index names: 9.0. Nothing more was deleted." in result.msg
+    assert result["deleted"] == ["1.0"]
+    assert "2.0" in registry.tags("app")
+    assert result.warnings == []
 
 
 def test_a_manifest_that_other_tags_were_on_does_not_count_as_collected(make_registry: MakeRegistry, run_module: RunModule) -> None:
