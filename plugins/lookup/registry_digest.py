@@ -89,7 +89,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ..plugin_utils._compiled import compiled_imports
-from ..plugin_utils._template_values import decrypted
+from ..plugin_utils._template_values import decrypted, is_undefined
 
 with compiled_imports():
     from ..module_utils._core.errors import OTHER_PYTHON, NotFound, RegistryError
@@ -160,7 +160,7 @@ class LookupModule(LookupBase):
                     add_secret(secret)
             self._refuse_unknown(kwargs)
             for given in (kwargs, {name[len(_VARIABLES) :]: value for name, value in own.items()}):
-                _refuse_wrong(given)
+                _refuse_wrong({name: value for name, value in given.items() if not is_undefined(value)})  # ansible-core names those
             self.set_options(var_options=own, direct=kwargs)
             return self._resolve(terms, variables, Listeners(add_secret, lambda text: display.warning(scrubber.shown(text))))
 

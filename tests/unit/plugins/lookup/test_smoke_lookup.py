@@ -12,6 +12,7 @@ from ansible.errors import AnsibleLookupError
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import plugin
 from ansible_collections.ocitools.registry.tests.unit.plugins.vaulted import Vaulted
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from jinja2 import StrictUndefined
 
 
 def test_digests_in_order_within_the_budget(token_registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
@@ -94,3 +95,10 @@ def test_t39_what_the_lookup_cannot_use_is_refused_and_not_shown(
     assert f"The option {words}" in str(failed.value)
     assert "c4nary-in-a-path" not in str(failed.value)
     assert registry.log() == []
+
+
+@pytest.mark.parametrize("option", ["verify", "ca_path"])
+def test_an_undefined_variable_is_told_as_one(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]], option: str) -> None:
+    with pytest.raises(AnsibleLookupError, match=r"[Uu]ndefined") as failed:  # as ansible-core before 2.19 hands them to plugins
+        run_lookup(["app:1"], **{**registry.args(), option: StrictUndefined(name="wanted")})
+    assert "is null" not in str(failed.value)
