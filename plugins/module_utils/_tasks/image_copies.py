@@ -128,8 +128,8 @@ class LostHosts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._begun = time.monotonic()
         self._heard: dict[str, float] = {}
+        self._since: dict[str, float] = {}  # when the first of the images began that were not answered
         self._silent: dict[str, int] = {}
         self._lost: dict[str, RegistryError] = {}
 
@@ -137,20 +137,22 @@ class LostHosts:
         """Return why one of ``hosts`` is lost, None where none is."""
         return next((self._lost[host].again() for host in hosts if host in self._lost), None)
 
-    def note(self, error: RegistryError | None, *hosts: str) -> None:
-        """Take note of how it ended with an image that needed ``hosts``: well, or with ``error``."""
+    def note(self, error: RegistryError | None, begun: float, *hosts: str) -> None:
+        """Take note of how it ended with an image that needed ``hosts``: well, or with ``error``; ``begun`` is when, by ``time.monotonic``."""
         with self._lock:
             for host in hosts if error is None else [error.registry] if error.registry else []:
                 if error is not None and (error.kind in _SILENCE or error.status in _BY_PROXY):
-                    self._miss(host, error)
+                    self._miss(host, error, begun)
                 else:
                     self._heard[host], self._silent[host] = time.monotonic(), 0
             if error is not None and error.registry and error.kind == "rate_limited" and error.status == 429:
                 self._lost[error.registry] = error.again()
 
-    def _miss(self, host: str, error: RegistryError) -> None:
+    def _miss(self, host: str, error: RegistryError, begun: float) -> None:
         self._silent[host] = self._silent.get(host, 0) + 1
-        passed = time.monotonic() - self._heard.get(host, self._begun)
+        if self._silent[host] == 1:  # before that, nobody may have asked it anything
+            self._since[host] = max(begun, self._heard.get(host, begun))
+        passed = time.monotonic() - self._since[host]
         if host not in self._lost and self._silent[host] >= _IN_A_ROW and passed >= _PATIENCE:
             message = f"{error.message} After {self._silent[host]} such failures in a row, no more images were tried."
             self._lost[host] = RegistryError(message, error.kind, error.status, registry=host)
@@ -184,11 +186,11 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
     copier, lost = Copier(registries), LostHosts()
 
     def run(copy: Copy) -> Outcome:
-        hosts = (copy.source.registry, copy.destination.registry)
+        hosts, begun = (copy.source.registry, copy.destination.registry), time.monotonic()
         error = lost.find(*hosts)
         if error is None:
             outcome = carry_out(copy)
-            lost.note(outcome.error if isinstance(outcome, Failed) else None, *hosts)
+            lost.note(outcome.error if isinstance(outcome, Failed) else None, begun, *hosts)
         else:
             outcome = Failed(error, {}, {})
         progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))

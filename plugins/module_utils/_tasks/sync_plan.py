@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -139,7 +140,7 @@ class Planner:
         """Return the tags that an entry chooses, or why it can choose none."""
         from .sync_selection import choose_tags
 
-        image, choice = entry.image, entry.choice
+        image, choice, begun = entry.image, entry.choice, time.monotonic()
         lost = self._lost.find(image.registry)
         if lost is not None:
             return lost
@@ -149,9 +150,9 @@ class Planner:
             tags = choose_tags(client, choice, listed) if choice else ()
             client.connection.exchange.budget.take(_JOB_WEIGHT * len(tags), f"The plan for {len(tags)} tags of {image}")
         except RegistryError as error:
-            self._lost.note(error, image.registry)
+            self._lost.note(error, begun, image.registry)
             return error.bare()
-        self._lost.note(None, image.registry)
+        self._lost.note(None, begun, image.registry)
         if tags or self._params["empty"] == "ok":
             return tags
         given = " and ".join(key for key in CHOOSING if choice and self._given(entry, key))

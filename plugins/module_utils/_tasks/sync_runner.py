@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from .._core.errors import RegistryError
@@ -56,12 +57,12 @@ class Runner:
         return outcome
 
     def _outcome(self, job: Job) -> Outcome:
-        hosts = (job.copy.source.registry, job.copy.destination.registry)
+        hosts, begun = (job.copy.source.registry, job.copy.destination.registry), time.monotonic()
         error = self._lost.find(*hosts)
         if error is not None:
             return Outcome.failed(job.name, job.dest, error, {}, {})
         outcome = self._bring(job)
-        self._lost.note(outcome.error, *hosts)
+        self._lost.note(outcome.error, begun, *hosts)
         return outcome
 
 

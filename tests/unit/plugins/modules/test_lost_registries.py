@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
 from ansible_collections.ocitools.registry.plugins.module_utils._tasks import image_copies
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, export_to, import_from, side
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
@@ -103,3 +105,24 @@ def test_a_registry_that_answers_in_between_is_asked_for_all(make_registry: Make
     assert len(failed["failed_names"]) == 6
     assert len(source.named("get_manifest")) == COUNT
     assert run_module("registry_sync", _options(**between(source, destination, images=names))).ok()["summary"]["copied"] == 6
+
+
+def test_a_registry_that_nobody_asked_for_long_is_not_lost_by_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(image_copies, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(image_copies, "_PATIENCE", 60.0)
+    error = RegistryError("late.example refuses connections.", "network", registry="late.example")
+    for heard in (False, True):
+        lost = image_copies.LostHosts()
+        if heard:
+            lost.note(None, clock[0], "late.example")
+        clock[0] += 600
+        for _image in range(3):
+            clock[0] += 1
+            lost.note(error, clock[0], "late.example")
+            assert lost.find("late.example") is None
+        clock[0] += 60
+        lost.note(error, clock[0], "late.example")
+        found = lost.find("late.example")
+        assert found is not None
+        assert found.message.endswith("After 4 such failures in a row, no more images were tried.")
