@@ -105,6 +105,8 @@ notes:
     After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.
   - With O(method=digest), all tags are looked at before each batch of up to 50 deletions and after the last one, since somebody may move a tag that stays
     to a digest that goes. A tag that lost its manifest that way is restored, and the task fails with the error kind V(conflict) and names it.
+    If a tag that stays disappears together with its digest, somebody else has deleted it, and a warning names it. If a deleted index lists that digest,
+    the registry may have deleted it, and the task ends with the error kind V(conflict).
     The referrers of each digest are read first. If they cannot be read, nothing is deleted.
   - Some registries list tags without a manifest, for example after an interrupted deletion. They protect nothing, and one warning names them. They are
     deleted if they match O(include), and neither O(exclude), O(protect) nor O(keep_semver). See M(ocitools.registry.registry_tag_delete). Their

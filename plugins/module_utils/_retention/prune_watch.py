@@ -11,6 +11,7 @@ from .._core.errors import RegistryError
 from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
+from .._registry.deletion_requests import find_readable
 from .._registry.tag_deletion import TookMore
 from .dependencies import Manifests, below
 from .ghosts import list_all
@@ -106,7 +107,7 @@ class Watch:
         Errors: ``LostTag`` for those whose digests a deleted index names: some registries may delete these with it.
         """
         missing = {tag: digest for tag, digest in self._states.items() if tag not in there}
-        states = dict(zip(missing, self._client.fan_out(lambda digest: self._client.find_digest(str(digest)), missing.values())))
+        states = dict(zip(missing, self._client.fan_out(lambda digest: find_readable(self._client.api, str(digest)), missing.values())))
         others = {tag for tag, state in states.items() if state is None}
         self._states = {tag: state for tag, state in self._states.items() if tag not in others}
         named = {digest for index in self._deleted for digest in below(self._reader.found, index)}

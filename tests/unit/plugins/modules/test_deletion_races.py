@@ -220,11 +220,11 @@ def test_t58_a_kept_tag_that_moves_to_a_doomed_digest_is_not_lost(
     assert list(result["failed_tags"]) == moved
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(("many", "missing"), [(False, "json"), (True, "json"), (False, "denied")])
 def test_t58_a_kept_tag_that_somebody_deletes_with_its_digest_is_not_set_on_what_a_prune_deletes(
-    make_registry: MakeRegistry, run_module: RunModule, many: bool
+    make_registry: MakeRegistry, run_module: RunModule, many: bool, missing: str
 ) -> None:
-    registry = make_registry("distribution2")
+    registry = make_registry("distribution2", missing=missing)
     tags = fill(registry)
     for number in range(250 if many else 0):
         registry.set_tag("app", f"kept-{number}", tags["7.0"])
