@@ -203,18 +203,18 @@ class Import:
                 if stored.name and stored.name.name == wanted.name and stored.name.tag:
                     of.setdefault(stored.name.tag, []).append(stored)
             chosen = choose_by_name(entry.choice, of, self._task.budget)[: entry.choice.newest]
-            return [stored for tag in chosen for stored in self._same(of[tag])[:most]]
+            return [stored for tag in chosen for stored in self._same(of[tag], of[tag][0].title)[:most]]
         found = self._by_name.get(entry.given, [])
         if not found and wanted is not None:
             found = self._by_place.get((wanted.name, wanted.identifier), [])
-        return self._same(found)[:most]
+        return self._same(found, entry.given)[:most]
 
-    def _same(self, found: list[StoredImage]) -> list[StoredImage]:
-        """Return what was found by one name; raises where it is not one image."""
+    def _same(self, found: list[StoredImage], name: str) -> list[StoredImage]:
+        """Return what was found by one ``name``; raises where it is not one image."""
         digests = list(dict.fromkeys(str(stored.digest) for stored in found))
         if len(digests) > 1:
             advice = "export again" if self._is_export else "list each that you want by its digest, with dest"
-            message = f"{self._path} has several images with the name {quoted(found[0].title, 300)}, {', '.join(digests[:20])}: {advice}."
+            message = f"{self._path} has several images with the name {quoted(name, 300)}, {', '.join(digests[:20])}: {advice}."
             raise RegistryError(message, "invalid_source")
         return found
 

@@ -102,6 +102,16 @@ def test_two_images_of_one_name_are_not_taken_for_one(make_registry: MakeRegistr
     assert destination.tags("team/app") == {"1": IMAGE.digest, "other": other.digest}
 
 
+def test_a_short_name_of_two_images_is_told_as_it_was_given(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    for name in ("app", "web"):
+        source.add_image(name, "1", seed=name)
+        task = source.args(name=f"{name}:1", path=str(tmp_path / "store"), format="oci-layout", append=True)
+        run_module("registry_pull", task).ok()
+    unclear = run_module("registry_sync", import_from(tmp_path / "store", destination, images=[{"src": "1", "dest": "app"}]))
+    assert "has several images with the name '1', sha256:" in unclear.failure("invalid_source").msg
+
+
 def test_two_images_without_a_name_for_one_tag_are_refused(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     other, destination = images.image(layers=["other"]), make_registry()
     path = _named(tmp_path / "store", (IMAGE, ""), (other, ""))
