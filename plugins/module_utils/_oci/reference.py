@@ -29,7 +29,6 @@ from .host import (
 _MAX_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
 DIGEST_PREFIXES = tuple(f"{algorithm}:" for algorithm in _DIGEST_LENGTHS)
@@ -157,8 +156,7 @@ def _names_host(path: str) -> bool:
 def _check_not_alone(name: str, text: str, last: str, tag: str) -> None:
     """Refuse a registry alone: it would be read as an image of Docker Hub."""
     shortened = text != name  # a scheme or a last '/' was dropped
-    is_address = (last == "localhost" and tag.isdecimal()) or (_ADDRESS.fullmatch(last) and (not tag or tag.isdecimal()))
-    if (shortened and has_host(last)) or is_address or (tag and name.endswith("/")):
+    if (shortened and has_host(last)) or (last == "localhost" and tag.isdecimal()) or (tag and name.endswith("/")):
         why = UNSET if name.endswith("/") else ": write the repository after it"
         raise invalid(f"The name {quoted(name, 300)} names a registry but no repository{why}.")
 

@@ -69,6 +69,7 @@ _BROKEN_HEX = "0123456789abcdef" * 4
         ("HTTPS://quay.io/org/app", "quay.io", "org/app", None, None),
         ("docker://quay.io/org/app/", "quay.io", "org/app", None, None),
         ("reg.example.com:5000", "docker.io", "library/reg.example.com", "5000", None),
+        ("10.0.0.1:5000", "docker.io", "library/10.0.0.1", "5000", None),
         ("app:_under-score.1", "docker.io", "library/app", "_under-score.1", None),
     ],
 )
@@ -166,8 +167,6 @@ def test_a_name_of_docker_hub_is_refused_as_it_was_written() -> None:
         ("app@sha256:" + "A" * 64, "lower-case"),
         ("app@" + SHA256 + "@" + SHA256, "user information"),
         ("localhost:5000", "no repository"),
-        ("10.0.0.1:5000", "no repository"),
-        ("10.0.0.1", "no repository"),
         ("https://quay.io", "no repository"),
         ("docker://localhost:5000/", "no repository"),
         ("quay.io:0/app", "port"),
