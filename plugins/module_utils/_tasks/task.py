@@ -96,13 +96,7 @@ class Task:
     def _fail(self, error: RegistryError) -> None:
         """Note the error's sentence and facts beside what ``result`` holds; of the changes only those that were ``done``."""
         if self.done is not None:
-            before, after, header = self._planned
-            done = self.done()
-            known = {
-                name for name in (*before, *after) if name in done or (name in before and name in after and before[name] == after[name])
-            }
-            shown = [{name: state for name, state in planned.items() if name in known} for planned in (before, after)]
-            self.changes(shown[0], shown[1], header)
+            self.tell_done(self.done())
             self.has_written = self.has_written or bool(self.result["changed"])
         self.result.update(changed=self.has_written, failed=True, msg=error.message, error=error.facts())
         self._on_failure(self.result)
@@ -160,8 +154,9 @@ class Task:
     def tell_done(self, done: t.Container[str]) -> None:
         """Tell of the changes only those that were ``done`` here."""
         before, after, header = self._planned
-        known = [name for name, state in before.items() if name in done or state == after[name]]
-        self.changes({name: before[name] for name in known}, {name: after[name] for name in known}, header)
+        known = {name for name in (*before, *after) if name in done or (name in before and name in after and before[name] == after[name])}
+        shown = [{name: state for name, state in planned.items() if name in known} for planned in (before, after)]
+        self.changes(shown[0], shown[1], header)
 
     def warn(self, text: str) -> None:
         """Give a warning, scrubbed."""
