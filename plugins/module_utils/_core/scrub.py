@@ -88,6 +88,11 @@ def kind_of(value: object) -> str:
     return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "null")
 
 
+def some(names: t.Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
 def plain_data(value: t.Any) -> t.Any:
     """Return a copy of a result that can be nothing but data, whoever wrote what is in it.
 

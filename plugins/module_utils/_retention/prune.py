@@ -9,6 +9,7 @@ import contextlib
 import typing as t
 
 from .._core.errors import OF_THE_HOST, NotFound, RegistryError
+from .._core.scrub import some
 from .._oci.digest_tags import owner_key
 from .._oci.reference import Digest, is_digest
 from .._registry.client import RegistryClient
@@ -17,7 +18,7 @@ from .._registry.tag_deletion import check_unmoved
 from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
 from .dependencies import below
 from .ghosts import check_unlisted, list_all, repair_ghost
-from .prune_plan import Entry, PrunePlan, some
+from .prune_plan import Entry, PrunePlan
 from .prune_watch import LostTag, Watch
 
 Result = dict[str, t.Any]
@@ -43,14 +44,14 @@ class Pruning:
     def run(self) -> None:
         """Delete what the plan says; what belongs to an image by its name goes after it. Afterwards the state decides, not the answers."""
         try:
-            try:
-                self._run_waves()
-            except RegistryError as error:
-                self._note(error)
-                if error.kind not in OF_THE_HOST:
-                    with contextlib.suppress(RegistryError):
-                        self._settle()
-                raise
+            self._run_waves()
+        except RegistryError as error:
+            self._note(error)
+            if error.kind not in OF_THE_HOST:
+                with contextlib.suppress(RegistryError):
+                    self._settle()
+            raise
+        else:
             self._settle()
         finally:
             self._warn_of_others()

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from .._core.budget import Kept
 from .._core.errors import RegistryError
+from .._core.scrub import some
 from .._oci.digest_tags import owner_digest
 from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
@@ -158,11 +159,6 @@ def _warnings(registry: str, ghosts: t.Sequence[str], unusable: t.Sequence[str],
     if unusable:
         digests = " Their digests are not known, so method digest deletes only tags, and no manifests." if method == "digest" else ""
         yield f"{registry} lists names that are not valid tags: {some(unusable)}. They were not deleted.{digests}"
-
-
-def some(names: t.Sequence[str]) -> str:
-    """Return the first names of a list, and how many more there are."""
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def _check_referrers(client: RegistryClient, plan: PrunePlan) -> None:

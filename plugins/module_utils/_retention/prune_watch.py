@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._core.errors import RegistryError
+from .._core.scrub import some
 from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
@@ -16,7 +17,6 @@ from .._registry.tag_deletion import TookMore
 from .dependencies import Manifests, below
 from .ghosts import list_all
 from .manifest_reader import ManifestReader, find_descriptor
-from .prune_plan import some
 
 _LARGEST_BATCH = 50
 _FEW_TAGS = 200  # their list is read after each deletion

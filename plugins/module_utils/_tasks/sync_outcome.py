@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import RegistryError
+from .._core.scrub import some
 from .._registry.image_copy import Copied, Copy
 from .._registry.results import Result
 from .._registry.tagging import TagMap
@@ -135,6 +136,6 @@ def raise_failures(outcomes: t.Sequence[Outcome], last: RegistryError | None = N
             raise last
         return
     first = failed[0][1]
-    names = ", ".join(name for name, _error in failed[:20]) + (f" and {len(failed) - 20} more" if len(failed) > 20 else "")
+    names = some([name for name, _error in failed])
     message = f"{len(failed)} of {len(outcomes)} images failed: {names}. {first.message}{f' {last.message}' if last else ''}"
     raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)
