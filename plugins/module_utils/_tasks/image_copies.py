@@ -44,6 +44,7 @@ class Failed(t.NamedTuple):
 
 
 Outcome = t.Union[Copied, Failed]
+Done = t.TypeVar("Done")
 
 
 def copy_images(task: Task) -> None:
@@ -133,6 +134,21 @@ class LostHosts:
         self._silent: dict[str, int] = {}
         self._lost: dict[str, RegistryError] = {}
 
+    def attempt(
+        self,
+        hosts: t.Collection[str],
+        work: t.Callable[[], Done],
+        error_of: t.Callable[[Done], RegistryError | None],
+        refuse: t.Callable[[RegistryError], Done],
+    ) -> Done:
+        """Return what came of ``work``, which needs ``hosts``, and take note of its error; ``refuse`` says what comes of it where one is lost."""
+        begun, error = time.monotonic(), self.find(*hosts)
+        if error is not None:
+            return refuse(error)
+        done = work()
+        self.note(error_of(done), begun, *hosts)
+        return done
+
     def find(self, *hosts: str) -> RegistryError | None:
         """Return why one of ``hosts`` is lost, None where none is."""
         return next((self._lost[host].again() for host in hosts if host in self._lost), None)
@@ -186,13 +202,12 @@ def _run(registries: TwoRegistries, copies: t.Sequence[Copy], options: CopyOptio
     copier, lost = Copier(registries), LostHosts()
 
     def run(copy: Copy) -> Outcome:
-        hosts, begun = (copy.source.registry, copy.destination.registry), time.monotonic()
-        error = lost.find(*hosts)
-        if error is None:
-            outcome = carry_out(copy)
-            lost.note(outcome.error if isinstance(outcome, Failed) else None, begun, *hosts)
-        else:
-            outcome = Failed(error, {}, {})
+        outcome = lost.attempt(
+            (copy.source.registry, copy.destination.registry),
+            lambda: carry_out(copy),
+            lambda done: done.error if isinstance(done, Failed) else None,
+            lambda error: Failed(error, {}, {}),
+        )
         progress.finish(f"{copy.source}: {_summary(outcome)}", isinstance(outcome, Failed))
         return outcome
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from .sync_entries import CHOOSING, NOWHERE, Entry, Map, destination_of, layout_
 from .sync_outcome import Job, Outcome
 
 Tags = t.Union[t.Sequence[str], RegistryError]
+_Read = t.Union[tuple[int, t.Sequence[str]], RegistryError]  # how many tags a repository has, and those that an entry chooses
 _JOB_WEIGHT = 800  # bytes of memory for each image that is planned
 
 
@@ -138,26 +138,33 @@ class Planner:
 
     def _choose(self, entry: Entry) -> Tags:
         """Return the tags that an entry chooses, or why it can choose none."""
-        from .sync_selection import choose_tags
+        image = entry.image
 
-        image, choice, begun = entry.image, entry.choice, time.monotonic()
-        lost = self._lost.find(image.registry)
-        if lost is not None:
-            return lost
-        try:
-            client = self._client_of(image)
-            listed: t.Sequence[str] = self._list(client)
-            tags = choose_tags(client, choice, listed) if choice else ()
-            client.connection.exchange.budget.take(_JOB_WEIGHT * len(tags), f"The plan for {len(tags)} tags of {image}")
-        except RegistryError as error:
-            self._lost.note(error, begun, image.registry)
-            return error.bare()
-        self._lost.note(None, begun, image.registry)
+        def refuse(error: RegistryError) -> _Read:
+            return error
+
+        read = self._lost.attempt((image.registry,), lambda: self._read_tags(entry), _error_of, refuse)
+        if isinstance(read, RegistryError):
+            return read
+        listed, tags = read
         if tags or self._params["empty"] == "ok":
             return tags
-        given = " and ".join(key for key in CHOOSING if choice and self._given(entry, key))
-        why = f"none of the {len(listed)} tags of {image} is selected by {given}" if listed else f"{image} has no tags"
+        given = " and ".join(key for key in CHOOSING if entry.choice and self._given(entry, key))
+        why = f"none of the {listed} tags of {image} is selected by {given}" if listed else f"{image} has no tags"
         return RegistryError(f"{why[0].upper()}{why[1:]}. Set empty: ok to ignore this.", "not_found", reference=str(image))
+
+    def _read_tags(self, entry: Entry) -> _Read:
+        """Return how many tags the repository has, and those of them that the entry chooses."""
+        from .sync_selection import choose_tags
+
+        try:
+            client = self._client_of(entry.image)
+            listed: t.Sequence[str] = self._list(client)
+            tags = choose_tags(client, entry.choice, listed) if entry.choice else ()
+            client.connection.exchange.budget.take(_JOB_WEIGHT * len(tags), f"The plan for {len(tags)} tags of {entry.image}")
+        except RegistryError as error:
+            return error.bare()
+        return len(listed), tags
 
     def _given(self, entry: Entry, key: str) -> bool:
         given = self._params["images"][entry.number - 1]
@@ -196,6 +203,10 @@ class Planner:
             if target in chosen:
                 chosen[target].update(job.copy.tags)
         return {target: tags for target, tags in chosen.items() if target not in unclear}
+
+
+def _error_of(read: _Read) -> RegistryError | None:
+    return read if isinstance(read, RegistryError) else None
 
 
 def _check_extra(entries: t.Sequence[Entry], targets: t.Sequence[Reference]) -> None:

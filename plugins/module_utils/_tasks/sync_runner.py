@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from .._core.errors import RegistryError
@@ -57,13 +56,12 @@ class Runner:
         return outcome
 
     def _outcome(self, job: Job) -> Outcome:
-        hosts, begun = (job.copy.source.registry, job.copy.destination.registry), time.monotonic()
-        error = self._lost.find(*hosts)
-        if error is not None:
-            return Outcome.failed(job.name, job.dest, error, {}, {})
-        outcome = self._bring(job)
-        self._lost.note(outcome.error, begun, *hosts)
-        return outcome
+        return self._lost.attempt(
+            (job.copy.source.registry, job.copy.destination.registry),
+            lambda: self._bring(job),
+            lambda outcome: outcome.error,
+            lambda error: Outcome.failed(job.name, job.dest, error, {}, {}),
+        )
 
 
 class ImageCopier:
