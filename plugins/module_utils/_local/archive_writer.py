@@ -85,7 +85,7 @@ class ArchivePlace:
 
     def put(self, file: NewFile) -> None:
         """Put the complete ``file`` in its place."""
-        put_file(self._folder, self._name, file, (self._mode, True), self._private, self._dress)
+        put_file(self._folder, self._name, file, self._dress, mode=self._mode, is_of_new=True, private=self._private)
         self._folder.sync()
 
     def files(self) -> t.Iterator[Found]:

@@ -117,7 +117,7 @@ class FileTree:
             with contextlib.closing(stream), NewFile(home, _LABEL, self.shown(parts)) as file:
                 copy_stream(stream, file.write, check)
                 mode = self._mode | ((self._mode & 0o444) >> 2 if executable else 0)
-                put_file(home, parts[-1], file, (mode, executable is None), self._private, self._dress)
+                put_file(home, parts[-1], file, self._dress, mode=mode, is_of_new=executable is None, private=self._private)
             home.sync()
 
     def _clean(self, folder: Folder, parts: tuple[str, ...]) -> None:

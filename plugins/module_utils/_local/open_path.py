@@ -161,18 +161,19 @@ def is_own_place(folder: int, owner: int) -> bool:
     return owner in trusted_users() or owner == os.fstat(folder).st_uid or not others_write(folder)
 
 
-def put_file(folder: Folder, name: str, file: NewFile, mode: tuple[int, bool], private: bool, dress: t.Callable[[Found], t.Any]) -> None:
+def put_file(
+    folder: Folder, name: str, file: NewFile, dress: t.Callable[[Found], t.Any], *, mode: int, is_of_new: bool, private: bool
+) -> None:
     """Put the complete ``file`` under ``name`` into ``folder``, with owner, access list and label of a file there that it may replace.
 
-    ``mode`` says also whether it holds for a new file alone, so that one that is replaced passes on its own. A ``private`` file is its owner's
+    With ``is_of_new`` the ``mode`` is that of a new file alone: one that is replaced passes on its own. A ``private`` file is its owner's
     alone, until ``dress`` gives it what the user wants, before it is put there.
     """
-    number, is_of_new = mode
     there = folder.stat(name)
     replaced = there if there is not None and stat.S_ISREG(there.st_mode) and is_own_place(folder.descriptor, there.st_uid) else None
     if replaced is not None:
         file.inherit(name, replaced)
-        number = stat.S_IMODE(replaced.st_mode) if is_of_new else number
-    file.open_to(number & _OWNER if private else number)  # after the access list, which has a mode of its own
+        mode = stat.S_IMODE(replaced.st_mode) if is_of_new else mode
+    file.open_to(mode & _OWNER if private else mode)  # after the access list, which has a mode of its own
     dress(Found(file.path, file.descriptor, False, False))
     file.place(name)
