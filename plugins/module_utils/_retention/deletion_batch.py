@@ -105,8 +105,9 @@ def delete_planned(
             manifest = client.get_manifest(tag)
         except NotFound:
             return ""
-        if unpadded(manifest).has_digest(planned):
-            manifest = unpadded(manifest)  # somebody else is deleting the tag by a substitute
+        original = unpadded(manifest)
+        if original.has_digest(planned):
+            manifest = original  # somebody else is deleting the tag by a substitute
         check_unmoved(client.api.display(tag), planned, manifest.digest)
     return TagDeletion(client.api, tag, manifest, state, siblings, spare, watched).run(method)
 
