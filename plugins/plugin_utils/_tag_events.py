@@ -180,9 +180,8 @@ def _images(task: Task) -> list[Reference]:
 async def watch_tags(queue: Queue, args: t.Mapping[str, t.Any], pace: Pace | None = None) -> None:
     """Watch until cancelled. Raises ``ValueError`` for options that can never work, before any request."""
     source = _Source(args)
-    threads = ThreadPoolExecutor(
-        len(source.watches), "registry_tags"
-    )  # those of the loop are few, and not for those who wait for a registry
+    # Those of the loop are few, and not for those who wait for a registry.
+    threads = ThreadPoolExecutor(len(source.watches), "registry_tags")
     try:
         await asyncio.gather(*(_follow(source, watch, queue, pace or Pace(), threads) for watch in source.watches))
     finally:

@@ -24,11 +24,8 @@ OPAQUE = ".wh..wh..opq"
 _LONGEST = 4096  # characters of a path, and its parts
 _DEEPEST = 200
 _LONGEST_NAME = 255  # bytes of one part
-_ENTRY_WEIGHT, _PART_WEIGHT, _USUAL_PARTS = (
-    600,
-    80,
-    10,
-)  # bytes of memory, besides the names; for each part of a path that is unusually deep
+_ENTRY_WEIGHT = 600  # bytes of memory, besides the names
+_PART_WEIGHT, _USUAL_PARTS = 80, 10  # for each part of a path that has more than usual
 _MARK_WEIGHT = 120  # for each directory that anything is in
 
 Blocks = t.Iterator[bytes]

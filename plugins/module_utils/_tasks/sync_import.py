@@ -166,12 +166,9 @@ class Import:
         found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
         if not found and not (entry.choice and params["empty"] == "ok"):
             there = ", ".join(quoted(stored.names[0], 100) for stored in self.images[:20])
-            wanted = (
-                f"image of {entry.source} that the entry selects"
-                if entry.choice
-                else f"image {quoted(str(entry.source or entry.given), 300)}"
-            )
-            raise NotFound(f"{self._path} has no {wanted}; it has: {there or 'none'}.")
+            one = quoted(str(entry.source or entry.given), 300)
+            wanted = f"of {entry.source} that the entry selects" if entry.choice else one
+            raise NotFound(f"{self._path} has no image {wanted}; it has: {there or 'none'}.")
         for stored in found:
             exported = stored.exported
             whole = replace(entry, dest=exported.dest, tags=exported.tags) if exported and entry.dest is None and not entry.tags else entry
