@@ -36,8 +36,10 @@ def _options(**options: t.Any) -> dict[str, t.Any]:
     return {"timeout": 10, "retries": 0, "concurrency": 1, **options}
 
 
-def _messages(failed: Result) -> list[str]:
-    return [image["error"]["msg"] for image in failed["images"] if "error" in image]
+def _assert_given_up(failed: Result, gone: FakeRegistry) -> None:
+    messages = [image["error"]["msg"] for image in failed["images"] if "error" in image]
+    assert [message.endswith(TOLD) for message in messages] == [False] * 3 + [True] * (COUNT - 3)
+    assert len(gone.log()) == 3
 
 
 @pytest.mark.parametrize("kind", ["network", "server"])
@@ -55,8 +57,7 @@ def test_a_source_that_is_gone_costs_three_images_and_others_are_copied(
     task = _options(**side("dest", destination), src_plain_http=True, images=[*listed, other.name("other:1")])
     failed = run_module("registry_sync", task).failure(kind)
     assert len(failed["failed_names"]) == COUNT
-    assert [message.endswith(TOLD) for message in _messages(failed)] == [False] * 3 + [True] * (COUNT - 3)
-    assert len(gone.log()) == 3
+    _assert_given_up(failed, gone)
     assert failed["summary"]["copied"] == 1
     assert set(destination.tags("other")) == {"1"}
 
@@ -82,8 +83,7 @@ def test_a_destination_that_is_gone_costs_three_images(
         run_module("registry_sync", export_to(tmp_path / "d", source, *names)).ok()
         task = _options(**import_from(tmp_path / "d", gone))
     failed = run_module("registry_sync", task).failure("network")
-    assert [message.endswith(TOLD) for message in _messages(failed)] == [False] * 3 + [True] * (COUNT - 3)
-    assert len(gone.log()) == 3
+    _assert_given_up(failed, gone)
 
 
 def test_registry_copy_does_the_same(make_registry: MakeRegistry, run_module: RunModule) -> None:
@@ -92,8 +92,7 @@ def test_registry_copy_does_the_same(make_registry: MakeRegistry, run_module: Ru
     gone.on(times=None).reset()
     task = _options(**between(gone, destination, images=[{"src": name, "dest": name} for name in names]))
     failed = run_module("registry_copy", task).failure("network")
-    assert [message.endswith(TOLD) for message in _messages(failed)] == [False] * 3 + [True] * (COUNT - 3)
-    assert len(gone.log()) == 3
+    _assert_given_up(failed, gone)
 
 
 def test_a_registry_that_answers_in_between_is_asked_for_all(make_registry: MakeRegistry, run_module: RunModule) -> None:
