@@ -24,11 +24,8 @@ CORES = {OLDEST: "3.12", "2.18": "3.13", "2.19": "3.13", "2.20": "3.14", NEWEST:
 PULP = "pulp"
 """The integration target that has a stage of its own."""
 
-# Of the integration tests: the kinds of registries, see the target setup_registry, and the arguments that name targets.
-_ALL = (("open", "tls", "token"), (".*",))
-_OF_HIGHEST = (("tls",), (".*",))
-_OF_LOWEST = (("token",), ("registry_.*",))
-_OF_WORKER = (("open",), (".*",))
+_KINDS = ("open", "tls", "token")  # of registries, see the integration target setup_registry
+_EVERY_TARGET = (".*",)
 _WORKER = "worker"  # in place of a Python: tasks that Ansible runs itself, by its own Python
 # The modules that all others stand on, and the lookup; their unit tests, with those of every module's start and errors.
 _CORE_TARGETS = "registry_(digest|image_info|push|tag|tag_delete)"
@@ -230,20 +227,26 @@ def integration(core: str, wanted: Wanted) -> t.Iterator[Job]:
 def shares(core: str, wanted: Wanted) -> list[Share]:
     """Return the runs of the integration targets: as modules on each Python that is wanted, and, unless Pythons were named, in Ansible's worker.
 
-    Unless all that there is shall be run, the lowest Python, the highest and the worker divide the kinds of registries (what a target needs of another kind
-    is there in any case), and the roles, which are made of tasks, run on the highest; the two ends divide the targets as well.
+    Unless Pythons or targets were named, the runs of an ansible-core divide the kinds of registries (what a target needs of another kind is there in any
+    case), each ansible-core in another way where all of them are tested. The roles, which are made of tasks, run on the highest Python and in the worker.
+    With an older ansible-core, and at the two ends, the lowest Python runs the core targets, and the highest all others; Pythons between them run the core.
     """
     pythons = [*_pythons(core, wanted), *([] if wanted.pythons else [_WORKER])]
     there = usable(core)
-    if wanted.targets:
-        return [Share(python, _ALL[0], wanted.targets) for python in pythons]
-    if wanted.every or wanted.pythons or len(there) == 1:
-        return [Share(python, *_ALL) for python in pythons]
-    parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {_WORKER: _OF_WORKER, there[-1]: _OF_HIGHEST, there[0]: _OF_LOWEST}
-    if wanted.ends:
-        parts |= {there[-1]: (_OF_HIGHEST[0], ("--exclude", _CORE_TARGETS)), there[0]: (_OF_LOWEST[0], (_CORE_TARGETS,))}
-        if core != NEWEST:
-            pythons.remove(_WORKER)
+    if wanted.targets or wanted.pythons or len(there) == 1:
+        return [Share(python, _KINDS, wanted.targets or _EVERY_TARGET) for python in pythons]
+    turn = list(reversed(CORES)).index(core) if wanted.every else 0
+    of_worker, of_highest, of_lowest = ((_KINDS[(turn + place) % len(_KINDS)],) for place in range(3))
+    parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+        **dict.fromkeys(there, (of_worker, (_CORE_TARGETS,))),
+        _WORKER: (of_worker, _EVERY_TARGET),
+        there[-1]: (of_highest, _EVERY_TARGET),
+        there[0]: (of_lowest, ("registry_.*",)),
+    }
+    if wanted.ends or core != NEWEST:
+        parts |= {there[-1]: (of_highest, ("--exclude", _CORE_TARGETS)), there[0]: (of_lowest, (_CORE_TARGETS,))}
+    if is_other_end(core, wanted):
+        pythons.remove(_WORKER)
     return [Share(python, *parts[python]) for python in pythons]
 
 

@@ -128,6 +128,12 @@ class Fronts(unittest.TestCase):
         for core in CORES:
             assert self.seen(*ansible_test.shares(core, Wanted(True, False, ()))) == both
 
+    def test_each_front_meets_each_kind_of_registry_where_everything_is_tested(self) -> None:
+        every = [share for core in CORES for share in ansible_test.shares(core, Wanted(True, False, ()))]
+        met = {(share.settings["setup_registry_front"], kind) for share in every for kind in share.kinds}
+        assert met == {(front, kind) for front in ("module", "worker") for kind in ("open", "tls", "token")}
+        assert {share.python for share in every} == {"3.9", "3.12", "3.13", "worker"}
+
     def test_one_target_runs_with_both_fronts(self) -> None:
         shares = ansible_test.shares(NEWEST, Wanted(False, False, (), ("registry_push",)))
         assert [share.python for share in shares] == ["3.13", "3.9", "worker"]
