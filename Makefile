@@ -30,7 +30,7 @@ test:
 	$(RUN) lint+integration+events+pulp+galaxy+fuzz+sanity+worker+units
 
 test-all:
-	$(RUN) --all lint+integration+events+pulp+galaxy+fuzz+sanity+worker+units
+	$(RUN) --all --keep-going lint+integration+events+pulp+galaxy+fuzz+sanity+worker+units
 
 lint galaxy sanity units worker integration events pulp:
 	$(RUN) $@

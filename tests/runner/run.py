@@ -6,8 +6,8 @@
     python3 tests/runner/run.py lint integration+units+sanity
 
 Stages joined by "+" make a group, whose jobs run side by side, as many as there are processors; the output of each is shown in one piece
-when it ends. After a job that fails, those that run go on to their end, and no other begins; what failed is shown last. What this machine has not got the
-means for is left out, which the last line says.
+when it ends. After a job that fails, those that run go on to their end, and no other begins, but with --keep-going; what failed is shown last. What this
+machine has not got the means for is left out, which the last line says.
 """
 
 from __future__ import annotations
@@ -72,8 +72,10 @@ def _log(name: str) -> Path:
     return cache_dir() / "logs" / f"{name}.log"
 
 
-def run_unless(stopping: threading.Event, job: Job, log: bool) -> str | None:
-    """Run one job, unless another one failed before it could begin."""
+def run_unless(stopping: threading.Event | None, job: Job, log: bool) -> str | None:
+    """Run one job, unless another one failed before it could begin; without ``stopping`` in any case."""
+    if stopping is None:
+        return run_job(job, log)
     if stopping.is_set():
         raise CancelledError
     try:
@@ -101,11 +103,14 @@ class Outcome(t.NamedTuple):
         return "".join(f" {sentence}" for sentence in [*self.remarks, *left_out])
 
 
-def run_group(group: t.Sequence[Job], outcome: Outcome) -> None:
-    """Run jobs side by side and note what became of them; raise Failed when one did not pass."""
+def run_group(group: t.Sequence[Job], outcome: Outcome, keep_going: bool = False) -> None:
+    """Run jobs side by side and note what became of them; raise Failed when one did not pass.
+
+    After a job that fails no other begins, unless it shall ``keep_going``.
+    """
     say(f"=== {', '.join(job.name for job in group)}")
     failed: dict[str, Failed] = {}
-    stopping = threading.Event()
+    stopping = None if keep_going else threading.Event()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = {pool.submit(run_unless, stopping, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
@@ -140,6 +145,7 @@ def read_arguments() -> argparse.Namespace:
         default=[],
         help='of the integration tests these, such as "registry_push role_mirror", of the unit tests these files',
     )
+    parser.add_argument("--keep-going", action="store_true", help="after a job that failed, go on with the others beside it")
     parser.add_argument("--seconds", type=float, default=60, help="how long to fuzz")
     parser.add_argument("--seed", type=int, help="repeat what was fuzzed with this seed")
     parser.add_argument("--case", default="", help="fuzz these cases only, such as registry_push, or registry_push/task0/files")
@@ -163,7 +169,7 @@ def main() -> int:
     try:
         groups = [[job for stage in names.split("+") for job in jobs(stage, cores, wanted, fuzzing)] for names in arguments.stages]
         for group in groups:
-            run_group(group, outcome)
+            run_group(group, outcome, arguments.keep_going)
     except Failed as failure:
         passed = f"Passed: {', '.join(outcome.passed) or 'nothing'}."
         say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {passed}{outcome.words()} {failure}")

@@ -166,14 +166,15 @@ class Summary(unittest.TestCase):
         code, lines = self.run_all(*jobs)
         return code, lines[-1]
 
-    def run_all(self, *jobs: Job) -> tuple[int, list[str]]:
-        """Run the command with jobs of ours; return its exit code and what it prints."""
+    def run_all(self, *jobs: Job, options: t.Sequence[str] = ()) -> tuple[int, list[str]]:
+        """Run the command with jobs of ours, one at a time; return its exit code and what it prints."""
         out = io.StringIO()
         with (
             tempfile.TemporaryDirectory() as cache,
             mock.patch.dict(os.environ, {"OCITOOLS_CACHE": cache}),
             mock.patch.object(run, "jobs", return_value=list(jobs)),
-            mock.patch("sys.argv", ["run.py", "--name", "make test", "--core", NEWEST, "lint"]),
+            mock.patch("sys.argv", ["run.py", "--name", "make test", "--core", NEWEST, *options, "lint"]),
+            mock.patch.object(os, "cpu_count", return_value=1),
             contextlib.redirect_stdout(out),
         ):
             code = run.main()
@@ -194,13 +195,18 @@ class Summary(unittest.TestCase):
         assert line.endswith(" s. integration: FAILED ONCE, and passed when run again: role_mirror.")
 
     def test_what_failed_is_shown_last(self) -> None:
-        code, lines = self.run_all(Job("units", _fail), Job("lint", lambda out: None))
+        code, lines = self.run_all(Job("units", _fail), Job("lint", lambda out: None), options=["--keep-going"])
         assert code == 1
         start, after = lines.index("--- units FAILED, all of its output:"), lines.index("--- lint, 0 s, all of its output:")
         assert after < start
         assert lines[-2].startswith("make test: FAILED after 0 s. Passed: lint. units: ")
         assert lines[-2].endswith("ended with exit code 2.")
         assert lines[-1] == "  fatal: [host]: FAILED! => no"
+
+    def test_no_job_begins_after_one_that_failed(self) -> None:
+        code, lines = self.run_all(Job("units", _fail), Job("lint", lambda out: None))
+        assert code == 1
+        assert lines[-2].startswith("make test: FAILED after 0 s. Passed: nothing. units: ")
 
     def test_a_run_of_nothing_is_no_success(self) -> None:
         assert self.run_jobs(Job("integration", _refuse)) == (
