@@ -15,6 +15,8 @@ from .._oci.reference import Digest
 from .api import RepositoryApi
 
 _MOST_WRITES = 5  # of one tag, where somebody else writes it at the same time
+_MOMENT = 1.0  # seconds until somebody else, who has read the tag before we wrote it, has written it too
+_MOST_ROUNDS = 5
 
 
 class SharedTag(abc.ABC):
@@ -49,7 +51,7 @@ class SharedTag(abc.ABC):
     def add(self) -> bool:
         """Add the entry, and read what is there then until it and all that were ever seen there are; return whether anything was written.
 
-        Who has read the tag before may still write it after that: whoever must be sure adds the entry once more a moment later.
+        Who has read the tag before may still write it after that: see ``settle``.
         Errors: ``conflict``.
         """
         seen, has_written = self._seen, False
@@ -91,6 +93,20 @@ class SharedTag(abc.ABC):
             found = self.find()
             if _digest_of(found) != _digest_of(before) or not retry.within(self.patience):
                 return found
+
+
+def settle(tags: t.Sequence[SharedTag]) -> None:
+    """Look a moment later whether somebody else has overwritten what was added, and add it again; raises ``conflict``."""
+    lost = shown = [tag for tag in tags if not tag.shows_late]
+    for _round in range(_MOST_ROUNDS):
+        if not lost:
+            return
+        retry = Retry(0)
+        while retry.within(_MOMENT):
+            pass
+        lost = [tag for tag in shown if tag.add()]
+    if lost:
+        raise lost[0].lost()
 
 
 def _digest_of(manifest: Manifest | None) -> Digest | None:

@@ -11,7 +11,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._core.errors import NotFound, RegistryError
-from .._http.retry import Retry
 from .._oci.image_source import walk
 from .._oci.made_image import MadeImage
 from .._oci.manifest import CONFIG_TYPES, OCI_CONFIG, OCI_MANIFEST, Manifest
@@ -27,8 +26,6 @@ from .tagging import find_digest
 
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EPOCH = "0001-01-01T00:00:00Z"
-_MOMENT = 1.0  # seconds until another signer, who has read the tag before we wrote it, has written it too
-_MOST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -81,19 +78,6 @@ class Signing:
         # Also where it is there already: the list of referrers may have lost it.
         plan = client.plan_push(whole, [name], before={name: None})
         return next(iter(client.execute_push(plan, whole).shared), None)
-
-
-def settle(tags: t.Sequence[SharedTag]) -> None:
-    """Look a moment later whether somebody else has overwritten what was signed, and add it again; raises ``conflict``."""
-    lost = shown = [tag for tag in tags if not tag.shows_late]
-    for _round in range(_MOST_ROUNDS):
-        if not lost:
-            return
-        retry = Retry(0)
-        while retry.within(_MOMENT):
-            pass
-        lost = [tag for tag in shown if tag.add()]
-    raise lost[0].lost()
 
 
 def _descriptor(media_type: str, raw: bytes) -> dict[str, t.Any]:

@@ -24,6 +24,10 @@ def carry_out(
         written: set[str] = set()
         task.done = lambda: written
         transferred = execute(written)
+        if transferred.shared:
+            from .._registry.shared_tag import settle
+
+            settle(transferred.shared)
     else:
         transferred = predict()
     task.result.update(transfer_result(image, plan, transferred))

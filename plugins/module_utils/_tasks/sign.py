@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from .._core.errors import RegistryError
 from .._oci.reference import Digest
-from .._registry.shared_tag import SharedTag
-from .._registry.signing import Signing, children_of, settle
+from .._registry.shared_tag import SharedTag, settle
+from .._registry.signing import Signing, children_of
 from .._signatures.crypto import require_cryptography
 from .._signatures.envelopes import BUNDLE, SIMPLE
 from .._signatures.keys import SigningKey

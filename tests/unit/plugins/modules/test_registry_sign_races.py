@@ -202,10 +202,10 @@ def test_t66_who_writes_the_list_of_referrers_at_the_same_time_loses_nothing(
     assert not again.changed or again.failed
 
 
-@pytest.mark.parametrize("form", ["cosign", "bundle"])
-@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize("form", ["cosign", "bundle", "artifact"])
+@pytest.mark.parametrize("times", [1, 8, 1000])
 def test_t66_who_has_read_the_tag_before_may_write_it_a_moment_later(
-    registry: FakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, form: str, always: bool
+    registry: FakeRegistry, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str, times: int
 ) -> None:
     registry.style.referrers = False
     digest = registry.add_image("app", "1").digest
@@ -217,17 +217,24 @@ def test_t66_who_has_read_the_tag_before_may_write_it_a_moment_later(
 
     def write_late(seconds: float) -> None:
         pauses.append(seconds)
-        if always or len(pauses) == 1:
+        if len(pauses) <= times:
             registry.add_manifest("app", {**theirs, "annotations": {"time": str(len(pauses))}}, theirs["mediaType"], tag=tag)
 
     monkeypatch.setattr(plugin("module_utils._http.retry").Retry.__init__, "__defaults__", (write_late,))
-    result = run_module("registry_sign", registry.args(name="app:1", signing_key=signing.private_pem(MINE), format=form))
-    if always:
+    if form == "artifact":
+        (tmp_path / "sbom").write_text("{}", encoding="utf-8")
+        options: dict[str, t.Any] = {"name": "app", "subject": "app:1", "files": [str(tmp_path / "sbom")], "artifact_type": "a/b"}
+        result = run_module("registry_artifact", registry.args(**options))
+    else:
+        result = run_module("registry_sign", registry.args(name="app:1", signing_key=signing.private_pem(MINE), format=form))
+    if times == 1000:
         assert "was overwritten by somebody else each time" in result.failure("conflict").msg
+    elif form == "artifact":
+        assert [entry["digest"] for entry in _stored(registry, tag)["manifests"]] == [result.ok()["digest"]]
     else:
         result.ok()
         _verify(registry, run_module, MINE, THEIRS).ok()
-    assert sum(pauses) == (5 if always else 2)
+    assert sum(pauses) == (2 if times == 1 else 5)
 
 
 @pytest.mark.parametrize("status", [200, 403, 418])
