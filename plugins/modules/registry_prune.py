@@ -15,6 +15,7 @@ description:
   - Keeps everything that a kept tag needs. These are the tags of the images in its index, tags that refer to it, and the tags of its signatures,
     attestations and referrers (C(sha256-...)). If a tag shares its digest with a kept tag, only the tag is deleted.
   - An image of unknown age counts as new. Its age is unknown if it has no date, or one before 2013, as reproducible builds write.
+  - A tag whose manifest has a media type that is not supported, such as Docker's schema 1, stays and does not count.
   - With a list of repositories, the module plans all of them before the first deletion. If one cannot be read, nothing is deleted anywhere.
   - Check mode returns the same plan, with the reason for every tag, and so does the diff.
 extends_documentation_fragment:

@@ -44,6 +44,8 @@ def read_index(store: Store) -> tuple[dict[str, t.Any], list[Descriptor]]:
     with store.budget.parsing(raw, what):
         document = load_object(raw, MAX_INDEX, what, "invalid_source")
     check_spelling(document, ("manifests", "mediaType", "schemaVersion"), what, "invalid_source")
+    if document.get("manifests", "") is None:
+        document["manifests"] = []  # so Go writes a list that nobody has put anything in
     entries = document.get("manifests")
     if not isinstance(entries, list) or len(entries) > MAX_IMAGES:
         raise RegistryError(f"{what} has no list of manifests, or one of more than {MAX_IMAGES}.", "invalid_source")

@@ -34,7 +34,14 @@ LAYER_TYPES = frozenset(
     for compression in compressions
 )
 UNCOMPRESSED_TYPES = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
-ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+UNREAD_TYPES = (  # what registries keep from former times: it is there, whoever cannot read it
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.cncf.oras.artifact.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.docker.distribution.manifest.v1+json",
+)
+# Some registries say of a manifest that it is not there where its type is not asked for.
+ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, *UNREAD_TYPES, "*/*"))
 ATTESTATION = "vnd.docker.reference.type"
 
 MAX_MANIFEST = 4 * 1024 * 1024

@@ -18,7 +18,7 @@ from .._http.exchange import Body, Exchange
 from .._http.origin import Target
 from .._http.token_server import Scopes, TokenRefused
 from .._http.transport import Answer
-from .._oci.manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, Descriptor, Manifest
+from .._oci.manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, UNREAD_TYPES, Descriptor, Manifest
 from .._oci.reference import Digest, check_tag, is_digest
 
 _FAULTS = frozenset(range(500, 600))
@@ -35,7 +35,7 @@ class Head:
     @property
     def is_typed(self) -> bool:
         """Whether it is called a manifest."""
-        return self.media_type in INDEX_TYPES or self.media_type in MANIFEST_TYPES
+        return any(self.media_type in types for types in (INDEX_TYPES, MANIFEST_TYPES, UNREAD_TYPES))
 
     def shows(self, identifier: str) -> bool:
         """Tell whether this is word of a manifest, and not of a page: by its type, or by its digest, which must be the one asked for."""

@@ -20,9 +20,10 @@ from .._registry.referrers import list_by_api
 from .dependencies import ManifestLinks, Manifests, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
 from .manifest_reader import ManifestReader, find_descriptor
-from .policy import Dates, Judge
+from .policy import Dates, Judge, Verdict
 
 _TAG_WEIGHT, _LETTER_WEIGHT = 1600, 12  # bytes of memory for each tag and each character of its name, with all that is told of it
+_UNREAD = Verdict(True, "its manifest has a media type that is not supported")
 
 Result = dict[str, t.Any]
 
@@ -131,8 +132,9 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, for
     ghosts = among_ghosts(client, absent, list_all(client)) if absent else []
     tags = {tag: descriptor.digest for tag, descriptor in found.items()}
     reader = ManifestReader(client, foreseen.manifests)
-    dates = reader.read_dates(policy.dates_needed(tags), now)
-    verdicts = policy.judge(tags, dates, now)
+    readable = {tag: digest for tag, digest in tags.items() if found[tag].is_manifest}
+    dates = reader.read_dates(policy.dates_needed(readable), now)
+    verdicts = {**dict.fromkeys(tags, _UNREAD), **policy.judge(readable, dates, now)}
     if any(verdict is None or not verdict.keep for verdict in verdicts.values()):
         reader.read(descriptor.digest for descriptor in found.values() if descriptor.is_index)
         reader.read(tags[tag] for tag, verdict in verdicts.items() if verdict is not None and not verdict.keep)

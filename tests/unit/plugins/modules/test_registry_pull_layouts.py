@@ -127,3 +127,16 @@ def test_a_single_image_is_pulled_for_its_own_platform_only(registry: FakeRegist
     for changed in (True, False):
         assert run_module("registry_pull", {**arguments, "platforms": ["linux/arm64"]}).ok().changed is changed
     assert content_of(tmp_path / "app", "1.0") == content.files
+
+
+def test_a_layout_that_umoci_init_has_made_is_an_empty_one(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    image = put(registry, "app", "1.0", images.image())
+    path = images.write_files(
+        tmp_path / "new", {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": b'{"schemaVersion":2,"manifests":null}'}
+    )
+    assert run_module("registry_archive_info", {"path": path}).ok()["images"] == []
+    assert "contains no image" in run_module("registry_push", registry.args(name="app:2", path=path)).failure("invalid_source").msg
+    for changed in (True, False):
+        result = run_module("registry_pull", registry.args(name="app:1.0", path=path, append=True)).ok()
+        assert result.changed is changed
+    assert content_of(tmp_path / "new", "1.0") == image.files
