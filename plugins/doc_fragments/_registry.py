@@ -97,7 +97,7 @@ options:
       - Path of a PEM file (or of a directory prepared by C(openssl rehash)) with the certificate authorities to trust. No others are trusted then.
       - By default, the first of these that is set or exists is used - the C(*.crt) files in the folder of the host in C(/etc/containers/certs.d) or
         C(/etc/docker/certs.d), the file of E(SSL_CERT_FILE), the file of E(REQUESTS_CA_BUNDLE), the system's certificate store.
-      - A file that does not exist or contains no certificate fails before any request.
+      - A file that does not exist or contains no certificate, or a directory that is not prepared, fails before any request.
     type: path
     aliases: [ca_cert, cacert_path, tls_ca_cert]
   client_cert:

@@ -141,6 +141,8 @@ class Authenticator:
 
     def _choose(self, header: str) -> Challenge | None:
         challenges = {challenge.scheme: challenge for challenge in reversed(parse_challenges(header))}
+        if "basic" in challenges and "bearer" in challenges and not challenges["bearer"].parameters.get("realm"):
+            del challenges["bearer"]  # it names no token server
         known = self._challenge
         if "bearer" in challenges:
             return challenges["bearer"]

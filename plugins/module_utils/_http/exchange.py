@@ -19,6 +19,7 @@ from .headers import MAX_WARNING, parse_warnings
 from .origin import Target
 from .proxies import refusal_in_clear
 from .pull_limit import PullLimit
+from .redirects import check_redirect, refused_elsewhere
 from .retry import Retry
 from .token_server import Scopes
 from .transport import Answer, Transport
@@ -93,8 +94,14 @@ class Exchange:
         return self._run(attempt, self._retries if retried else 0, reference, final)
 
     def _run(self, attempt: t.Callable[[], Answer], retries: int, reference: str | None = None, final: t.Collection[int] = ()) -> Answer:
-        try:
+        with self.about(reference):
             return Retry(retries, final=final).run(attempt)
+
+    @contextlib.contextmanager
+    def about(self, reference: str | None) -> t.Iterator[None]:
+        """Let errors within the block say which registry they are of, and that they are about ``reference``."""
+        try:
+            yield
         except RegistryError as error:
             error.registry = error.registry or self.registry
             error.reference = error.reference or reference
@@ -197,13 +204,7 @@ class Exchange:
             answer.finish()
             following = target.join(location, f"The redirect from {target.origin.authority}")
             trust.check_scheme(following.origin, f"The redirect from {target.origin.authority}")
-            if method not in ("GET", "HEAD") and (answer.status not in (307, 308) or following.origin != target.origin):
-                raise RegistryError(
-                    f"{target.origin.authority} redirects a {method} to {following.origin.authority}: content is never sent to "
-                    "another host after a redirect.",
-                    "untrusted_target",
-                    answer.status,
-                )
+            check_redirect(method, answer, following.origin, self.transport.plain_http)
             if following.origin != self.origin:
                 authorization = None  # not even where the stranger sends us back
             target = following
@@ -243,13 +244,7 @@ class Exchange:
         if by_proxy is not None:
             return RegistryError(f"{action} failed: {by_proxy.message}", by_proxy.kind, *facts, passing=by_proxy.passing)
         if not own and not absent:
-            # An address that was signed for a while may have run out: the registry gives another one.
-            return RegistryError(
-                f"{action} failed: {answer.target.origin.authority}, where the registry redirected to{answer.way}, refused{told}.",
-                "server",
-                *facts,
-                passing=status in (400, 403),
-            )
+            return refused_elsewhere(action, answer, self.origin, self.transport.plain_http, told, facts)
         if code in DENIED or status in (401, 403):
             short = lacks_scope(answer.headers.get("WWW-Authenticate", ""))
             return self._refusal(action, told, self.credentials(repository), short, *facts)

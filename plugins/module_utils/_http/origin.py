@@ -17,7 +17,9 @@ from .._oci.host import DOCKER_HUB, check_host
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # One spelling, no room for two readings: no user info, no backslash, no blank, no control character, no fragment.
-_URL = re.compile(r"(https?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?((?:[/?][!$-;=?-\[\]^_a-z{|}~]*)?)", re.ASCII)
+_URL = re.compile(
+    r"([Hh][Tt]{2}[Pp][Ss]?)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?((?:[/?][!$-;=?-\[\]^_a-z{|}~]*)?)", re.ASCII
+)
 _HUB_API = "registry-1.docker.io"
 # Token servers of registries that live under another name.
 _TOKEN_SERVERS = {
@@ -87,7 +89,7 @@ class Target:
         if match is None:
             raise RegistryError(f"{what} is not a plain http or https URL.", "untrusted_target")
         scheme, host, port, rest = match.groups()
-        host = host.lower()
+        scheme, host = scheme.lower(), host.lower()
         host = host[:-1] if host.endswith(".") else host
         try:
             check_host(f"{host}:{port}" if port else host)
@@ -179,7 +181,11 @@ class Trust:
     def check_scheme(self, target: Origin, what: str) -> None:
         """Refuse a target over http where the registry itself is reached over https."""
         if target.scheme == "http" and self.registry.scheme == "https":
-            raise RegistryError(f"{what} leads from https to {target}, a weaker connection, which is not allowed.", "untrusted_target")
+            own = target.host == self.registry.host
+            advice = " If a proxy is in front of the registry, it must send X-Forwarded-Proto: https." if own else ""
+            raise RegistryError(
+                f"{what} leads from https to {target}, a weaker connection, which is not allowed.{advice}", "untrusted_target"
+            )
 
     def usable_addresses(self, target: Origin, lookup: Resolver = resolve) -> list[str]:
         """Return the addresses at which ``target``, named by the registry and not by the task, may be reached.

@@ -34,14 +34,27 @@ def parse_retry_after(value: str, now: float) -> float | None:
         number = float(text)
         moment = next((stamp for stamp in (number, number / 1000) if abs(stamp - now) < _YEAR), None)
         return number if moment is None else max(moment - now, 0.0)
+    moment = _parse_date(text)
+    return None if moment is None else max(moment - now, 0.0)
+
+
+def _parse_date(text: str) -> float | None:
+    """Return the Unix time of a date as HTTP writes it, None for anything else."""
     if not re.fullmatch(r"[A-Za-z]{3,9},? [ -~]{10,40}", text, re.ASCII):
         return None
     try:
         date = parsedate_to_datetime(text)
         known = date if date.tzinfo else date.replace(tzinfo=timezone.utc)  # two of HTTP's three forms may not name a zone
-        return max(known.timestamp() - now, 0.0)
+        return known.timestamp()
     except (TypeError, ValueError, OverflowError, IndexError):
         return None
+
+
+def _asked_to_wait(answer: Answer) -> float | None:
+    """Return the seconds that ``answer`` asks to wait, by the clock of whoever sent it: ours may go wrong. None where it names no time to come."""
+    sent = _parse_date(answer.headers.get("Date", "").strip())
+    asked = parse_retry_after(answer.headers.get("Retry-After", ""), time.time() if sent is None else sent)
+    return asked or None
 
 
 class Retry:
@@ -62,7 +75,7 @@ class Retry:
         """
         if answer.status not in RETRIED or answer.status in self._final:
             return False
-        asked = parse_retry_after(answer.headers.get("Retry-After", ""), time.time())
+        asked = _asked_to_wait(answer)
         if asked is not None and asked > LONGEST_RETRY_AFTER:
             answer.close()
             error = RegistryError(

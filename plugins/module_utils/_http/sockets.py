@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .._core.cleanup import on_failure
@@ -33,6 +33,8 @@ except ImportError:
 # Where the system can: it holds little that is not sent yet, or what a slow peer takes of it would not show for a long time.
 _UNSENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
+_LONGEST_SHARE = 10.0  # seconds for an address of several, before the next one is tried
+
 Certificates = dict[tuple[str, int], bytes]
 
 
@@ -42,11 +44,13 @@ class Route:
 
     ``addresses(host, port)`` are tried in their order; ``connected(host, address)`` hears which one answered, and may refuse it by
     raising an error; ``failed(error, host, port)``, where it is given, returns the error to raise for a host that is not reached.
+    Addresses that did not answer are in ``silent``.
     """
 
     addresses: t.Callable[[str, int], t.Sequence[str]]
     connected: t.Callable[[str, str], None] = lambda host, address: None
     failed: t.Callable[[Exception, str, int], Exception] | None = None
+    silent: set[str] = field(default_factory=set)
 
     def guard(self, connection: t.Any, step: t.Callable[[], t.Any]) -> t.Any:
         """Return what ``step``, which connects, returns; its failure is put into the words of ``failed``."""
@@ -70,15 +74,22 @@ def _open(address: str, port: int, timeout: float, sockets: OpenSockets) -> sock
 
 
 def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSockets) -> socket.socket:
-    """Open a connection to the first address of ``host`` that answers; ``timeout`` seconds are for all of them."""
+    """Open a connection to the first address of ``host`` that answers; ``timeout`` seconds are for all of them.
+
+    One that does not answer leaves time for the others, and is asked after them from then on.
+    """
     deadline = time.monotonic() + timeout
     failure = OSError("the name has no address")
-    for address in route.addresses(host, port):
+    addresses = sorted(route.addresses(host, port), key=route.silent.__contains__)
+    for waiting, address in zip(range(len(addresses), 0, -1), addresses):
+        share = (deadline - time.monotonic()) / waiting
         try:
-            sock = _open(address, port, max(deadline - time.monotonic(), 0.001), sockets)
+            sock = _open(address, port, max(share if waiting == 1 else min(share, _LONGEST_SHARE), 0.001), sockets)
         except OSError as error:
+            route.silent.add(address)
             failure = error
             continue
+        route.silent.discard(address)
         try:
             route.connected(host, address)
         except RegistryError:
@@ -180,10 +191,25 @@ def make_adapter(context: ssl.SSLContext, route: Route, proxy_route: Route, conn
 def send(
     adapter: Adapter, method: str, url: str, headers: dict[str, str], body: t.Any, timeout: float, proxy: str | None
 ) -> requests.Response:
-    """Send one request to exactly ``url`` and return its answer, body unread."""
+    """Send one request to exactly ``url`` and return its answer, body unread; a header that says the same several times says it once."""
     prepared = requests.Request(method, url, headers=headers, data=body).prepare()
     prepared.url = url
-    return adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies={"all": proxy} if proxy else {})
+    response = adapter.send(prepared, stream=True, timeout=(timeout, timeout), proxies={"all": proxy} if proxy else {})
+    for name in list(response.headers):
+        values = set(response.raw.headers.getlist(name))
+        if len(values) == 1:
+            response.headers[name] = values.pop()
+    return response
+
+
+def is_no_http(error: BaseException) -> bool:
+    """Tell whether ``error`` is that of an answer which is not HTTP, and not that of a connection that ended without one."""
+    return isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected)
+
+
+def is_oversized(error: BaseException) -> bool:
+    """Tell whether ``error`` is that of an answer with more headers, or longer ones, than Python reads."""
+    return isinstance(error, http.client.LineTooLong) or (type(error) is http.client.HTTPException and "headers" in str(error))
 
 
 def transport_errors(reading: bool = False) -> tuple[type[Exception], ...]:

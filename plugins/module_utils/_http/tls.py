@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import typing as t
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from .._core.errors import RegistryError
 from .._core.scrub import clean
 
 CERTIFICATE_FOLDERS = ("/etc/containers/certs.d", "/etc/docker/certs.d")
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+", re.ASCII)  # by which name OpenSSL looks for an authority
 SYSTEM_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -105,6 +107,12 @@ def _load_authority(context: ssl.SSLContext, path: str, source: str) -> None:
         raise RegistryError(f"{shown} does not exist.", "invalid_option")
     try:
         if os.path.isdir(path):
+            if not any(map(_HASHED.fullmatch, os.listdir(path))):
+                raise RegistryError(
+                    f"The directory {clean(path, 300)}, named by {source}, contains no certificate under its hash: run openssl rehash on it, "
+                    "or name a file.",
+                    "invalid_option",
+                )
             context.load_verify_locations(capath=path)
         else:
             context.load_verify_locations(cafile=path)

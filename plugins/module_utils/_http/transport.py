@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 import threading
 import typing as t
 from urllib.parse import unquote
@@ -15,14 +13,14 @@ from urllib.parse import unquote
 from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.interruption import current
-from .._core.scrub import clean
 from . import sockets
 from .address_guard import AddressGuard
 from .coding import GzipBody, find_coding
+from .failures import describe_failure, describe_proxy_failure
 from .headers import parse_count
 from .open_sockets import OpenSockets
-from .origin import Origin, Target, Trust, resolve
-from .proxies import PROXY_WANTS_CREDENTIALS, describe_proxy, environ_proxy, proxy_name, proxy_refusal, tunnel_status
+from .origin import Target, Trust, resolve
+from .proxies import PROXY_WANTS_CREDENTIALS, environ_proxy, proxy_name, proxy_refusal
 from .tls import TlsOptions
 
 MAX_ERROR_BODY = 64 * 1024
@@ -48,8 +46,8 @@ class Answer:
 
     @property
     def content_type(self) -> str:
-        """The media type of the body, without parameters."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+        """The media type of the body in lower case, without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
     def way(self) -> str:
@@ -196,7 +194,8 @@ class Transport:
                 context = self._tls.context(host, os.environ, client=standing == "own", needed=encrypted)
                 addresses = self._guard.strange if standing == "stranger" else self._guard.named
                 route = sockets.Route(addresses, self._guard.connected)
-                self._adapters[standing, encrypted] = sockets.make_adapter(context, route, _PROXIES, self._connections, self._sockets)
+                proxies = sockets.Route(resolve, failed=describe_proxy_failure)
+                self._adapters[standing, encrypted] = sockets.make_adapter(context, route, proxies, self._connections, self._sockets)
             return self._adapters[standing, encrypted]
 
     def _learn_proxy_secret(self, proxy: str) -> None:
@@ -216,83 +215,3 @@ class Transport:
         """Close all connections."""
         for adapter in self._adapters.values():
             adapter.close()
-
-
-def _causes(error: BaseException) -> t.Iterator[BaseException]:
-    """Yield an exception and all that it carries: libraries wrap the socket's own error several times."""
-    pending: list[t.Any] = [error]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop()
-        if isinstance(current, BaseException) and id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-
-
-def describe_failure(error: BaseException, origin: Origin, proxy: str = "", plain_http: str = "") -> RegistryError:
-    """Return the error that says in one sentence why ``origin``, asked through ``proxy`` (``host:port``), gave no answer.
-
-    ``plain_http`` is the option by which the task can reach it without TLS, "" where there is none.
-    """
-    where = origin.authority
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, RegistryError):
-            return cause
-    refused = tunnel_status(causes) if proxy else None
-    if refused is not None:
-        return proxy_refusal(proxy, where, refused)
-    failure = _describe_certificate(causes, where) or _describe_tls(causes, where, plain_http) or _describe_lookup(causes, where)
-    if failure is not None:
-        return failure
-    by = f", asked through the proxy {proxy}," if proxy else ""
-    text = " ".join(str(cause) for cause in causes).lower()
-    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
-        return RegistryError(
-            f"{where}{by} did not respond in time: it sent nothing, or too little, within the timeout.", "timeout", passing=True
-        )
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
-    return RegistryError(f"The connection to {where}{by} broke before the response was complete.", "network", passing=True)
-
-
-def _describe_proxy(error: Exception, host: str, port: int) -> RegistryError:
-    proxy = f"{host}:{port}"
-    causes = list(_causes(error))
-    return _describe_certificate(causes, proxy) or describe_proxy(causes, proxy)
-
-
-_PROXIES = sockets.Route(resolve, failed=_describe_proxy)
-
-
-def _describe_certificate(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
-    for cause in causes:
-        # urllib3 1 compares host names itself, and says so in an error of its own.
-        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
-            reason = clean(getattr(cause, "verify_message", "") or str(cause), 200).rstrip(".") or "it cannot be verified"
-            named = "match" in reason
-            advice = "Use a name that the certificate contains" if named else "Set ca_path to the certificate authority that issued it"
-            return RegistryError(f"The TLS certificate of {where} is not trusted: {reason}. {advice}.", "tls")
-    return None
-
-
-def _describe_tls(causes: t.Sequence[BaseException], where: str, plain_http: str) -> RegistryError | None:
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-            if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
-                advice = f": if it really uses plain HTTP, set {plain_http}: true" if plain_http else ""
-                return RegistryError(f"{where} does not use TLS{advice}.", "tls")
-            return RegistryError(f"The TLS connection to {where} failed: {cause.reason or 'handshake refused'}.", "tls")
-    return None
-
-
-def _describe_lookup(causes: t.Sequence[BaseException], where: str) -> RegistryError | None:
-    for cause in causes:
-        if isinstance(cause, socket.gaierror):
-            return RegistryError(
-                f"The host name {where} cannot be resolved: check its spelling, and the DNS servers.",
-                "network",
-                passing=cause.errno == socket.EAI_AGAIN,
-            )
-    return None

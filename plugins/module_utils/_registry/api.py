@@ -93,13 +93,18 @@ class RepositoryApi:
         answer = self.send("HEAD", self._manifest_url(identifier), shown, headers={"Accept": ACCEPT})
         if answer.status == 200:
             answer.finish()
-            head = _head(answer)
+            with self.exchange.about(shown):
+                head = _head(answer)
             return head if head.shows(identifier) else None
-        foreign = answer.content_type == "text/html" or answer.target.origin != self.exchange.origin
-        if answer.status in (405, 501) or (answer.status == 404 and (foreign or not self.exchange.shown)):
+        unproven = answer.status == 404 and (answer.content_type == "text/html" or not self.exchange.shown)
+        if answer.status in (405, 501) or unproven or self._refused_abroad(answer):
             answer.finish()
             return None
         raise self.failure(answer, f"Reading {shown}", shown)
+
+    def _refused_abroad(self, answer: Answer) -> bool:
+        """Tell whether another host, to which the registry redirects, refuses a HEAD: a signed address may be good for GET alone."""
+        return answer.target.origin != self.exchange.origin and answer.status in (400, 401, 403, 404, 405, 501)
 
     def get_manifest(self, identifier: str) -> Manifest:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
@@ -113,7 +118,8 @@ class RepositoryApi:
         raw = answer.read_all(*whole)
         if is_page(answer.content_type, raw):
             raise self.exchange.page_failure(answer, f"Reading {shown}", shown)
-        announced = _digest_header(answer)
+        with self.exchange.about(shown):
+            announced = _digest_header(answer)
         wanted = Digest.parse(identifier) if is_digest(identifier) else announced
         try:
             manifest = Manifest.parse(raw, answer.content_type, wanted, f"The manifest of {shown}", self.exchange.budget)
@@ -132,7 +138,8 @@ class RepositoryApi:
         if answer.status not in (200, 201, 202):
             raise self.failure(answer, f"Writing {shown}", shown)
         answer.finish()
-        confirmed = _digest_header(answer)
+        with self.exchange.about(shown):
+            confirmed = _digest_header(answer)
         if confirmed and confirmed.algorithm == manifest.digest.algorithm and confirmed != manifest.digest:
             raise RegistryError(
                 f"Writing {shown} failed: the registry stored the digest {confirmed} instead of {manifest.digest}.",
@@ -158,9 +165,9 @@ class RepositoryApi:
             if answer.length is None or answer.coding:
                 return _digest_header(answer) == descriptor.digest or not is_page(answer.content_type, b"")
             return answer.length == descriptor.size
-        if answer.status == 403 and answer.target.origin == self.exchange.origin:
+        if answer.status in (403, 405, 501) or self._refused_abroad(answer):
             answer.finish()
-            return False  # some registries deny what is absent, even to those who may send it
+            return False  # some registries deny what is absent, even to those who may send it, and some are not asked by HEAD
         failure = self.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}")
         if isinstance(failure, NotFound):
             return False
@@ -196,8 +203,9 @@ class RepositoryApi:
         From there no way leads back: a stranger must not choose what the credentials are sent to.
         """
         shown = f"The upload address that {self.exchange.registry} gave"
-        target = answer.target.join(answer.headers.get("Location", ""), shown)
-        self.exchange.transport.trust.check_scheme(target.origin, shown)
+        with self.exchange.about(self.name):
+            target = answer.target.join(answer.headers.get("Location", ""), shown)
+            self.exchange.transport.trust.check_scheme(target.origin, shown)
         if answer.abroad and target.origin == self.exchange.origin:
             raise RegistryError(
                 f"Another host, where an upload to {self.name} goes, redirects it back to the registry, which is not allowed.",

@@ -48,7 +48,7 @@ LAYERS = {
         (
             "challenge headers certificate credential_helper credentials auth_config keychain auth_document origin address_guard proxies "
             "tls open_sockets "
-            "pace sockets coding transport answers retry token_server auth pull_limit exchange"
+            "pace sockets failures coding transport answers redirects retry token_server auth pull_limit exchange"
         ),
     ),
     "_registry": Layer(

@@ -164,9 +164,13 @@ def test_without_a_store_certifi_is_asked_and_then_the_user(monkeypatch: pytest.
     assert "ca_path" in refusal(context, kind="tls").message
 
 
-def test_a_directory_that_is_not_prepared_trusts_nobody(tmp_path: Path, good: Authority) -> None:
+def test_a_directory_that_is_not_prepared_is_refused(tmp_path: Path, good: Authority, evil: Authority) -> None:
+    assert "openssl rehash" in refusal(context, ca_path=str(tmp_path), kind="invalid_option").message
+    prepared = tmp_path / "prepared"
+    prepared.mkdir()
+    shutil.copy(evil.path, prepared / "0a1b2c3d.0")  # a hash that is none of ours: the directory is prepared, but trusts nobody here
     with pytest.raises(ssl.SSLCertVerificationError):
-        shake(context(ca_path=str(tmp_path)), good.server())
+        shake(context(ca_path=str(prepared)), good.server())
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])

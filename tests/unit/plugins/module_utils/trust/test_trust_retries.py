@@ -37,13 +37,13 @@ def client(registry: FakeRegistry, connect: MakeClient) -> RegistryClient:
 @pytest.mark.parametrize(
     ("value", "pause"),
     [
-        ("0", (0, 0)),
+        ("0", FIRST_PAUSE),
         ("7", (7, 7)),
         (" 60 ", (60, 60)),
         (lambda: formatdate(time.time() + 30, usegmt=True), (27, 31)),
-        (lambda: formatdate(time.time() - 3600, usegmt=True), (0, 0)),
+        (lambda: formatdate(time.time() - 3600, usegmt=True), FIRST_PAUSE),
         (lambda: str(int(time.time()) + 30), (27, 31)),
-        (lambda: str(int(time.time()) - 3600), (0, 0)),
+        (lambda: str(int(time.time()) - 3600), FIRST_PAUSE),
         ("", FIRST_PAUSE),
         ("-5", FIRST_PAUSE),
         ("1.5", (1.5, 2)),
@@ -63,6 +63,17 @@ def test_t24_the_registry_says_how_long_to_wait(
     client.get_manifest("1")
     assert len(waits) == 1
     assert pause[0] <= waits[0] <= pause[1]
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_t24_a_date_counts_by_the_clock_of_who_wrote_it(
+    registry: FakeRegistry, client: RegistryClient, waits: list[float], hours: int
+) -> None:
+    theirs = time.time() + 3600 * hours
+    dates = {"Date": formatdate(theirs, usegmt=True), "Retry-After": formatdate(theirs + 20, usegmt=True)}
+    registry.on("get_manifest").answer(429, dates)
+    client.get_manifest("1")
+    assert waits == [20]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What servers, and what stands in front of them, may do although few do it: the task goes on, or says in one sentence what is in its way."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+import typing as t
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import trustme
+from ansible_collections.ocitools.registry.plugins.module_utils._http import sockets
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import listener, read_head
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.tls import Authority
+from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
+
+MakeRegistry = t.Callable[..., FakeRegistry]
+LARGE = 4 * 1024 * 1024
+
+
+def _look(run_module: RunModule, there: FakeRegistry, **options: t.Any) -> Result:
+    return run_module("registry_image_info", there.args(**{"name": ["app:1"], "details": "digest", **options}))
+
+
+def _push(run_module: RunModule, there: FakeRegistry, folder: Path, check: bool = False, **options: t.Any) -> Result:
+    """Push an image of one large layer."""
+    path = images.write_layout(folder / "layout", {"1": images.image(layers=[os.urandom(LARGE)], compression="")})
+    return run_module("registry_push", there.args(path=path, name="new:1", **options), check=check)
+
+
+# Addresses
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next_one_and_comes_after_it_then(
+    registry: FakeRegistry, names: dict[str, str], run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names["reg.example"] = "127.0.0.2 127.0.0.1"
+    registry.add_image("app", "1")
+    registry.on("head_manifest").headers({"Connection": "close"}).close()
+    real = sockets._open
+    asked: list[tuple[str, float]] = []
+
+    def open_one(address: str, port: int, timeout: float, *others: t.Any) -> socket.socket:
+        asked.append((address, timeout))
+        if address == "127.0.0.2":
+            raise TimeoutError("timed out")
+        return real(address, port, timeout, *others)
+
+    monkeypatch.setattr(sockets, "_open", open_one)
+    host = f"reg.example:{registry.server.port}"
+    _look(run_module, registry, registry=host, name=["app:1", "app:1"], concurrency=1, timeout=60, retries=0).ok()
+    assert [address for address, _timeout in asked] == ["127.0.0.2", "127.0.0.1", "127.0.0.1"]
+    assert asked[0][1] <= 10
+    assert asked[1][1] > 30
+
+
+# Headers
+
+
+@pytest.mark.parametrize("header", ["Docker-Content-Digest", "Content-Type"])
+@pytest.mark.parametrize("details", ["digest", "manifest"])
+def test_a_header_that_a_proxy_repeats_counts_once(registry: FakeRegistry, run_module: RunModule, header: str, details: str) -> None:
+    digest = registry.add_image("app", "1").digest
+
+    def repeat(answer: Answer) -> None:
+        answer.headers.add(header, str(answer.headers.get(header)))
+
+    registry.on("head_manifest" if details == "digest" else "get_manifest").change(repeat)
+    assert _look(run_module, registry, details=details).ok()["images"][0]["digest"] == digest
+    assert len(registry.log()) == 1
+
+
+def test_of_two_digests_none_is_believed(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_image("app", "1")
+    other = registry.add_image("app", "2").digest
+    registry.on("head_manifest").add_header("Docker-Content-Digest", other)
+    failure = _look(run_module, registry).failure("invalid_response")
+    assert failure.error["reference"] == registry.name("app:1")
+
+
+def test_an_upload_address_that_is_repeated_is_one_and_its_scheme_may_be_in_capitals(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    def repeat(answer: Answer) -> None:
+        address = str(answer.headers.get("Location"))
+        absolute = address if "://" in address else f"{registry.url}{address}"
+        answer.headers.set("Location", absolute.replace("http://", "HTTP://"))
+        answer.headers.add("Location", absolute.replace("http://", "HTTP://"))
+
+    registry.on("mount", times=None).change(repeat)
+    _push(run_module, registry, tmp_path).ok()
+    assert "1" in registry.tags("new")
+
+
+def test_an_upload_without_an_address_says_of_which_registry_it_is(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry.on("mount", times=None).headers({"Location": None})
+    failure = _push(run_module, registry, tmp_path, concurrency=1).failure("untrusted_target")
+    assert (failure.error["registry"], failure.error["reference"]) == (registry.host, registry.name("new"))
+
+
+def test_media_types_may_be_written_in_capitals(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_image("app", "1")
+    registry.on("get_manifest").headers({"Content-Type": "Application/Vnd.OCI.Image.Manifest.v1+JSON; Charset=UTF-8"})
+    _look(run_module, registry, details="manifest").ok()
+
+
+@pytest.mark.parametrize("header", ['Bearer error="x", Basic realm="r"', 'Negotiate, Basic realm="r", Bearer'])
+def test_a_challenge_for_tokens_that_names_no_server_gives_way_to_one_for_a_password(
+    make_registry: MakeRegistry, run_module: RunModule, header: str
+) -> None:
+    registry = make_registry(auth="basic")
+    registry.add_image("app", "1")
+    registry.on("head_manifest", before_auth=True).answer(401, {"WWW-Authenticate": header})
+    _look(run_module, registry).ok()
+
+
+# What is no HTTP, and no TLS that can be used
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "does not use HTTP: check the port, and whether it uses TLS"),
+        (b"\x15\x03\x01\x00\x02\x02\x0a", "does not use HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 150 + b"\r\n", "more headers than can be read"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n", "more headers than can be read"),
+        (b"", "broke before the response was complete"),
+    ],
+    ids=["ssh", "an alert of TLS", "many headers", "a long header", "nothing"],
+)
+def test_what_a_server_says_in_place_of_an_answer(run_module: RunModule, said: bytes, words: str) -> None:
+    def serve(connection: socket.socket, _over: threading.Event) -> None:
+        read_head(connection)
+        connection.sendall(said)
+
+    with listener(serve) as port:
+        options = {"name": [f"127.0.0.1:{port}/app:1"], "plain_http": True, "retries": 0}
+        result = run_module("registry_image_info", options)
+    assert result.failed
+    assert words in result.msg
+
+
+@pytest.mark.parametrize(("first", "last"), [(-9, -2), (2, 9)])
+def test_a_certificate_of_another_time_is_no_matter_of_who_issued_it(run_module: RunModule, tmp_path: Path, first: int, last: int) -> None:
+    now = datetime.now(timezone.utc)
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", not_before=now + timedelta(first), not_after=now + timedelta(last)).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    def serve(connection: socket.socket, _over: threading.Event) -> None:
+        context.wrap_socket(connection, server_side=True).close()
+
+    with listener(serve) as port:
+        options = {"name": [f"localhost:{port}/app:1"], "ca_path": str(tmp_path / "ca.pem"), "retries": 0}
+        message = run_module("registry_image_info", options).failure("tls").msg
+    assert "clock" in message
+    assert "ca_path" not in message
+
+
+def test_a_registry_that_wants_a_client_certificate(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry = make_registry(mtls=True)
+    registry.add_image("app", "1")
+    result = _look(run_module, registry, client_cert=None, client_key=None, retries=0)
+    assert "set client_cert and client_key" in result.failure("tls").msg
+    (tmp_path / "other").mkdir()
+    wrong = Authority(tmp_path / "other").client_files()
+    assert "does not accept the client certificate" in _look(run_module, registry, retries=0, **wrong).failure("tls").msg
+
+
+# HEAD, and redirects
+
+
+def test_a_registry_that_refuses_every_head(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry = make_registry(head_blob=405, head_manifest=405, mount="ignored")
+    foreseen = _push(run_module, registry, tmp_path, check=True).ok()
+    assert len(foreseen["uploaded_blobs"]) == 2
+    _push(run_module, registry, tmp_path).ok()
+    assert registry.gaps() == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 405])
+def test_an_address_that_is_signed_for_get_alone(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, status: int) -> None:
+    registry = make_registry(mount="ignored")
+    added = registry.add_image("app", "1")
+
+    def serve(connection: socket.socket, _over: threading.Event) -> None:
+        method = connection.recv(65536).split()[0]
+        head = f"HTTP/1.1 {status if method == b'HEAD' else 200} X\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(added.raw)}\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(added.raw if method == b"GET" else b"")
+
+    with listener(serve) as port:
+        for endpoint in ("head_manifest", "get_manifest", "head_blob"):
+            registry.on(endpoint, path="/app/manifests|/blobs/", times=None).redirect(f"http://127.0.0.1:{port}/signed")
+        options: dict[str, t.Any] = {"allowed_hosts": [f"127.0.0.1:{port}"], "retries": 0}
+        assert _look(run_module, registry, **options).ok()["images"][0]["digest"] == added.digest
+        _look(run_module, registry, details="manifest", **options).ok()
+        _push(run_module, registry, tmp_path, **options).ok()
+    assert "1" in registry.tags("new")
+
+
+@pytest.mark.parametrize("auth", ["", "basic"])
+def test_a_registry_over_http_that_leads_to_itself_over_tls(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, auth: str
+) -> None:
+    secure = make_registry(tls=True, auth=auth)
+    secure.add_image("app", "1")
+
+    def serve(connection: socket.socket, _over: threading.Event) -> None:
+        path = connection.recv(65536).split()[1].decode()
+        head = f"HTTP/1.1 301 Moved Permanently\r\nLocation: {secure.url}{path}\r\n"
+        connection.sendall(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+    with listener(serve) as port:
+        options: dict[str, t.Any] = {"registry": f"localhost:{port}", "plain_http": True, "retries": 0, "allowed_hosts": [secure.host]}
+        result = _look(run_module, secure, **options) if auth else _push(run_module, secure, tmp_path, **options)
+    assert "leave out plain_http" in result.failure("server" if auth else "untrusted_target").msg
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_write_that_is_redirected_within_the_registry_does_not_speak_of_another_host(
+    registry: FakeRegistry, run_module: RunModule, status: int
+) -> None:
+    registry.add_image("app", "1")
+    registry.on("put_manifest").redirect("/v2/app/manifests/moved", status)
+    message = run_module("registry_tag", registry.args(name="app:1", tags=["2"])).failure("untrusted_target").msg
+    assert "another host" not in message
+    assert f"with status {status}" in message
+
+
+def test_a_proxy_that_hides_tls_from_the_registry_is_told_of(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry = make_registry(tls=True)
+    registry.on("mount", times=None).headers({"Location": f"{registry.url.replace('https', 'http')}/v2/new/blobs/uploads/1"})
+    failure = _push(run_module, registry, tmp_path, concurrency=1).failure("untrusted_target")
+    assert "must send X-Forwarded-Proto: https" in failure.msg
+    assert failure.error["registry"] == registry.host
