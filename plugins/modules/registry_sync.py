@@ -92,7 +92,8 @@ options:
     description:
       - Whether to mirror the referrers of images as well (signatures, attestations, SBOMs), as M(ocitools.registry.registry_copy) does. Entries of
         O(images) can override this.
-      - An export includes them, and an import always brings those that were exported, of the platforms that it imports.
+      - An export includes them, and an import always brings those that were exported, of the platforms that it imports. From a layout or archive of
+        another tool it brings those that are in it, since version 1.1.1.
     type: bool
     default: false
   empty:

@@ -59,9 +59,9 @@ def find_root(store: Store, source_name: str | None) -> Manifest:
     whole = _whole_index(store, document, roots)
     if whole is not None and not source_name:
         return whole
-    candidates = [Candidate(() if whole else _entry_names(root), root.digest, root) for root in roots]
+    candidates = [Candidate(() if whole else entry_names(root), root.digest, root) for root in roots]
     if whole is not None:
-        candidates.append(Candidate(_entry_names(roots[0]), whole.digest, whole))
+        candidates.append(Candidate(entry_names(roots[0]), whole.digest, whole))
     chosen: Descriptor | Manifest = choose(candidates, source_name, store.path)
     return chosen if isinstance(chosen, Manifest) else read_manifest(store, chosen)
 
@@ -71,8 +71,8 @@ def list_roots(store: Store) -> list[Candidate]:
     document, roots = read_index(store)
     whole = _whole_index(store, document, roots)
     if whole is not None:
-        return [Candidate(_entry_names(roots[0]), whole.digest, whole)]
-    return merge_names(Candidate(_entry_names(root), root.digest, root) for root in roots)
+        return [Candidate(entry_names(roots[0]), whole.digest, whole)]
+    return merge_names(Candidate(entry_names(root), root.digest, root) for root in roots)
 
 
 def open_root(store: Store, candidate: Candidate) -> LayoutImage:
@@ -85,7 +85,7 @@ def _whole_index(store: Store, document: dict[str, t.Any], roots: t.Sequence[Des
 
     Then it lists no images with names of their own, but one for each platform, and what attests them.
     """
-    if len({root.digest for root in roots}) < 2 or len({_entry_names(root) for root in roots}) > 1:
+    if len({root.digest for root in roots}) < 2 or len({entry_names(root) for root in roots}) > 1:
         return None
     images = [(entry, root) for entry, root in zip(document["manifests"], roots) if not root.is_attestation]
     platforms = {json.dumps(entry.get("platform"), sort_keys=True) for entry, root in images if root.platform}
@@ -97,7 +97,8 @@ def _whole_index(store: Store, document: dict[str, t.Any], roots: t.Sequence[Des
         return None
 
 
-def _entry_names(root: Descriptor) -> tuple[str, ...]:
+def entry_names(root: Descriptor) -> tuple[str, ...]:
+    """Return the names that an entry of index.json gives its image."""
     return tuple(root.annotations[key] for key in _NAMES if root.annotations.get(key))
 
 
@@ -200,6 +201,11 @@ class LayoutImage:
     def with_root(self, root: Manifest) -> LayoutImage:
         """Return another image of the same layout."""
         return LayoutImage(self._store, root, self._known)
+
+    @property
+    def store(self) -> Store:
+        """The files of the layout."""
+        return self._store
 
     @property
     def is_local(self) -> bool:

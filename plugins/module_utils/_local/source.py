@@ -10,8 +10,12 @@ import typing as t
 from .._core.budget import Budget
 from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
+from .._core.json import load_object
 from .._core.scrub import quoted
+from .._oci.manifest import MAX_CONFIG
+from .._oci.platform import Platform
 from .._oci.reference import DIGEST_PREFIXES, Digest
+from .._oci.subset import reduce_index
 from .files import SAVED_IMAGES, Directory, Store, open_path
 from .flat_store import FlatStore, read_single_manifest
 from .oci_layout import INDEX, MARKER, LayoutImage, blob_path, check_version, find_root, read_index, read_manifest
@@ -23,17 +27,17 @@ if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads 
 Opened = t.Union[LayoutImage, "DockerArchive"]
 
 
-def open_source(path: str, source_name: str | None = None, budget: Budget | None = None) -> Opened:
+def open_source(path: str, source_name: str | None = None, budget: Budget | None = None, platforms: t.Sequence[Platform] = ()) -> Opened:
     """Open the image at ``path``, an OCI layout, a tree of ``dir:`` or an archive; ``source_name`` chooses where there are several.
 
-    What is kept of it is charged to ``budget``.
+    What is kept of it is charged to ``budget``. ``platforms`` are those that are wanted of it, if not all are.
 
     Errors: ``local_io`` (it cannot be read), ``invalid_source`` (what it holds cannot be used), ``digest_mismatch``, ``unsupported``,
     ``limit``, ``missing_library``.
     """
     store = open_store(path, budget or Budget())
     with on_failure(store.close):
-        return _open_image(store, source_name)
+        return _open_image(store, source_name, platforms)
 
 
 def open_store(path: str, budget: Budget) -> Store:
@@ -48,17 +52,19 @@ def open_store(path: str, budget: Budget) -> Store:
         return Archive(opened, budget)
 
 
-def _open_image(store: Store, source_name: str | None) -> Opened:
+def _open_image(store: Store, source_name: str | None, platforms: t.Sequence[Platform]) -> Opened:
     if store.has(MARKER) and store.has(INDEX):
         check_version(store)
-        return _open_mixed(store, source_name) if store.has(SAVED_IMAGES) else LayoutImage(store, find_root(store, source_name))
+        if not store.has(SAVED_IMAGES):
+            return LayoutImage(store, find_root(store, source_name))
+        return _open_mixed(store, source_name, platforms)
     if store.has(SAVED_IMAGES):
         flat = FlatStore(store)
         manifest = read_single_manifest(store)
         if manifest is not None:
             return LayoutImage(flat, choose([Candidate((), manifest.digest, manifest)], source_name, store.path))
         if not isinstance(store, Directory):
-            return _open_mixed(flat, source_name) if store.has(INDEX) else _open_saved(store, source_name)
+            return _open_mixed(flat, source_name, platforms) if store.has(INDEX) else _open_saved(store, source_name)
     raise no_image(store)
 
 
@@ -92,23 +98,40 @@ def _what_it_is(store: Store) -> str:
     return f"contains no image: it has neither {INDEX} with {MARKER} (an OCI archive) nor {SAVED_IMAGES} (docker save)."
 
 
-def _open_mixed(store: Store, source_name: str | None) -> Opened:
+def _open_mixed(store: Store, source_name: str | None, platforms: t.Sequence[Platform]) -> Opened:
     """Open an archive of docker save with an index.json: that of Docker 25 or later, which is a layout as well, or of apko.
 
     The layout counts, with all its platforms, unless its layers are not compressed (Docker's own store) or some of it was left out
     (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is pushed, as the
-    manifest that it had where that is there.
+    manifest that it had where that is there. It is pushed for no other index that was asked for by its digest, nor for other platforms.
     """
     layout = _find_layout(store, source_name) or _find_below(store, source_name)
-    if layout is not None and layout.is_complete and not layout.is_uncompressed:
+    is_usable = layout is not None and not layout.is_uncompressed
+    if layout is not None and is_usable and (layout.is_complete or source_name == str(layout.root.digest)):
         return layout
     saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
+    if layout is not None and is_usable and not _is_for(saved, platforms) and _has(layout, platforms):
+        return layout
     for whole in [layout] if layout is not None else _every_layout(store):
         manifest = whole.find_image(saved.is_image_of)
         if manifest is not None:
             image = LayoutImage(store, manifest)
             return saved if image.is_uncompressed else image
     return saved
+
+
+def _is_for(saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
+    """Tell whether the config of a single image states each of ``platforms``."""
+    stated = Platform.from_document(load_object(saved.config, MAX_CONFIG, "The config", "invalid_source"))
+    return all(stated is not None and stated.satisfies(platform) for platform in platforms)
+
+
+def _has(layout: LayoutImage, platforms: t.Sequence[Platform]) -> bool:
+    """Tell whether all of these platforms of an index are there."""
+    try:
+        return layout.with_root(reduce_index(layout.root, platforms, layout.store.path)).is_complete
+    except RegistryError:
+        return False
 
 
 def _find_layout(store: Store, source_name: str | None) -> LayoutImage | None:

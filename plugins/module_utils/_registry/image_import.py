@@ -8,11 +8,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._core.errors import NotFound
+from .._core.errors import NotFound, RegistryError
 from .._oci.digest_tags import owner_digest
 from .._oci.image_source import ImageSource, walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, Reference
+from .._oci.subset import choose_platforms
 from .attached_images import AttachedImage
 from .client import RegistryClient
 from .image_copy import Copy, CopyOptions, CopyTask
@@ -28,12 +29,14 @@ class LocalImage:
     """How an image on this host is read: ``read`` may look at the destination first, ``attached`` returns what refers to it.
 
     ``origin`` is the path that messages name. ``check`` reads a blob that check mode would send, and raises what is wrong with it.
+    ``title`` is what messages call an image that has no full name.
     """
 
     read: t.Callable[[RegistryClient], ImageSource]
     attached: t.Callable[[], list[AttachedImage]] = list
     origin: str = ""
     check: t.Callable[[ImageSource, Descriptor], None] | None = None
+    title: str = ""
 
     def store(self, root: ImageSource) -> SignatureStore:
         """Return what has the image and its signatures."""
@@ -75,8 +78,16 @@ class ImportTask(CopyTask):
 
     def _pin(self, verification: Verification) -> Reference:
         image = self._read()
-        verification.check(self._image.store(image), str(self._copy.source), image.root.digest)
+        try:
+            verification.check(self._image.store(image), self._image.title or str(self._copy.source), image.root.digest)
+        except RegistryError as error:
+            if self._image.title:
+                error.registry = error.reference = None
+            raise
         return self._copy.source
+
+    def _choose(self, image: ImageSource) -> ImageSource:
+        return choose_platforms(image, self._copy.platforms, self._image.title) if self._image.title else super()._choose(image)
 
     def _read(self) -> ImageSource:
         if self._opened is None:

@@ -35,7 +35,7 @@ def push(
 ) -> None:
     """Push what ``path`` holds to ``identifiers`` of the image's repository and fill the module's result."""
     params, path = task.params, task.path()
-    opened = open_source(path, params["source_name"], task.budget)
+    opened = open_source(path, params["source_name"], task.budget, platforms)
     try:
         client = _client(task, image, mount_from)
         source, known = _image(task, client, opened, identifiers)

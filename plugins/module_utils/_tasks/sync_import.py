@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import typing as t
 from dataclasses import replace
@@ -35,7 +36,7 @@ from .image_push import find_pushed
 from .sync_entries import Entry, Map, destination_of
 from .sync_outcome import Job, Outcome
 from .sync_selection import choose_by_name
-from .sync_stored import StoredImage, archived_name, stored_by_name
+from .sync_stored import StoredImage, StoredReferrers, archived_name, stored_by_name
 from .task import Task
 
 if t.TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Import:
         self._archive: Store | None = None
         self._known = KnownLayouts(task.budget)
         self._packed = PackedLayers()
+        self._referrers = StoredReferrers()
         self._checked: set[tuple[str, Digest]] = set()  # the blobs that check mode has read, by folder
         self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
@@ -160,7 +162,11 @@ class Import:
 
     def _entries(self, platforms: tuple[Platform, ...]) -> list[Entry]:
         """Return an entry for each image."""
-        return [Entry(number, stored.names[0], stored.name, platforms=platforms) for number, stored in enumerate(self.images, 1)]
+        along = self._task.params["referrers"]
+        return [
+            Entry(number, stored.names[0], stored.name, platforms=platforms, referrers=along)
+            for number, stored in enumerate(self.images, 1)
+        ]
 
     def _jobs(self, params: Map, entry: Entry) -> t.Iterator[Job]:
         found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
@@ -176,10 +182,14 @@ class Import:
             if whole.dest is None and stored.name is None:
                 message = f"The image {quoted(entry.given, 300)} in {self._path} has no full name: list it in images, with dest."
                 raise RegistryError(message, "invalid_reference")
+            is_layout = stored.found is not None and isinstance(stored.found.source, LayoutImage)
+            if is_layout and name.digest not in (None, stored.digest) and entry.given != str(stored.digest):
+                message = f"{self._path} has only the manifest {stored.digest} of {name}: save all of it, or list that digest in images, with dest."
+                raise RegistryError(message, "invalid_source")
             destination = destination_of(params, whole, name)
             tags = destination_tags(name, destination, whole.tags)
             copy = Copy(replace(name, digest=stored.digest), destination, tags, entry.platforms)
-            yield Job(whole, copy, bool(exported and exported.referrers), stored, stored.title)
+            yield Job(whole, copy, bool(exported.referrers) if exported else entry.referrers, stored, stored.title)
 
     def is_clear(self, entry: Entry, jobs: t.Sequence[Job]) -> bool:
         """Tell whether what an entry has chosen is all that its repository should have: it goes there, and no image of it failed."""
@@ -227,10 +237,12 @@ class Import:
                 yield LocalImage(lambda client: layout.image(), layout.attached, self._path, self._checks(stored.exported.path))
             return
         source = t.cast(NamedImage, stored.found).source
+        title = "" if stored.name else f"The image {quoted(stored.title, 300)} in {self._path}"
         if isinstance(source, LayoutImage):
-            yield LocalImage(lambda client: source, origin=self._path, check=self._checks(""))
+            attached = functools.partial(self._referrers.of, source, stored.names)
+            yield LocalImage(lambda client: source, attached, self._path, self._checks(""), title)
         else:
-            yield LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path)
+            yield LocalImage(lambda client: self._build(client, source, job.copy.tags), origin=self._path, title=title)
 
     def _checks(self, folder: str) -> t.Callable[[ImageSource, Descriptor], None]:
         """Return what reads a blob of the layout in ``folder``, once for all images that have it."""

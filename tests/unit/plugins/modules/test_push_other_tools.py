@@ -202,3 +202,49 @@ def test_all_of_an_archive_of_apko_goes_where_its_names_say(registry: FakeRegist
     del arguments["registry"]
     run_module("registry_sync", arguments).ok()
     assert registry.tags("library/app") == {f"1-{name}": child.digest for name, child in zip(("amd64", "arm64"), CHILDREN)}
+
+
+# Archives of containerd's store, which has only some platforms of an index
+
+THREE = images.multi_arch("linux/amd64", "linux/arm64", "linux/s390x")
+
+
+@pytest.fixture
+def partial(tmp_path: Path) -> str:
+    """What ``docker save`` writes of THREE where two platforms are there: manifest.json names the one of the host."""
+    host, _other, missing = THREE.document["manifests"]
+    files = images.layout_files({"docker.io/library/app:1": THREE}, "io.containerd.image.name")
+    lacked = images.image("linux/s390x", ("base", "app-linux-s390x"))
+    shared = images.image("linux/amd64", ("base", "app-linux-amd64")).files
+    for digest in {missing["digest"], *lacked.blobs} - set(shared):
+        del files[f"blobs/{digest.replace(':', '/')}"]
+    manifest = json.loads(files[f"blobs/{host['digest'].replace(':', '/')}"])
+    parts = [f"blobs/{part['digest'].replace(':', '/')}" for part in (manifest["config"], *manifest["layers"])]
+    files["manifest.json"] = images.to_json([{"Config": parts[0], "RepoTags": ["app:1"], "Layers": parts[1:]}])
+    return images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items()))
+
+
+@pytest.mark.parametrize("platforms", [["linux/arm64"], ["linux/amd64", "linux/arm64"]])
+def test_all_platforms_that_were_saved_can_be_pushed(registry: FakeRegistry, push: Push, partial: str, platforms: list[str]) -> None:
+    push(partial, platforms=platforms)
+    stored = registry.manifest("app", "1")
+    assert stored is not None
+    told = [entry["platform"] for entry in stored.document["manifests"]]
+    assert [f"{platform['os']}/{platform['architecture']}" for platform in told] == platforms
+
+
+def test_the_platform_of_the_host_is_pushed_as_its_image(push: Push, partial: str) -> None:
+    host = THREE.document["manifests"][0]["digest"]
+    push(partial, host, platforms=["linux/amd64"])
+
+
+def test_a_platform_that_was_not_saved_is_not_found(registry: FakeRegistry, run_module: RunModule, partial: str) -> None:
+    run_module("registry_push", registry.args(name="app:1", path=partial, platforms=["linux/s390x"])).failure("not_found")
+    assert registry.writes() == []
+
+
+def test_no_other_image_is_pushed_for_a_digest(registry: FakeRegistry, run_module: RunModule, partial: str, push: Push) -> None:
+    arguments = registry.args(name="app:1", path=partial, source_name=THREE.digest)
+    assert "incomplete" in run_module("registry_push", arguments).failure("invalid_source").msg
+    assert registry.writes() == []
+    push(partial, source_name=THREE.digest, platforms=["linux/amd64"])

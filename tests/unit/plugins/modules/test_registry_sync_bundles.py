@@ -12,10 +12,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, export_to, import_from, read_so_far
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.tars import tar_bytes
 
+KEY = signing.make_key()
 IMAGE = images.image(layers=["1"])
 NAMES = dict.fromkeys(("quay.io/team/app:1", "quay.io/team/app:latest", "quay.io/other/app:5"), IMAGE)
 FORMS: dict[str, t.Callable[[Path], str]] = {
@@ -159,3 +161,29 @@ def test_a_layer_of_many_images_of_a_bundle_is_compressed_once(make_registry: Ma
     assert read_so_far() - begun < 6_000_000
     manifests = [json.loads(destination.stored("team/app", digest).raw) for digest in destination.tags("team/app").values()]
     assert len({manifest["layers"][0]["digest"] for manifest in manifests}) == 1
+
+
+def test_an_image_without_a_full_name_is_called_by_its_path(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    path, destination = images.write_layout(tmp_path / "layout", {"1": images.multi_arch()}), make_registry()
+    entry = {"src": "1", "dest": "app:1"}
+    result = run_module("registry_sync", import_from(path, destination, images=[{**entry, "platforms": ["linux/s390x"]}]))
+    verified = run_module("registry_sync", import_from(path, destination, images=[entry], verify={"keys": [signing.pem_of(KEY)]}))
+    for failed in (result.failure("not_found"), verified.failure("unverified")):
+        assert f"The image '1' in {path}" in failed.msg
+        assert (failed.error["registry"], failed.error["reference"]) == (None, None)
+        assert "localhost" not in failed.msg
+
+
+def test_another_image_does_not_stand_for_a_digest(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    index = images.index(IMAGE, images.image("linux/s390x", layers=["not saved"]))
+    files = {**images.layout_files(IMAGE), f"blobs/{index.digest.replace(':', '/')}": index.raw}
+    parts = [f"blobs/{part['digest'].replace(':', '/')}" for part in (IMAGE.document["config"], *IMAGE.document["layers"])]
+    name = f"quay.io/team/app@{index.digest}"
+    files["index.json"] = images.to_json({"manifests": [index.descriptor(annotations={"io.containerd.image.name": name})]})
+    files["manifest.json"] = images.to_json([{"Config": parts[0], "RepoTags": None, "Layers": parts[1:]}])
+    path, destination = images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items())), make_registry()
+    result = run_module("registry_sync", import_from(path, destination)).failure("invalid_source")
+    assert f"only the manifest {IMAGE.digest}" in result.msg
+    assert destination.writes() == []
+    run_module("registry_sync", import_from(path, destination, images=[{"src": IMAGE.digest, "dest": "team/app:1"}])).ok()
+    assert destination.tags("team/app") == {"1": IMAGE.digest}

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, the ocitools.registry authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""registry_sync with referrers from layouts of other tools: each tool puts what belongs to an image there in its own way."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+
+IMAGE = images.multi_arch()
+AMD64, ARM64 = (images.image(f"linux/{name}", ("base", f"app-linux-{name}")) for name in ("amd64", "arm64"))
+SBOM = images.artifact(IMAGE)
+NOTE = images.artifact(SBOM, "application/vnd.example.note", b"note")
+OF_ARM64 = images.artifact(ARM64, data=b"of arm64")
+SIGNATURE = images.artifact(None, data=b"signature")
+OTHER = images.artifact(None, data=b"signature of somebody else")
+REFERRERS = (SBOM, NOTE, OF_ARM64)
+
+
+def key(content: images.Content) -> str:
+    """The beginning of tags that belong to ``content``."""
+    return content.digest.replace(":", "-")
+
+
+def listed(*referrers: images.Content) -> images.Content:
+    """The list that a fallback tag is on."""
+    return images.index(*referrers)
+
+
+def oras() -> dict[str, list[images.Content]]:
+    """What ``oras copy --recursive`` writes: all manifests are in index.json, most of them without a name."""
+    return {"1": [IMAGE], "": [AMD64, ARM64, *REFERRERS], f"{key(IMAGE)}.sig": [SIGNATURE]}
+
+
+def regctl() -> dict[str, list[images.Content]]:
+    """What ``regctl image copy --referrers --digest-tags`` writes: lists of referrers under fallback tags, and signatures under theirs."""
+    return {
+        f"{key(IMAGE)}": [listed(SBOM)],
+        f"{key(SBOM)}": [listed(NOTE)],
+        f"{key(ARM64)}": [listed(OF_ARM64)],
+        f"{key(AMD64)}": [AMD64],  # as cosign copy leaves it
+        f"{key(IMAGE)}.sig": [SIGNATURE],
+        "1": [IMAGE],
+    }
+
+
+def full() -> dict[str, list[images.Content]]:
+    """Several repositories in one layout."""
+    names = {f"quay.io/app:{name}" if name else "": contents for name, contents in oras().items()}
+    return {f"quay.io/other:{key(IMAGE)}.sig": [OTHER], **names}
+
+
+TOOLS = {"oras": oras, "regctl": regctl, "full": full}
+
+
+@pytest.fixture(params=TOOLS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A layout of a tool."""
+    files: dict[str, bytes] = {}
+    entries: list[images.Json] = []
+    for name, contents in TOOLS[request.param]().items():
+        for content in contents:
+            part = images.layout_files({name: content})
+            entries += json.loads(part["index.json"])["manifests"]
+            files.update(part)
+    return images.write_files(tmp_path / "layout", {**files, "index.json": images.to_json({"schemaVersion": 2, "manifests": entries})})
+
+
+def bring(run_module: RunModule, path: str, destination: FakeRegistry, **entry: t.Any) -> Result:
+    """Import the image as app:1, foretold by check mode, and a second time, which must change nothing."""
+    name = "quay.io/app:1" if "quay.io" in (Path(path) / "index.json").read_text(encoding="utf-8") else "1"
+    arguments = import_from(path, destination, images=[{"src": name, "dest": "app:1", **entry}])
+    expected = run_module("registry_sync", arguments, check=True, diff=True).ok()
+    result = run_module("registry_sync", arguments, diff=True).ok()
+    assert result["diff"] == expected["diff"]
+    destination.clear()
+    assert run_module("registry_sync", arguments).ok().changed is False
+    assert destination.writes() == []
+    return result
+
+
+@pytest.mark.parametrize("style", ["full", "distribution2"])
+def test_what_belongs_to_an_image_comes_along(make_registry: MakeRegistry, run_module: RunModule, path: str, style: str) -> None:
+    destination = make_registry(style)
+    bring(run_module, path, destination, referrers=True)
+    for content in (IMAGE, *REFERRERS, SIGNATURE):
+        assert destination.manifest("app", content.digest) is not None
+    assert destination.tags("app")[f"{key(IMAGE)}.sig"] == SIGNATURE.digest
+    assert destination.manifest("app", OTHER.digest) is None
+    told = run_module("registry_image_info", destination.args(name="app:1", referrers=True)).ok()
+    assert [item["digest"] for item in told["images"][0]["referrers"]] == [SBOM.digest]
+
+
+def test_fewer_platforms_leave_behind_what_belongs_to_the_others(make_registry: MakeRegistry, run_module: RunModule, path: str) -> None:
+    destination = make_registry()
+    bring(run_module, path, destination, referrers=True, platforms=["linux/arm64"])
+    assert destination.manifest("app", OF_ARM64.digest) is not None
+    assert not any(destination.manifest("app", content.digest) for content in (SBOM, NOTE, SIGNATURE))
+
+
+def test_without_referrers_the_image_comes_alone(make_registry: MakeRegistry, run_module: RunModule, path: str) -> None:
+    destination = make_registry()
+    bring(run_module, path, destination)
+    assert destination.tags("app") == {"1": IMAGE.digest}
+    assert not any(destination.manifest("app", content.digest) for content in REFERRERS)
