@@ -15,9 +15,11 @@ from .._local.files import Store
 from .._local.inventory import NamedImage
 from .._local.oci_layout import INDEX, LayoutImage, blob_path, entry_names, read_index, read_manifest
 from .._oci.digest_tags import digest_key, owner_key
-from .._oci.manifest import Descriptor, Manifest
+from .._oci.manifest import Descriptor
 from .._oci.reference import DIGEST_PREFIXES, Digest, Reference
 from .._registry.attached_images import MOST_COMPANIONS, AttachedImage
+
+_WEIGHT = 1000  # bytes of memory for each manifest that belongs to another one
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,11 @@ class StoredReferrers:
     """What belongs to the images of a layout: what refers to them, and what has a tag with their digest, as other tools put it there."""
 
     def __init__(self) -> None:
-        self._tables: Once[None, dict[str, list[_Belonging]]] = Once()
+        self._tables: Once[None, _Table] = Once()
 
     def of(self, image: LayoutImage, names: t.Iterable[str]) -> list[AttachedImage]:
         """Return what belongs to ``image``, which has these ``names``, and what belongs to that, each after what it belongs to."""
-        table = self._tables.get(None, lambda: _read_table(image.store))
+        table = self._tables.get(None, lambda: _Table(image.store))
         repositories = {name.rpartition(":")[0] for name in names} - {""}
         found: dict[str, AttachedImage] = {}
         pending = {manifest.digest: None for manifest in image.reachable()}
@@ -116,29 +118,38 @@ def _growing(digests: dict[Digest, None]) -> t.Iterator[Digest]:
         yield from fresh
 
 
-def _read_table(store: Store) -> dict[str, list[_Belonging]]:
-    """Return what belongs to any manifest, by the key of its digest."""
-    table: dict[str, list[_Belonging]] = {}
-    for root in read_index(store)[1] if store.has(INDEX) else ():
-        if root.is_manifest and store.has(blob_path(root.digest)):
-            for key, one in _look(store, root):
-                table.setdefault(key, []).append(one)
-    return table
+class _Table(dict[str, "list[_Belonging]"]):
+    """What belongs to any manifest of a layout, by the key of its digest; each manifest is read once."""
 
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        roots = [root for root in read_index(store)[1] if self._has(root)] if store.has(INDEX) else []
+        for root in roots:
+            for name in entry_names(root):
+                repository, _colon, tag = name.rpartition(":")
+                key = owner_key(tag)
+                if tag != key != "":
+                    self._add(key, _Belonging(repository, tag, root, None))
+        pending = list({root.digest: root for root in roots}.values())
+        seen = {root.digest for root in roots}
+        while pending:
+            # Among what an index lists are the referrers that a fallback tag leads to.
+            fresh = [child for child in self._look(pending.pop()) if child.digest not in seen and self._has(child)]
+            pending += fresh
+            seen.update(child.digest for child in fresh)
 
-def _look(store: Store, root: Descriptor) -> t.Iterator[tuple[str, _Belonging]]:
-    manifest = read_manifest(store, root)
-    yield from _refers(manifest, root)
-    for name in entry_names(root):
-        repository, _colon, tag = name.rpartition(":")
-        key = owner_key(tag)
-        if key and tag != key:
-            yield key, _Belonging(repository, tag, root, None)
-        for child in manifest.children if key == tag else ():
-            if child.is_manifest and store.has(blob_path(child.digest)):
-                yield from _refers(read_manifest(store, child), child)
+    def _has(self, content: Descriptor) -> bool:
+        return content.is_manifest and self._store.has(blob_path(content.digest))
 
+    def _look(self, content: Descriptor) -> tuple[Descriptor, ...]:
+        """Enter a manifest that refers to another one; return what it lists if it is an index."""
+        manifest = read_manifest(self._store, content)
+        if manifest.subject is not None:
+            subject = manifest.subject.digest
+            self._add(digest_key(subject), _Belonging("", str(manifest.digest), content, subject))
+        return manifest.children
 
-def _refers(manifest: Manifest, content: Descriptor) -> t.Iterator[tuple[str, _Belonging]]:
-    if manifest.subject is not None:
-        yield digest_key(manifest.subject.digest), _Belonging("", str(manifest.digest), content, manifest.subject.digest)
+    def _add(self, key: str, one: _Belonging) -> None:
+        self._store.budget.take(_WEIGHT, f"The table of what belongs to the images in {self._store.path}")
+        self.setdefault(key, []).append(one)
