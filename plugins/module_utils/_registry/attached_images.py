@@ -93,7 +93,20 @@ def plan_attached(destination: RegistryClient, attached: t.Sequence[AttachedImag
         refers = subject is not None and root.subject is not None and root.subject.digest == subject
         if planned.writes or not refers or root.digest in listed[t.cast(Digest, subject)]:
             return planned
-        # It is there, but nothing leads to it: a run before may have been cut off.
-        return replace(planned, before={attachment.identifier: None})
+        return _again(planned)
 
     return destination.fan_out(plan, attached)
+
+
+def with_lost_referrer(destination: RegistryClient, plan: PushPlan) -> PushPlan:
+    """Return the ``plan`` for an image; one that is there by its digest, and that the list of referrers does not name, is written again."""
+    subject = plan.root.subject
+    if subject is None or plan.writes or list(plan.before) != [str(plan.root.digest)]:
+        return plan
+    listed = list_referrers(destination.api, subject.digest)
+    return plan if any(item.digest == plan.root.digest for item in listed) else _again(plan)
+
+
+def _again(plan: PushPlan) -> PushPlan:
+    """Return a plan that writes what is there by its digest: nothing leads to it, since a run before may have been cut off."""
+    return replace(plan, before=dict.fromkeys(plan.before))

@@ -15,7 +15,7 @@ from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference, is_digest
 from .._oci.subset import choose_platforms
-from .attached_images import AttachedImage, TagLists, find_attached, plan_attached
+from .attached_images import AttachedImage, TagLists, find_attached, plan_attached, with_lost_referrer
 from .client import RegistryClient, pair_clients
 from .results import Result, printable, tagging_result, transfer_result
 from .tagging import TagMap, align, apply_policy
@@ -86,8 +86,12 @@ class CopyTask:
 
     def done(self) -> tuple[TagMap, TagMap]:
         """Return before and after, by full names, of what was written, whatever became of the rest."""
-        written = [(plan, key) for plan in self._plans for key in plan.writes if key in self._written]
-        return {self._name(key): plan.before[key] for plan, key in written}, {self._name(key): plan.after[key] for plan, key in written}
+        before: TagMap = {}
+        after: TagMap = {}
+        for plan in self._plans:
+            for named, states in zip((before, after), plan.done(self._written)):
+                named.update({self._name(key): digest for key, digest in states.items()})
+        return before, after
 
     def run(self) -> Copied:
         """Copy (or in check mode, plan) and return what became of it."""
@@ -112,7 +116,7 @@ class CopyTask:
                 return self._unchanged(aligned, image.root.descriptor(), original.root.digest)
         self._source.fan_out(image.manifest, [child for child in image.root.children if child.is_manifest])
         identifiers = self._copy.tags or (str(image.root.digest),)
-        plan = self._destination.plan_push(image, identifiers, self._options.existing, before)
+        plan = with_lost_referrer(self._destination, self._destination.plan_push(image, identifiers, self._options.existing, before))
         attached = self._find_attached(plan)
         along = plan_attached(self._destination, attached, self._options.existing)
         transferred = self._transfer(plan, image)

@@ -66,6 +66,15 @@ class PushPlan:
         """The children to be written, each before what names it."""
         return [entry for entry in self.children if entry[0].digest not in self.present]
 
+    def done(self, written: t.Container[str]) -> tuple[TagMap, TagMap]:
+        """Return before and after of what of the plan was ``written``: tags, and a new referrer, which is one whatever became of its tags."""
+        keys = [key for key in self.writes if key in written]
+        before, after = ({key: states[key] for key in keys} for states in (self.before, self.after))
+        digest = self.root.digest
+        if self.root.subject is not None and not self.root_present and str(digest) in written:
+            before[str(digest)], after[str(digest)] = None, digest
+        return before, after
+
     def manifests(self) -> list[Manifest]:
         """Return every manifest of the image, the root last."""
         return [manifest for _child, manifest in self.children] + [self.root]
@@ -120,7 +129,9 @@ def plan_push(
     known = any(digest == root.digest for digest in before.values())
     children = tuple(walk(source, root))
     doubtful = [] if known or is_digest(identifiers[0]) else [root.digest]
-    present = _present(api, [*doubtful, *(child.digest for child, _manifest in children)], options.workers)
+    # A child with a subject is written again, as such a root is: an earlier run may have been cut off before the list of referrers knew it.
+    asked = [child.digest for child, manifest in children if manifest.subject is None]
+    present = _present(api, [*doubtful, *asked], options.workers)
     return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest})
 
 

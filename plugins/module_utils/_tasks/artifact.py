@@ -31,8 +31,8 @@ from .._oci.artifact import (
 )
 from .._oci.manifest import MAX_CONFIG, Descriptor
 from .._oci.reference import DIGEST_PREFIXES, Digest, Reference, check_tags
+from .._registry.attached_images import with_lost_referrer
 from .._registry.client import RegistryClient
-from .._registry.referrers import list_referrers
 from .._registry.results import Result
 from .._registry.transfer import PushPlan
 from .entries import parse_annotations, parse_entries
@@ -178,15 +178,11 @@ def _parse_name(task: Task) -> Reference:
 
 
 def _plan(client: RegistryClient, source: ArtifactSource, tags: tuple[str, ...], subject: Descriptor | None) -> PushPlan:
-    digest = source.root.digest
-    plan = client.plan_push(source, tags or [str(digest)])
+    plan = client.plan_push(source, tags or [str(source.root.digest)])
     if subject is not None:
         image = Reference(client.registry, client.repository)
         _check_tags_stay([tag for tag in tags if plan.before.get(tag) == subject.digest], image, str(subject.digest))
-    if tags or plan.writes or subject is None or any(item.digest == digest for item in list_referrers(client.api, subject.digest)):
-        return plan
-    # It was stored, and the list of what refers to its subject does not know it: an earlier run was cut off in between.
-    return client.plan_push(source, [str(digest)], before={str(digest): None})
+    return with_lost_referrer(client, plan)
 
 
 def _push(

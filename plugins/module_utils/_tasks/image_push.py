@@ -43,6 +43,10 @@ def push(
             source = choose_platforms(source, platforms, path)
             _check_digest(image, source.root, path)
             plan = client.plan_push(source, identifiers, params["existing"], known)
+            if plan.root.subject is not None:
+                from .._registry.attached_images import with_lost_referrer
+
+                plan = with_lost_referrer(client, plan)
             # The layers of a docker save archive were checked when its manifest was made; and what is missing here may be mounted.
             is_checked = isinstance(opened, LayoutImage) and not mount_from
             _push(task, client, image, plan, source, is_checked)

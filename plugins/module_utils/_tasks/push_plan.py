@@ -23,7 +23,12 @@ def carry_out(
     if task.changes(plan.before, plan.after, image.name):
         written: set[str] = set()
         task.done = lambda: written
-        transferred = execute(written)
+        try:
+            transferred = execute(written)
+        except BaseException:
+            before, after = plan.done(written)  # may have a new referrer besides the tags
+            task.changes({**plan.before, **before}, {**plan.after, **after}, image.name)
+            raise
         if transferred.shared:
             from .._registry.shared_tag import settle
 
