@@ -17,7 +17,7 @@ from .._registry.api import RepositoryApi
 from .._registry.client import RegistryClient
 from .._registry.deletion_refusal import NoDeletion
 from .._registry.deletion_requests import DeletionState, StillThere, ask_to_delete, find_readable
-from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest, unpadded
+from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest, gone_by, unpadded
 
 Delete = t.Callable[[str], str]
 _FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
@@ -129,7 +129,9 @@ def delete_with_tags(
         return ""
     delete_digest(client.api, manifest, state, on_deleted)
     for tag in tags:
-        if find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest):
+        with gone_by("digest"):
+            is_left = find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest)
+        if is_left:
             raise RegistryError(
                 f"The registry deleted {client.registry}@{digest}, but the tag {tag} still points to it: delete it with method tag.",
                 "conflict",
