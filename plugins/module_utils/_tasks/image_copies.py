@@ -78,8 +78,9 @@ def _note_changes(task: Task, outcomes: t.Iterable[Outcome]) -> None:
     before: TagMap = {}
     after: TagMap = {}
     for outcome in outcomes:
-        before.update(outcome.before)
-        after.update(outcome.after)
+        for name, state in outcome.before.items():
+            if before.get(name) == after.get(name):  # else another image of the list has set the same tag before
+                before[name], after[name] = state, outcome.after[name]
     task.changes(before, after)
 
 
@@ -105,8 +106,9 @@ def check_destinations(copies: t.Sequence[Copy], hidden: str = "") -> None:
             name = f"{copy.destination.name}:{tag}"
             other = writers.setdefault(name, copy)
             if (other.origin, other.platforms) != (copy.origin, copy.platforms):
+                second = f"{copy.source}{' with other platforms' if other.origin == copy.origin else ''}"
                 raise RegistryError(
-                    f"The task copies both {other.source} and {copy.source} to {name[len(hidden) :]}: give each its own tag. Nothing was copied.",
+                    f"The task copies both {other.source} and {second} to {name[len(hidden) :]}: give each its own tag. Nothing was copied.",
                     "invalid_option",
                 )
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, digests, put, within
@@ -80,3 +82,25 @@ def test_an_image_that_is_not_the_expected_one_is_not_copied(make_registry: Make
     assert added.digest in failure.failure("precondition").msg
     assert destination.writes() == []
     run_module("registry_copy", between(source, destination, src="app:1.0", dest="app", expected_digest=added.digest)).ok()
+
+
+def test_a_tag_that_two_images_of_the_list_set_is_in_the_diff(registry: FakeRegistry, run_module: RunModule) -> None:
+    digest = registry.add_image("app", "1.0").digest
+    entries = [{"src": "app:1.0", "dest": "copy:1"}, {"src": "app:1.0", "dest": "copy:2", "tags": ["1"]}]
+    options = within(registry, images=entries, concurrency=1)
+    expected = run_module("registry_copy", options, check=True, diff=True).ok()
+    result = run_module("registry_copy", options, diff=True).ok()
+    names = {registry.name(f"copy:{tag}") for tag in ("1", "2")}
+    assert result["diff"] == expected["diff"]
+    assert result["diff"]["before"] == dict.fromkeys(names)
+    assert result["diff"]["after"] == dict.fromkeys(names, digest)
+
+
+def test_one_image_with_and_without_some_platforms_for_one_tag(registry: FakeRegistry, run_module: RunModule) -> None:
+    entries: list[dict[str, t.Any]] = [
+        {"src": "app:1.0", "dest": "copy:1"},
+        {"src": "app:1.0", "dest": "copy:1", "platforms": ["linux/amd64"]},
+    ]
+    result = run_module("registry_copy", within(registry, images=entries)).failure("invalid_option")
+    name = registry.name("app:1.0")
+    assert f"both {name} and {name} with other platforms to" in result.msg
