@@ -79,34 +79,36 @@ class Export:
         """Pull one image into its layout, with what refers to it."""
         folder = layout_folder(job.copy.source)
         path = layout_path(self._path, job.copy.source)
+        before: State = {}
+        after: State = {}
         try:
             layout = t.cast(Destination, self._layout(path, folder) if self._exists else _Nowhere(path))
             try:
-                return self._bring(job, folder, layout)
+                return self._bring(job, folder, layout, (before, after))
             finally:
                 layout.close()
         except RegistryError as error:
-            return Outcome.failed(job.name, path, error, {}, {})
+            written = [name for name in before if before[name] != after[name] and not self._task.check_mode]
+            return Outcome.failed(job.name, path, error, *({name: states[name] for name in written} for states in (before, after)))
 
     def _layout(self, path: str, folder: str) -> LayoutWriter:
         return LayoutWriter(path, True, mode=self._mode, known=self._known.get(folder))
 
-    def _bring(self, job: Job, folder: str, layout: Destination) -> Outcome:
+    def _bring(self, job: Job, folder: str, layout: Destination, states: tuple[State, State]) -> Outcome:
+        """Pull an image and what refers to it; the ``states`` before and after of each are added when it is there."""
         client = self._source(job)
         image = job.copy.source if job.copy.source.tag or job.copy.source.digest else job.copy.source.with_tag("latest")
         if self._verification is not None:
             image = self._verification.pin(client, image)
         plan = plan_pull(client, image, job.copy.platforms, layout, False)
         content = plan.content
-        before, after, moved = self._fill(plan, layout, client, folder)
+        moved = self._fill(plan, layout, client, folder, states)[1]
         along = self._attached(client, content) if job.referrers else []
         told: list[Result] = []
         for attachment in along:
             extra = _plan_attached(image.name, attachment, layout)
-            first, last, _moved = self._fill(extra, layout, client, folder)
-            before.update(first)
-            after.update(last)
-            told.append(attached_result(attachment, first != last))
+            is_new, _moved = self._fill(extra, layout, client, folder, states)
+            told.append(attached_result(attachment, is_new))
         sizes = {"uploaded_bytes": moved, "mounted_bytes": 0, "existing_bytes": sum(blob.size for blob in content.blobs) - moved}
         result: Result = {
             "digest": str(content.root.digest),
@@ -121,10 +123,15 @@ class Export:
         referrers = tuple(CarriedReferrer(item.identifier, item.image.root.digest, item.subject) for item in along)
         platforms = tuple(str(child.platform) for child in content.root.platforms) if content.root.is_index else ()
         self._exported[which(job)] = ExportedImage(job.name, folder, content.root.digest, content.size, platforms, None, (), referrers)
-        return Outcome.of(job.name, layout.path, Copied(before, after, result))
+        return Outcome.of(job.name, layout.path, Copied(*states, result))
 
-    def _fill(self, plan: PullPlan, layout: Destination, client: RegistryClient, folder: str) -> tuple[State, State, int]:
-        """Write what the layout lacks, and return the states of the image and the bytes of blobs; images of one layout take turns."""
+    def _fill(
+        self, plan: PullPlan, layout: Destination, client: RegistryClient, folder: str, states: tuple[State, State]
+    ) -> tuple[bool, int]:
+        """Write what the layout lacks, add the states of the image, and return whether they differ and the bytes of blobs.
+
+        Images of one layout take turns.
+        """
         gap = plan.gap
         if gap.before != gap.after and not self._task.check_mode:
             with self._locks.setdefault(folder, threading.Lock()):
@@ -141,7 +148,8 @@ class Export:
             first = self._expected.first(folder, [str(blob.digest) for blob in gap.blobs])
             before = before if self._expected.first(folder, [name]) else after
         moved = sum(blob.size for blob in gap.blobs if first is None or str(blob.digest) in first)
-        return {name: before}, {name: after}, moved
+        states[0][name], states[1][name] = before, after
+        return before != after, moved
 
     def _attached(self, client: RegistryClient, content: ImageContent) -> list[AttachedImage]:
         return find_attached(client, [manifest.digest for manifest in content.manifests], self._lists)

@@ -125,3 +125,15 @@ def test_failures_do_not_keep_what_they_were_about(make_registry: MakeRegistry, 
         tracemalloc.stop()
     assert failed["summary"]["failed"] == 150
     assert peak < 50_000_000  # 30 MB of it are the bodies of requests, which the fake registry keeps
+
+
+def test_an_image_of_which_the_referrers_cannot_be_read_was_exported(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    digest = registry.add_image("app", "1").digest
+    task = export_to(tmp_path / "out", registry, "app:1", referrers=True, retries=0)
+    registry.on("referrers", times=3).answer(500)
+    assert not run_module("registry_sync", task, check=True).failure("server").changed
+    result = run_module("registry_sync", task, diff=True).failure("server")
+    assert result.changed
+    assert result["images"][0]["changed"]
+    assert list(result["diff"]["after"].values()) == [digest]
+    assert not run_module("registry_sync", task, diff=True).failure("server").changed
