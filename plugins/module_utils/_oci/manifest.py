@@ -67,7 +67,9 @@ def _invalid(message: str) -> RegistryError:
 
 
 def _text(document: dict[str, t.Any], key: str, what: str) -> str:
-    value = document.get(key, "")
+    value = document.get(key)
+    if value is None:
+        return ""  # some programs write null for what they do not know
     if not isinstance(value, str) or len(value) > 1000:
         raise _invalid(f"The {key} of {what} is not a short string.")
     return value

@@ -154,3 +154,12 @@ def test_what_the_tag_lists_twice_is_one_referrer(make_registry: MakeRegistry, r
     assert _found(_look(run_module, registry).ok()) == [referrer]
     options = registry.args(subject="app:1", dest=str(tmp_path / "out"))
     assert run_module("registry_artifact_pull", options).ok()["digest"] == referrer
+
+
+def test_null_in_a_list_of_referrers_says_nothing(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry, subject, referrer = _filled(make_registry)
+    entry = {"mediaType": images.OCI_MANIFEST, "digest": referrer, "size": 2, "artifactType": None, "annotations": None, "platform": None}
+    document = {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [entry]}
+    registry.on("referrers", subject).body(json.dumps(document).encode())
+    result = _look(run_module, registry).ok()
+    assert (_found(result), result.warnings) == ([referrer], [])
