@@ -36,11 +36,15 @@ class AuthFilePlace:
         self._on_warning = on_warning
 
     def plan(self, edit: Edit) -> Changed:
-        """Return what ``edit`` would make of the file; nothing is written."""
+        """Return what ``edit`` would make of the file; nothing is written. A file that it would change and others can read is warned of."""
         if not os.path.isdir(self._directory):
             return self._edited(edit, b"")
         with self._folder() as folder:
-            return self._edited(edit, self._read(folder)[0])
+            raw, found = self._read(folder)
+            changed = self._edited(edit, raw)
+        if changed.differs and found is not None and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            self._on_warning(f"{self.what} can be read or changed by other users: make it readable by its owner only.")
+        return changed
 
     def change(self, edit: Edit, seconds: float) -> None:
         """Write what ``edit`` makes of the file as it is at this moment; the lock is waited for so many ``seconds``."""
@@ -122,8 +126,6 @@ class AuthFilePlace:
                 file.open_to(stat.S_IMODE(replaced.st_mode))
             file.place(self._name)
         folder.sync()
-        if replaced is not None and replaced.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._on_warning(f"{self.what} can be read or changed by other users: make it readable by its owner only.")
 
 
 def _take(descriptor: int) -> bool:

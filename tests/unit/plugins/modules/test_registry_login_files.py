@@ -206,6 +206,17 @@ def test_t74_what_a_killed_login_left_behind_goes(run_module: RunModule, tmp_pat
     assert not left.exists()
 
 
+def test_check_mode_gives_the_warning_of_a_file_that_others_can_read(run_module: RunModule, tmp_path: Path) -> None:
+    path = tmp_path / "auth.json"
+    path.write_text("{}", encoding="ascii")
+    path.chmod(0o644)
+    expected = run_module("registry_login", _options(path), check=True).ok()
+    result = run_module("registry_login", _options(path)).ok()
+    assert expected.warnings == result.warnings
+    assert any("other users" in text for text in result.warnings)
+    assert not run_module("registry_login", _options(path)).ok().warnings
+
+
 # Other readers
 
 
