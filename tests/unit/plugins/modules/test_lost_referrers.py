@@ -26,8 +26,7 @@ def _push(registry: FakeRegistry, folder: Path, content: images.Content, name: s
 
 def _copy(registry: FakeRegistry, folder: Path, content: images.Content, name: str) -> tuple[str, dict[str, t.Any]]:
     put(registry, "source", content)
-    names = {"src": registry.name(f"source@{content.digest}"), "dest": registry.name(name.partition("@")[0])}
-    return "registry_copy", registry.args(**names)
+    return "registry_copy", registry.args(src=registry.name(f"source@{content.digest}"), dest=registry.name(name.partition("@")[0]))
 
 
 MODULES = pytest.mark.parametrize("module", [_push, _copy])

@@ -154,7 +154,11 @@ def test_a_list_that_cannot_be_read_says_nothing_of_the_repository(registry: Fak
 def test_a_digest_of_which_a_tag_cannot_be_looked_at_afterwards_is_gone(registry: FakeRegistry, run_module: RunModule) -> None:
     digest = registry.add_image("app", "1").digest
     registry.set_tag("app", "2", digest)
-    registry.on("delete_manifest").then(lambda request: registry.on("head_manifest", "/1$", times=None).answer(500) and None)
+
+    def break_down(_request: Recorded) -> None:
+        registry.on("head_manifest", "/1$", times=None).answer(500)
+
+    registry.on("delete_manifest").then(break_down)
     result = _fail(run_module, "registry_tag_delete", registry.args(name=f"app@{digest}", method="digest"), "server")
     assert result.changed
     assert result["also_deleted_tags"] == ["1", "2"]
