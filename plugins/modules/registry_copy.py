@@ -230,7 +230,9 @@ existing_bytes:
   type: int
   returned: success, with O(src)
 skipped_layers:
-  description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
+  description:
+    - Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
+      It is empty if the digests showed that there was nothing to do.
   type: list
   elements: dict
   returned: success, with O(src)

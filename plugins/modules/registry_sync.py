@@ -294,7 +294,9 @@ images:
       type: dict
       returned: when the image did not fail, with O(dest_registry)
     skipped_layers:
-      description: Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
+      description:
+        - Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
+          It is empty if the digests showed that there was nothing to do.
       type: list
       elements: dict
       returned: when the image did not fail

@@ -67,9 +67,7 @@ def _invalid(message: str) -> RegistryError:
 
 
 def _text(document: dict[str, t.Any], key: str, what: str) -> str:
-    value = document.get(key)
-    if value is None:
-        return ""  # some programs write null for what they do not know
+    value = document.get(key, "")
     if not isinstance(value, str) or len(value) > 1000:
         raise _invalid(f"The {key} of {what} is not a short string.")
     return value
@@ -117,7 +115,7 @@ class Descriptor:
             digest,
             size,
             _platform(document.get("platform"), what),
-            _text(document, "artifactType", what),
+            "" if document.get("artifactType") is None else _text(document, "artifactType", what),
             _annotations(document, what),
         )
 
