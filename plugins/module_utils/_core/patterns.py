@@ -17,7 +17,6 @@ import sys
 import time
 import typing as t
 import weakref
-from dataclasses import dataclass
 
 from .backtracking import count_ways
 from .errors import RegistryError
@@ -163,8 +162,7 @@ def compile_patterns(given: t.Any, option: str) -> Patterns:
     return tuple(patterns)
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(t.NamedTuple):
     """Names in which one of ``include`` is found (any name without them) and none of ``exclude``."""
 
     include: Patterns = ()

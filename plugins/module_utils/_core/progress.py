@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 import typing as t
-from dataclasses import dataclass
 
 from .interruption import start_aside
 
@@ -19,8 +18,7 @@ _UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000), ("bytes", 1))
 _PATIENCE = 2.0  # seconds to wait for the thread that prints, when a task ends
 
 
-@dataclass(frozen=True)
-class ProgressOutput:
+class ProgressOutput(t.NamedTuple):
     """Where lines go: ``show`` prints one, every ``seconds``, the first after half of that; ``detail`` takes each finished thing."""
 
     show: t.Callable[[str], None]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from .._core.errors import RegistryError
 from .._core.json import load_object, load_value
@@ -23,8 +22,7 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)  # the specification's form; ga
 _SUBJECT = re.compile(r"/v2/[^?]+/(?:(manifests|blobs)/([^/?]+)|(tags)/list|blobs/(uploads)/[^?]*)(?:\?|\Z)", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(t.NamedTuple):
     """What an error's body says: ``formed`` where it has the specification's form, ``digest`` of the content it is about."""
 
     code: str | None = None

@@ -9,7 +9,6 @@ import ipaddress
 import re
 import socket
 import typing as t
-from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from .._core.errors import RegistryError
@@ -44,8 +43,7 @@ IPAddress = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Resolver = t.Callable[[str, int], t.Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(t.NamedTuple):
     """Scheme, lower-case host (an IPv6 address in brackets) and port: what credentials are bound to."""
 
     scheme: str
@@ -75,8 +73,7 @@ class Origin:
         return f"{self.scheme}://{self.authority}"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(t.NamedTuple):
     """An absolute URL that everybody reads alike, and its origin."""
 
     url: str
@@ -146,8 +143,7 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(t.NamedTuple):
     """Which hosts besides the registry's origin may be sent credentials, and which may be reached at all."""
 
     registry: Origin

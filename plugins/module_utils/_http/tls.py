@@ -9,7 +9,6 @@ import os
 import re
 import ssl
 import typing as t
-from dataclasses import dataclass
 from pathlib import Path
 
 from .._core.errors import RegistryError
@@ -25,8 +24,7 @@ SYSTEM_STORES = (
 )
 
 
-@dataclass(frozen=True)
-class TlsOptions:
+class TlsOptions(t.NamedTuple):
     """The TLS options of a task; paths are those of the host that runs it."""
 
     validate_certs: bool = True

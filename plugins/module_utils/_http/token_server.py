@@ -9,7 +9,6 @@ import base64
 import re
 import time
 import typing as t
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from .._core.errors import RegistryError
@@ -35,8 +34,7 @@ _MOST_HOPS = 5
 Scopes = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(t.NamedTuple):
     """The Authorization ``header`` of a token, and when it ``expires`` by the monotonic clock."""
 
     header: str

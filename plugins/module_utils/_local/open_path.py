@@ -9,7 +9,6 @@ import errno
 import os
 import stat
 import typing as t
-from dataclasses import dataclass
 
 from .._core.errors import RegistryError
 from .disk import Folder, NewFile, check_path, disk_errors
@@ -21,8 +20,7 @@ _OWNER = 0o700
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(t.NamedTuple):
     """An open file or folder; ``is_exposed`` says whether others can write the folder that it is in."""
 
     path: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, replace
 
 from .._core.errors import RegistryError
 from .._core.scrub import clean, quoted
@@ -18,8 +17,7 @@ _SHORT = re.compile(r"[0-9a-f]{7,128}", re.ASCII)
 _MAX_LISTED = 20
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(t.NamedTuple):
     """One image with the names it goes by, and its digest: of the manifest, or in archives of docker save, of the config."""
 
     names: tuple[str, ...]
@@ -69,7 +67,7 @@ def merge_names(candidates: t.Iterable[Candidate]) -> list[Candidate]:
     merged: dict[Digest, Candidate] = {}
     for candidate in candidates:
         known = merged.get(candidate.digest, candidate)
-        merged[candidate.digest] = replace(known, names=tuple(dict.fromkeys([*known.names, *candidate.names])))
+        merged[candidate.digest] = known._replace(names=tuple(dict.fromkeys([*known.names, *candidate.names])))
     return list(merged.values())
 
 

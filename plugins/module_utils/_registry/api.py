@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from .._core.errors import NotFound, RegistryError
@@ -24,8 +23,7 @@ from .._oci.reference import Digest, check_tag, is_digest
 _FAULTS = frozenset(range(500, 600))
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(t.NamedTuple):
     """What a HEAD of a manifest tells; ``digest`` is None where the registry does not say it."""
 
     digest: Digest | None
@@ -45,8 +43,7 @@ class Head:
         return self.digest == wanted or (self.digest.algorithm != wanted.algorithm and self.is_typed)
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(t.NamedTuple):
     """What the registry confirms of a manifest it took: its digest, and whether it handles the subject itself."""
 
     digest: Digest | None

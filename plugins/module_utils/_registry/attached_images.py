@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .._core.budget import Once
 from .._core.errors import NotFound, RegistryError
@@ -109,4 +109,4 @@ def with_lost_referrer(destination: RegistryClient, plan: PushPlan) -> PushPlan:
 
 def _again(plan: PushPlan) -> PushPlan:
     """Return a plan that writes what is there by its digest: nothing leads to it, since a run before may have been cut off."""
-    return replace(plan, before=dict.fromkeys(plan.before))
+    return plan._replace(before=dict.fromkeys(plan.before))

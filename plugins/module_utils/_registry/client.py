@@ -66,7 +66,7 @@ class RegistryClient:
 
     def with_options(self, **changes: t.Any) -> RegistryClient:
         """Return the same client with some ``TransferOptions`` changed."""
-        connection = replace(self.connection, options=replace(self.connection.options, **changes))
+        connection = self.connection._replace(options=replace(self.connection.options, **changes))
         return RegistryClient(connection, self.repository, self.actions, self.also)
 
     @property

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .._core.errors import RegistryError
 from .._http.auth_config import auth_config_name
 from .._http.credentials import environment_host
 
 
-@dataclass(frozen=True)
-class OptionForms:
+class OptionForms(t.NamedTuple):
     """Which options are for one registry: what ``username`` and ``password`` begin with, None where none are, and the name of ``plain_http``."""
 
     login: str | None = ""

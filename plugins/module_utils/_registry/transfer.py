@@ -27,8 +27,7 @@ if t.TYPE_CHECKING:
 _LACKS_BLOB = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID", "MANIFEST_INVALID"})
 
 
-@dataclass(frozen=True)
-class PushPlan:
+class PushPlan(t.NamedTuple):
     """What is where, found by reads: ``before`` and ``after`` of each tag, and which manifests are missing.
 
     ``children`` are in the order of writing; a tag that is kept is in ``before`` but keeps its digest in ``after``.

@@ -34,8 +34,7 @@ class TransferOptions:
     before_root: t.Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(t.NamedTuple):
     """One registry as all its clients share it: requests, what was learnt of it, and how much to do at a time."""
 
     exchange: Exchange

@@ -31,8 +31,7 @@ Tags = t.Mapping[str, Digest]
 Dates = t.Mapping[Digest, t.Optional[datetime]]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(t.NamedTuple):
     """Whether a tag stays, and why."""
 
     keep: bool
@@ -83,8 +82,7 @@ class Judge(t.Protocol):
         """Return what becomes of each tag; None for those that follow the image they belong to."""
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(t.NamedTuple):
     """The judge that keeps the tags in a list; all others go, but for those that belong to an image by its digest: they follow it."""
 
     tags: t.AbstractSet[str]
