@@ -108,6 +108,8 @@ def explain(status: int, code: str | None) -> tuple[str, str]:
         return "rate_limited", "the registry limits requests"
     if status == 413:
         return "limit", "the registry, or a proxy in front of it, refuses content of this size"
+    if status == 408:
+        return "timeout", "the registry, or a proxy in front of it, did not receive the request in time"
     if status == 507:
         return "server", "the registry's disk is full"
     if status >= 500:

@@ -192,9 +192,12 @@ class Trust(t.NamedTuple):
         accepted = {"public", "private"} if self._is_private(lookup) else {"public"}
         usable = [address for address in addresses if classify(address) in accepted]
         if len(usable) != len(addresses) or not usable:
+            advice = f"If you trust this host, add {target.authority} to allowed_hosts."
+            if target.host == self.registry.host:
+                port = f"pass on the Host header with the port {self.registry.port}"
+                advice = f"If a proxy is in front of the registry, it must {port}. {advice}"
             raise RegistryError(
-                f"The registry {self.registry.authority} points to {target.authority}, which does not have a public address. If you trust "
-                f"this host, add {target.authority} to allowed_hosts.",
+                f"The registry {self.registry.authority} points to {target.authority}, which does not have a public address. {advice}",
                 "untrusted_target",
             )
         return usable

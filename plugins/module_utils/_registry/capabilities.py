@@ -49,3 +49,7 @@ class Capabilities:
     unreadable: set[str] = field(default_factory=set)  # repositories that no token is given for, so that nothing of theirs can be mounted
     locations: BlobLocations = field(default_factory=BlobLocations)
     listing: threading.Lock = field(default_factory=threading.Lock)  # held while a list of referrers is read and written anew
+
+    def shorten_chunks(self, length: int, least: int) -> None:
+        """Send shorter chunks from now on than one of this ``length``, which did not get through, but none under ``least``."""
+        self.largest_chunk = max(min(self.largest_chunk, length) // 4, least)

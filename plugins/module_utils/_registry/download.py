@@ -65,8 +65,9 @@ class RegistryBlob:
             self._answer = self._open()
         block = self._answer.read(amount)
         ends_with_connection = self._answer.length is None and "Transfer-Encoding" not in self._answer.headers
-        if not block and amount and ends_with_connection and self._position < self._descriptor.size:
-            # Nothing but the size tells the end of such a body from a broken connection.
+        may_go_on = ends_with_connection or self._answer.status == 206
+        if not block and amount and may_go_on and self._position < self._descriptor.size:
+            # Nothing but the size tells the end of such a body from a broken connection; and a part may be less than what was asked for.
             raise RegistryError(
                 f"{self._answer.target.origin.authority} closed the connection after {self._position} of {self._descriptor.size} bytes.",
                 "network",

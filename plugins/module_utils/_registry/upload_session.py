@@ -26,6 +26,7 @@ _MORE_TIMES = 4  # that a blob may be sent, besides once for each of ``retries``
 _MOST_READS = 32  # of a whole blob, to go on within it
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _TAKEN = frozenset({200, 201, 202, 204})
+_TOOK_TOO_LONG = frozenset({408, 502, 504})  # what proxies say of a body that is too much for them
 _SESSION_LOST = frozenset({404, 410, 416})
 
 
@@ -72,7 +73,7 @@ class UploadSession:
     def opened(self, answer: Answer) -> Answer:
         """Return ``answer`` if it opened a session, else raise what it says."""
         if answer.status != 202:
-            raise self._failure(answer)
+            raise self.api.failure(answer, self._action)
         answer.finish()
         return answer
 
@@ -102,9 +103,6 @@ class UploadSession:
             except BaseException as error:
                 self._end(lambda: self._target, error)
                 raise
-
-    def _failure(self, answer: Answer) -> RegistryError:
-        return self.api.failure(answer, self._action)
 
     def _in_chunks(self) -> bool:
         forced = self.capabilities.needs_chunks or self._breaks >= _BREAKS_BEFORE_CHUNKS
@@ -157,7 +155,7 @@ class UploadSession:
             raise _Restart
 
     def _refuse(self, answer: Answer) -> t.NoReturn:
-        failure = self._failure(answer)
+        failure = self.api.failure(answer, self._action)
         if failure.code == "DIGEST_INVALID" and not self._spoilt:
             self._spoilt = True  # what the registry put together may be wrong even where every part was right
             raise _Restart
@@ -224,18 +222,18 @@ class UploadSession:
     def _after_chunk(self, answer: Answer | None, offset: int, length: int) -> int:
         """Return how much of the blob the registry has, and with what the upload goes on."""
         if answer is None:
-            return self._resynchronize(offset)
+            return self._after_break(offset, length)
         if answer.status in _TAKEN:
             answer.finish()
             self._follow(answer)
             return self._check_range(answer, offset, length)
         if answer.status in (413, 416):
             if answer.status == 413 and length <= SMALLEST_CHUNK:
-                raise self._failure(answer)
+                raise self.api.failure(answer, self._action)
             answer.finish()
             self._follow(answer)
             self._take_restart(answer)
-            self.capabilities.largest_chunk = max(min(self.capabilities.largest_chunk, length) // 4, SMALLEST_CHUNK)
+            self.capabilities.shorten_chunks(length, SMALLEST_CHUNK)
             reached = self._resynchronize(offset)
             if reached == offset and length <= SMALLEST_CHUNK:
                 raise _Restart  # it does not take what it asks for
@@ -246,7 +244,17 @@ class UploadSession:
             raise _Restart
         if not (answer.status in RETRIED and self._retry.after_answer(answer)):
             self._refuse(answer)
-        return self._resynchronize(offset)
+        return self._after_break(offset, length) if answer.status in _TOOK_TOO_LONG else self._resynchronize(offset)
+
+    def _after_break(self, offset: int, length: int) -> int:
+        """Go on after a chunk that did not get through: where nothing of it did, shorter ones are sent."""
+        reached = offset
+        try:
+            reached = self._resynchronize(offset)
+            return reached
+        finally:
+            if reached <= offset:
+                self.capabilities.shorten_chunks(length, SMALLEST_CHUNK)
 
     def _check_range(self, answer: Answer, offset: int, length: int) -> int:
         """Return how much of the blob the registry has, which ``answer`` may misstate; one that was caught at it is not believed again.

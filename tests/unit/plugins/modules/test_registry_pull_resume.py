@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import MIB, 
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.registry.faults import Rule
 from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
+from ansible_collections.ocitools.registry.tests.unit.registry.wire import Answer
 
 MakeRegistry = t.Callable[..., FakeRegistry]
 LARGE = large_image(5 * MIB)
@@ -62,6 +64,20 @@ def test_a_download_that_was_reset_goes_on(registry: FakeRegistry, pull: t.Any, 
     pull(registry).ok()
     assert len(ranges(registry)) == 2
     assert len(waits) == 1
+
+
+def test_a_part_that_is_less_than_what_was_asked_for_is_gone_on_from(registry: FakeRegistry, pull: t.Any) -> None:
+    def shorten(answer: Answer) -> None:
+        part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", str(answer.headers.get("Content-Range")))
+        assert part
+        start, kept = int(part[1]), answer.content()[:MIB]
+        answer.replace(kept)
+        answer.headers.set("Content-Range", f"bytes {start}-{start + len(kept) - 1}/{part[2]}")
+
+    layer(registry).truncate(2 * MIB)
+    layer(registry, nth=1, times=2).change(shorten)
+    pull(registry, retries=1).ok()
+    assert ranges(registry) == ["", *(f"bytes={start * MIB}-" for start in (2, 3, 4))]
 
 
 def test_each_block_renews_the_attempts(registry: FakeRegistry, pull: t.Any) -> None:

@@ -238,6 +238,12 @@ def test_a_write_that_is_redirected_within_the_registry_does_not_speak_of_anothe
     assert f"with status {status}" in message
 
 
+def test_a_proxy_that_hides_the_port_from_the_registry_is_told_of(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    registry.on("mount", times=None).headers({"Location": "http://127.0.0.1/v2/new/blobs/uploads/1"})
+    failure = _push(run_module, registry, tmp_path, concurrency=1).failure("untrusted_target")
+    assert f"the Host header with the port {registry.server.port}" in failure.msg
+
+
 def test_a_proxy_that_hides_tls_from_the_registry_is_told_of(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     registry = make_registry(tls=True)
     registry.on("mount", times=None).headers({"Location": f"{registry.url.replace('https', 'http')}/v2/new/blobs/uploads/1"})

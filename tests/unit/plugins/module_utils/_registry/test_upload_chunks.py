@@ -75,6 +75,21 @@ def test_a_connection_that_breaks_in_every_chunk_gets_on_all_the_same(registry: 
     Push(registry, tmp_path, size=8 * MIB, chunk_size=MIB).run()
 
 
+@pytest.mark.parametrize("status", [0, 408, 502, 504])
+def test_what_a_proxy_does_not_let_through_is_sent_in_shorter_chunks(registry: FakeRegistry, tmp_path: Path, status: int) -> None:
+    for endpoint in ("put_upload", "patch_upload"):
+        rule = registry.on(endpoint, where=lambda request: int(request.headers.get("Content-Length", "0")) > 5 * MIB, times=None)
+        rule.answer(status) if status else rule.reset()
+    Push(registry, tmp_path, size=17 * MIB).run()
+    assert max(request.length for request in registry.named("patch_upload") if request.status == 202) == 4 * MIB
+
+
+def test_a_chunk_that_broke_halfway_does_not_make_the_next_ones_shorter(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.on("patch_upload", where=is_large).reset_in_body(MIB)
+    Push(registry, tmp_path, size=9 * MIB, chunk_size=4 * MIB).run()
+    assert [request.length for request in registry.named("patch_upload")][1:3] == [4 * MIB, 4 * MIB]
+
+
 @pytest.mark.parametrize("status", [201, 202, 204])
 def test_a_chunk_is_taken_by_any_good_answer(make_registry: MakeRegistry, tmp_path: Path, status: int) -> None:
     Push(make_registry(patch_status=status), tmp_path, chunk_size=MIB).run()
