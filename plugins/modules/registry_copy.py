@@ -77,7 +77,7 @@ options:
     aliases: [tag]
   platforms:
     description:
-      - Copy only these platforms, C(os/arch[/variant]), of an index, with their attestations. The result is a new, smaller index with its own
+      - Copy only these platforms, C(os/arch[/variant]), of an index, with their attestations and SOCI indexes. The result is a new, smaller index with its own
         digest, and RV(digest_changed) is true.
       - A platform that is not in the index fails with the error kind V(not_found), and the message lists its platforms. A single image is copied unchanged
         if it is for that platform, and fails in the same way otherwise.

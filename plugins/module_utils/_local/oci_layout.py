@@ -87,7 +87,7 @@ def _whole_index(store: Store, document: dict[str, t.Any], roots: t.Sequence[Des
     """
     if len({root.digest for root in roots}) < 2 or len({entry_names(root) for root in roots}) > 1:
         return None
-    images = [(entry, root) for entry, root in zip(document["manifests"], roots) if not root.is_attestation]
+    images = [(entry, root) for entry, root in zip(document["manifests"], roots) if not root.is_companion]
     platforms = {json.dumps(entry.get("platform"), sort_keys=True) for entry, root in images if root.platform}
     if not images or len(platforms) < len(images):
         return None

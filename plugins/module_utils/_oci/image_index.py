@@ -10,13 +10,13 @@ import typing as t
 
 from .._core.errors import RegistryError
 from .._core.scrub import clean
-from .manifest import ATTESTATION, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, Manifest
+from .companions import is_companion, owner_of
+from .manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, Manifest
 from .platform import Platform
 
 Entry = dict[str, t.Any]  # a descriptor as an index lists it
 Annotations = t.Mapping[str, str]
 
-_ATTESTED = "vnd.docker.reference.digest"
 AUTO = "auto"
 MEDIA_TYPES = {"oci": OCI_INDEX, "docker": DOCKER_LIST}
 
@@ -40,7 +40,7 @@ def entries_of(index: Manifest, annotations: Annotations) -> list[Entry]:
 
 def _annotated(entry: Entry, annotations: Annotations) -> Entry:
     own = entry.get("annotations") or {}
-    if not annotations or ATTESTATION in own:
+    if not annotations or is_companion(own):
         return entry
     return {**entry, "annotations": dict(sorted({**own, **annotations}.items()))}
 
@@ -66,7 +66,7 @@ def platform_of(config: t.Mapping[str, t.Any], given: Platform | None = None) ->
 def _key(entry: Entry) -> tuple[Platform, str, str] | None:
     """Return what an index has once: the platform of an entry, with its version of Windows; None for what is no image for one."""
     platform = Platform.from_document(entry.get("platform"))
-    if platform is None or ATTESTATION in (entry.get("annotations") or {}) or "unknown" in (platform.os, platform.architecture):
+    if platform is None or is_companion(entry.get("annotations") or {}) or "unknown" in (platform.os, platform.architecture):
         return None
     document = entry["platform"]
     return (platform.full, str(document.get("os.version") or ""), str(document.get("os.features") or ""))
@@ -99,7 +99,7 @@ def merge_entries(there: t.Sequence[Entry], added: t.Sequence[Entry]) -> list[En
         if merged[-1]["digest"] != entry["digest"]:
             replaced.add(entry["digest"])
     gone = replaced - named
-    return [entry for entry in merged if (entry.get("annotations") or {}).get(_ATTESTED) not in gone] + pending
+    return [entry for entry in merged if owner_of(entry.get("annotations") or {}) not in gone] + pending
 
 
 def _is_same(one: Entry, other: Entry) -> bool:

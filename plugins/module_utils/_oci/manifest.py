@@ -13,6 +13,7 @@ from .._core.budget import Budget, weigh
 from .._core.errors import NotFound, RegistryError
 from .._core.json import check_spelling, load_object
 from .._core.scrub import clean
+from .companions import is_companion
 from .platform import Platform
 from .reference import Digest
 
@@ -42,7 +43,6 @@ UNREAD_TYPES = (  # what registries keep from former times: it is there, whoever
 )
 # Some registries say of a manifest that it is not there where its type is not asked for.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, *UNREAD_TYPES, "*/*"))
-ATTESTATION = "vnd.docker.reference.type"
 
 MAX_MANIFEST = 4 * 1024 * 1024
 MAX_CONFIG = 8 * 1024 * 1024
@@ -140,9 +140,9 @@ class Descriptor:
         return ".nondistributable." in self.media_type or ".foreign." in self.media_type
 
     @property
-    def is_attestation(self) -> bool:
-        """Whether the content is a BuildKit attestation of another child of the index."""
-        return ATTESTATION in self.annotations
+    def is_companion(self) -> bool:
+        """Whether the content is no image, but belongs to another child of the index."""
+        return is_companion(self.annotations)
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class Manifest:
     @property
     def platforms(self) -> tuple[Descriptor, ...]:
         """The children of an index that are images for a platform: no attestations."""
-        return tuple(child for child in self.children if child.platform and not child.is_attestation)
+        return tuple(child for child in self.children if child.platform and not child.is_companion)
 
     def descriptor(self) -> Descriptor:
         """Return the descriptor of this manifest itself."""

@@ -10,11 +10,10 @@ import typing as t
 
 from .._core.budget import Budget
 from .._core.errors import NotFound, RegistryError, damaged
+from .companions import owner_of
 from .image_source import BlobStream, ImageSource, read_config
-from .manifest import ATTESTATION, CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
+from .manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
 from .platform import Platform
-
-_ATTESTED = "vnd.docker.reference.digest"
 
 
 class Subset:
@@ -86,17 +85,13 @@ def image_config(image: ImageSource, where: str, budget: Budget | None = None) -
 
 
 def reduce_index(index: Manifest, platforms: t.Sequence[Platform], what: str, registry: str | None = None) -> Manifest:
-    """Return ``index`` with the images for ``platforms`` and their attestations only; itself where that is all of it.
+    """Return ``index`` with the images for ``platforms`` and what belongs to them only; itself where that is all of it.
 
     Errors: ``not_found`` for a platform it lacks.
     """
     kept = {str(index.child(platform, what, registry).digest) for platform in platforms}
-    entries = []
-    for entry in index.document["manifests"] or []:
-        annotations = entry.get("annotations") or {}
-        attested = annotations.get(_ATTESTED) if ATTESTATION in annotations else None
-        if entry["digest"] in kept or attested in kept:
-            entries.append(entry)
+    listed = index.document["manifests"] or []
+    entries = [entry for entry in listed if entry["digest"] in kept or owner_of(entry.get("annotations") or {}) in kept]
     if len(entries) == len(index.children):
         return index
     document = {**index.document, "manifests": entries}

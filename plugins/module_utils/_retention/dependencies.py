@@ -39,7 +39,7 @@ class ManifestLinks:
         return cls(
             tuple(child.digest for child in children),
             tuple(child.digest for child in children if child.is_index),
-            tuple(child.digest for child in children if not child.is_attestation),
+            tuple(child.digest for child in children if not child.is_companion),
             manifest.subject.digest if manifest.subject else None,
             manifest.config,
             manifest.annotations.get(CREATED, ""),

@@ -25,7 +25,7 @@ LAYERS = {
     "_oci": Layer(
         "The specifications as values",
         ("_core",),
-        "host reference versions digest_tags platform manifest image_config image_source subset image_content made_image image_index artifact",
+        "host reference versions digest_tags platform companions manifest image_config image_source subset image_content made_image image_index artifact",
     ),
     "_signatures": Layer(
         "Signatures: keys, certificates, formats, and what counts as proof",
