@@ -100,7 +100,8 @@ options:
     default: auto
 notes:
   - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They are kept with their image, and deleted with it if O(include)
-    and O(exclude) select them. They are also deleted if their image no longer exists, and kept if it exists without any tag.
+    and O(exclude) select them. If their image exists without any tag, they are kept. If it no longer exists, they are deleted, unless they list a manifest
+    that a kept tag points to.
   - It sends one HEAD request for each tag, and reads manifest and config of each digest whose age matters, O(concurrency) at a time.
   - Digests are deleted one after another, since several registries cannot delete two at the same time. Reads and deletions by tag run in parallel.
     After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.

@@ -17,7 +17,7 @@ from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
 from .._registry.referrers import list_by_api
-from .dependencies import ManifestLinks, Manifests, Reached, Settlement, settle
+from .dependencies import NO_LINKS, ManifestLinks, Manifests, Reached, Settlement, settle
 from .ghosts import among_ghosts, list_all
 from .manifest_reader import ManifestReader, find_descriptor
 from .policy import Dates, Judge, Verdict
@@ -140,6 +140,7 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, for
         reader.read(tags[tag] for tag, verdict in verdicts.items() if verdict is not None and not verdict.keep)
     settlement = settle(tags, verdicts, reader.found)
     gone = _find_gone(client, settlement.orphans, foreseen.manifests)
+    gone = {tag for tag in gone if not any(child in settlement.kept.tagged for child in reader.found.get(tags[tag], NO_LINKS).children)}
     if gone:
         settlement = settle(tags, verdicts, reader.found, gone)
     nameless = (Entry(tag, None, False, "it has no manifest") for tag in ghosts if policy.names(tag))

@@ -135,3 +135,18 @@ def test_what_was_exported_is_told_where_its_list_cannot_be_written(registry: Fa
     assert failed.changed is True
     assert failed["summary"]["copied"] == 1
     assert failed["failed_names"] == []
+
+
+@pytest.mark.parametrize("platforms", [{}, {"platforms": ["linux/amd64"]}])
+def test_a_list_that_a_copied_referrer_is_in_stays_though_its_subject_is_not_there(
+    make_registry: MakeRegistry, run_module: RunModule, platforms: dict[str, t.Any]
+) -> None:
+    source, destination = make_registry(), make_registry("distribution3")
+    base = images.image()
+    patch = put(source, "app", images.image(layers=("patch",), subject=base), "1.0-patch")
+    put(source, "app", images.image(layers=("other",)), "1.0")
+    put(destination, "app", images.image(layers=("old",)), "0.9")
+    done = _both_ways(run_module, between(source, destination, images=[ALL], extra="delete", **platforms))
+    assert done["deleted_tags"] == [f"{destination.host}/app:0.9"]
+    assert destination.stored("app", base.digest.replace(":", "-")).children == [patch.digest]
+    assert not _both_ways(run_module, between(source, destination, images=[ALL], extra="delete", **platforms)).changed
