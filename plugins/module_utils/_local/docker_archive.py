@@ -127,6 +127,10 @@ class DockerArchive:
             for layer, diff_id in zip(layers, self._diff_ids)
         )
 
+    def lists_layers_of(self, manifest: Manifest) -> bool:
+        """Tell whether manifest.json lists as many layers of the image as its ``manifest`` does."""
+        return len(manifest.layers) == len(self._saved.layers)
+
     @property
     def size(self) -> int:
         """The bytes of the config, and of the layers as they lie in the archive."""
@@ -175,6 +179,15 @@ def list_saved(store: Store) -> list[Candidate]:
     entries = [_Saved.parse(entry, f"Entry {number} of {what}") for number, entry in enumerate(document)]
     digests = {name: _digest_of(store, name) for name in dict.fromkeys(saved.config for saved in entries)}
     return [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
+
+
+def is_disputed(store: Store, manifest: Manifest) -> bool:
+    """Tell whether manifest.json lists another number of layers than the ``manifest`` of an image: Docker 25 wrote some without layers."""
+    try:
+        saved = [one.value for one in list_saved(store) if manifest.config is not None and one.digest == manifest.config.digest]
+    except RegistryError:
+        return False  # it is of no account then
+    return bool(saved) and all(len(one.layers) != len(manifest.layers) for one in saved)
 
 
 def _digest_of(store: Store, name: str) -> Digest:

@@ -108,8 +108,9 @@ def _shares(store: Store, image: NamedImage, listed: NamedImage, saved: DockerAr
 
 
 def _pushed(store: Store, layout: LayoutImage, saved: DockerArchive) -> Opened:
-    """Return what of the two a push sends: the layout, unless some of it is missing or its layers are not compressed."""
-    return layout if layout.is_complete and not layout.is_uncompressed else _single(store, layout, saved)
+    """Return what of the two a push sends: the layout, unless some of it is missing, its layers are not compressed, or others."""
+    agrees = layout.root.is_index or saved.lists_layers_of(layout.root)
+    return layout if layout.is_complete and not layout.is_uncompressed and agrees else _single(store, layout, saved)
 
 
 def _single(store: Store, layout: LayoutImage, saved: DockerArchive) -> Opened:

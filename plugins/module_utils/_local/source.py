@@ -101,12 +101,15 @@ def _what_it_is(store: Store) -> str:
 def _open_mixed(store: Store, source_name: str | None, platforms: t.Sequence[Platform]) -> Opened:
     """Open an archive of docker save with an index.json: that of Docker 25 or later, which is a layout as well, or of apko.
 
-    The layout counts, with all its platforms, unless its layers are not compressed (Docker's own store) or some of it was left out
-    (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is pushed, as the
-    manifest that it had where that is there. It is pushed for no other index that was asked for by its digest, nor for other platforms.
+    The layout counts, with all its platforms, unless its layers are not compressed (Docker's own store), manifest.json lists others, or some
+    of it was left out (containerd's store saves an index, but only the platforms it has): then the one image that manifest.json names is
+    pushed, as the manifest that it had where that is there. It is pushed for no other index that was asked for by its digest, nor for other
+    platforms.
     """
+    from .docker_archive import is_disputed
+
     layout = _find_layout(store, source_name) or _find_below(store, source_name)
-    is_usable = layout is not None and not layout.is_uncompressed
+    is_usable = layout is not None and not layout.is_uncompressed and not is_disputed(store, layout.root)
     if layout is not None and is_usable and (layout.is_complete or source_name == str(layout.root.digest)):
         return layout
     saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
@@ -156,11 +159,18 @@ def _find_below(store: Store, source_name: str | None) -> LayoutImage | None:
 
 
 def _every_layout(store: Store) -> t.Iterator[LayoutImage]:
-    """Yield each image that index.json names and whose manifest is there; none where it cannot be read."""
+    """Yield each image that index.json names and whose manifest is there; what cannot be read is left out."""
     try:
         _document, roots = read_index(store)
     except RegistryError:
         return
     for root in roots:
-        if root.is_manifest and store.has(blob_path(root.digest)):
-            yield LayoutImage(store, read_manifest(store, root))
+        if not root.is_manifest or not store.has(blob_path(root.digest)):
+            continue
+        try:
+            manifest = read_manifest(store, root)
+        except RegistryError as error:
+            if error.kind != "invalid_source":
+                raise
+            continue
+        yield LayoutImage(store, manifest)

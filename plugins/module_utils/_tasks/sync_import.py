@@ -184,7 +184,9 @@ class Import:
                 raise RegistryError(message, "invalid_reference")
             is_layout = stored.found is not None and isinstance(stored.found.source, LayoutImage)
             if is_layout and name.digest not in (None, stored.digest) and entry.given != str(stored.digest):
-                message = f"{self._path} has only the manifest {stored.digest} of {name}: save all of it, or list that digest in images, with dest."
+                message = (
+                    f"{self._path} calls {stored.digest}, which is another image, {name}: list it in images by its own digest, with dest."
+                )
                 raise RegistryError(message, "invalid_source")
             destination = destination_of(params, whole, name)
             tags = destination_tags(name, destination, whole.tags)

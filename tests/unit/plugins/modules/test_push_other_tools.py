@@ -114,6 +114,26 @@ def test_an_image_without_compression_is_chosen_by_the_digest_of_its_manifest(pu
     assert OTHER.document["config"]["digest"] in {blob["digest"] for blob in result["uploaded_blobs"]}
 
 
+@pytest.mark.parametrize("layers", [[], None, IMAGE.document["layers"][:1]], ids=["none", "null", "one of two"])
+def test_a_manifest_of_docker_25_that_lacks_layers_does_not_count(
+    registry: FakeRegistry, run_module: RunModule, push: Push, tmp_path: Path, layers: t.Any
+) -> None:
+    files = images.docker_files({"app:1": IMAGE}, "packed")
+    hollow = images.to_json({**IMAGE.document, "layers": layers})
+    entry = {"mediaType": IMAGE.media_type, "digest": images.digest_of(hollow), "size": len(hollow)}
+    for raw in (hollow, IMAGE.config, *(IMAGE.blobs[layer["digest"]] for layer in layers or ())):
+        files[f"blobs/{images.digest_of(raw).replace(':', '/')}"] = raw
+    files["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
+    files["index.json"] = images.to_json({"manifests": [{**entry, "annotations": {"io.containerd.image.name": "docker.io/library/app:1"}}]})
+    path = images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items()))
+    push(path)
+    stored = registry.manifest("app", "1")
+    assert stored is not None
+    assert len(stored.document["layers"]) == 2
+    (told,) = run_module("registry_archive_info", {"path": path}).ok()["images"]
+    assert (told["digest"], told["config_digest"]) == (None, IMAGE.document["config"]["digest"])
+
+
 # index.json that is the image itself
 
 

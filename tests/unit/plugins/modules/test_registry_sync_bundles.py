@@ -183,7 +183,7 @@ def test_another_image_does_not_stand_for_a_digest(make_registry: MakeRegistry, 
     files["manifest.json"] = images.to_json([{"Config": parts[0], "RepoTags": None, "Layers": parts[1:]}])
     path, destination = images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items())), make_registry()
     result = run_module("registry_sync", import_from(path, destination)).failure("invalid_source")
-    assert f"only the manifest {IMAGE.digest}" in result.msg
+    assert f"{IMAGE.digest}, which is another image" in result.msg
     assert destination.writes() == []
     run_module("registry_sync", import_from(path, destination, images=[{"src": IMAGE.digest, "dest": "team/app:1"}])).ok()
     assert destination.tags("team/app") == {"1": IMAGE.digest}
