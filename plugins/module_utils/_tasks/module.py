@@ -83,7 +83,12 @@ class RegistryModule(AnsibleModule):
         super()._return_formatted(scrubbed)
 
     def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
-        """End the task with an error; its ``error`` facts are always there."""
+        """End the task with an error; its ``error`` facts are always there.
+
+        Where ansible-core calls this while the body runs, that is an error of the body: it ends the task, and with one result.
+        """
+        if self._options_known and "error" not in kwargs:
+            raise RegistryError(msg, "local_io")
         self._learn_secrets()  # options may be refused before __init__ has come to its end
         kwargs.setdefault("error", RegistryError(msg, "invalid_option").facts())
         kwargs.pop("failed", None)  # ansible-core says so itself

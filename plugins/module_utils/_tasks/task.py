@@ -176,8 +176,16 @@ class Task:
         """A folder for temporary files, which only the user of the task can enter."""
         with self._lock:
             if self._tmpdir is None:
-                self._tmpdir = self._front.make_tmpdir()
+                self._tmpdir = self._make_tmpdir()
             return self._tmpdir
+
+    def _make_tmpdir(self) -> str:
+        try:
+            return self._front.make_tmpdir()
+        except Exception as error:  # ansible-core raises nothing more special
+            why = str(error.__cause__ or error).rstrip(".")
+            advice = "set the variable ansible_remote_tmp to a folder that the user of the task can write"
+            raise RegistryError(f"The host that runs the task has no folder for temporary files: {why}; {advice}.", "local_io") from None
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from ansible import constants
 from ansible_collections.ocitools.registry.plugins.module_utils._core import interruption
 from ansible_collections.ocitools.registry.plugins.module_utils._local.disk import NewFile
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.api import RepositoryApi
@@ -231,6 +232,18 @@ def test_temporary_files_are_where_those_of_a_module_would_be(registry: FakeRegi
     options = registry.args(name="app:1", path=write_docker_archive(tmp_path / "image.tar", {"app:1": IMAGE}))
     harness.run_action("registry_push", options, False, False, Path("$HOME/of the tasks")).ok()
     assert list((home / "of the tasks").iterdir()) == []
+
+
+def test_where_those_of_a_module_cannot_be_they_leave_nothing_behind(
+    registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mine", "others"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "mine"))
+    monkeypatch.setenv("ANSIBLE_LOCAL_TEMP", str(tmp_path / "others"))
+    options = registry.args(name="app:1", path=write_docker_archive(tmp_path / "image.tar", {"app:1": IMAGE}))
+    harness.run_action("registry_push", options, False, False, Path(options["path"], "is a file")).ok()
+    assert [list((tmp_path / name).iterdir()) for name in ("mine", "others")] == [[], []]
 
 
 def test_a_working_directory_that_cannot_be_entered_again_is_left(
