@@ -40,6 +40,12 @@ def _is_ours(name: str) -> bool:
     return name == RECORD_NAME or any(is_temporary(name, label) for label in (LABEL, RECORD_LABEL))
 
 
+def _remove_empty(folder: Folder, name: str) -> None:
+    """Remove a folder that was just made, unless somebody has put something into it."""
+    with contextlib.suppress(OSError):
+        os.rmdir(name, dir_fd=folder.descriptor)
+
+
 class ExtractTarget:
     """The folder, or for a single file the file, at ``dest``; ``base`` is the folder that is there already, in which all else is made."""
 
@@ -195,8 +201,9 @@ class ExtractTarget:
             if item.kind == DIRECTORY:
                 continue
             uses[item.source] -= 1
-            name = staging.link(item.link) if item.kind == LINK else staged[item.source]
-            name = staging.copy(name) if item.kind == FILE and uses[item.source] else name
+            with disk_errors(self.shown(item)):  # there are disks without links
+                name = staging.link(item.link) if item.kind == LINK else staged[item.source]
+                name = staging.copy(name) if item.kind == FILE and uses[item.source] else name
             self._dress(item, name, staging, syncs=len(items) <= _MANY)
             ready.append((item, name))
         if len(items) > _MANY:
@@ -254,10 +261,11 @@ class ExtractTarget:
             return
         with disk_errors(self.shown(item)):
             os.mkdir(item.out[-1], OWNER, dir_fd=parent.descriptor)
-        for made in find(parent, item.out[-1]):
-            with disk_errors(made.path):
-                os.fchown(made.descriptor, -1 if owner is None else owner, -1 if group is None else group)
-                os.fchmod(made.descriptor, mode | OWNER)
+        with on_failure(lambda: _remove_empty(parent, item.out[-1])):  # it would be taken for one that has its owner and mode
+            for made in find(parent, item.out[-1]):
+                with disk_errors(made.path):
+                    os.fchown(made.descriptor, -1 if owner is None else owner, -1 if group is None else group)
+                    os.fchmod(made.descriptor, mode | OWNER)
         if mode & OWNER != OWNER or self._attributes.has_others:
             self._folders.shut_later(item.out, mode, is_new=True)
 

@@ -191,10 +191,21 @@ class LayoutWriter:
         for folder in self._algorithms.values():
             folder.sync()
         with layout.locked(_PATIENCE):
+            self._check_there(content)
             self._list(layout, content)
             layout.sync()
-        for folder, name in self._unnamed(content):
-            folder.remove(name)
+            for folder, name in self._unnamed(content):
+                folder.remove(name)
+
+    def _check_there(self, content: ImageContent) -> None:
+        """Refuse to list an image of which another task has removed something, since that task's image did not need it."""
+        for digest in (*(manifest.digest for manifest in content.manifests), *(blob.digest for blob in content.blobs)):
+            if self._algorithms[digest.algorithm].stat(digest.hex) is None:
+                raise RegistryError(
+                    f"Another task wrote another image to {self.path} in the meantime and removed the files of this one: run the task again, "
+                    "with a path of its own.",
+                    "conflict",
+                )
 
     def _list(self, layout: Folder, content: ImageContent) -> None:
         """Write index.json with the image; with append it is that of this moment, to which another task may have added."""

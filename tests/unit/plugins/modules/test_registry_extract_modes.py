@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -53,6 +54,34 @@ def test_a_mode_in_symbols_leaves_folders_that_can_be_entered(
     run_module("registry_extract", args).ok()
     assert stat.S_IMODE((tmp_path / "out" / "d").stat().st_mode) == expected
     assert not run_module("registry_extract", args).ok().changed
+
+
+def _fail(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+@pytest.mark.parametrize("call", ["fchown", "fchmod"])
+def test_a_new_folder_whose_attributes_fail_is_not_taken_for_a_complete_one(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    registry.add_image("app", "1", [layer(folder("d"))])
+    args = registry.args(name="app:1", dest=f"{tmp_path}/out/", paths=["/d"])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, _fail)
+        failure = run_module("registry_extract", args).failure("local_io")
+    assert (failure.changed, list((tmp_path / "out").iterdir())) == (False, [])
+    assert run_module("registry_extract", args).ok().changed
+    assert stat.S_IMODE((tmp_path / "out" / "d").stat().st_mode) == 0o755
+
+
+def test_a_disk_without_symbolic_links_is_told(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.add_image("app", "1", [layer(file("d/a", "1"), link("d/l", "a"))])
+    monkeypatch.setattr(os, "symlink", _fail)
+    failure = run_module("registry_extract", registry.args(name="app:1", dest=f"{tmp_path}/out/", paths=["/d"])).failure("local_io")
+    assert f"Writing {tmp_path}/out/d/l failed: Operation not permitted;" in failure.msg
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_new_folder_gets_its_attributes_when_all_is_in_it(

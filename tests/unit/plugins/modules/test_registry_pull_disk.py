@@ -136,6 +136,25 @@ def test_two_tasks_may_append_at_the_same_time(registry: FakeRegistry, start_mod
     assert content_of(tmp_path / "app", "2.0") == NEW.files
 
 
+@pytest.mark.parametrize("append", [False, True])
+def test_a_task_whose_blobs_another_one_removes_says_so_and_lists_nothing(
+    registry: FakeRegistry, run_module: RunModule, start_module: StartModule, tmp_path: Path, arguments: t.Any, append: bool
+) -> None:
+    put(registry, "app", "1.0", OLD)
+    put(registry, "app", "2.0", NEW)
+    hold = registry.on("get_blob", LAST).hold()
+    overtaken = start_module("registry_pull", arguments(name="app:2.0", append=append))
+    hold.wait()
+    run_module("registry_pull", arguments()).ok()
+    hold.release()
+    failure = overtaken.wait().failure("conflict")
+    assert not failure.changed
+    assert "Another task wrote another image" in failure.msg
+    assert holds(tmp_path / "app", "oci-layout", OLD)
+    assert run_module("registry_pull", arguments(name="app:2.0")).ok().changed
+    assert holds(tmp_path / "app", "oci-layout", NEW)
+
+
 # Full
 
 
