@@ -20,7 +20,7 @@ from .extraction_record import RECORD_LABEL, RECORD_NAME
 from .file_selection import Item, Selected
 from .image_tree import DIRECTORY, FILE, LINK
 from .open_path import Found, Place, find, others_write
-from .staging import Staging
+from .staging import Staging, remove_leftovers
 from .target_folders import OWNER, ShutFolder, TargetFolders
 
 LABEL = "extract"
@@ -270,7 +270,13 @@ class ExtractTarget:
             self._folders.shut_later(item.out, mode, is_new=True)
 
     def stage(self) -> Staging:
-        """Return a folder for files that are not complete yet, on the same file system."""
+        """Return a folder for files that are not complete yet, on the same file system.
+
+        A task that was killed when it had just made the destination left its own beside it, where nothing else would look.
+        """
+        if self.base is not self._place.folder:
+            with contextlib.suppress(RegistryError):
+                remove_leftovers(self._place.folder, LABEL)
         return Staging(self.base, LABEL)
 
     def close(self) -> None:

@@ -155,13 +155,11 @@ def _put_link(folder: Folder, target: str, wanted: str) -> bool:
     """Make a link and put it in its place; False where another task took it for a leftover in between, since a link cannot be locked."""
     name = temporary_name(_LABEL)
     os.symlink(target, name, dir_fd=folder.descriptor)
-    try:
-        os.rename(name, wanted, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        folder.remove(name)
-        raise
+    with on_failure(lambda: folder.remove(name)):
+        try:
+            os.rename(name, wanted, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
+        except FileNotFoundError:
+            return False
     return True
 
 

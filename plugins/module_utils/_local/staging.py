@@ -10,6 +10,7 @@ import fcntl
 import os
 import typing as t
 
+from .._core.cleanup import on_failure
 from .disk import Folder, disk_errors, is_temporary, temporary_name
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,7 +24,7 @@ class Staging:
     def __init__(self, folder: Folder, label: str) -> None:
         self._folder = folder
         self._count = 0
-        _remove_leftovers(folder, label)
+        remove_leftovers(folder, label)
         while not self._make(label):
             os.close(self.descriptor)
 
@@ -76,9 +77,13 @@ class Staging:
     def close(self) -> None:
         """Remove the folder; a second call is fine."""
         if self.descriptor >= 0:
-            _remove(self._folder, self._name, self.descriptor)
+            with on_failure(self._remove):  # a signal may come in between
+                self._remove()
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def _remove(self) -> None:
+        _remove(self._folder, self._name, self.descriptor)
 
 
 def _remove(folder: Folder, name: str, descriptor: int) -> None:
@@ -89,7 +94,7 @@ def _remove(folder: Folder, name: str, descriptor: int) -> None:
         os.rmdir(name, dir_fd=folder.descriptor)
 
 
-def _remove_leftovers(folder: Folder, label: str) -> None:
+def remove_leftovers(folder: Folder, label: str) -> None:
     """Remove what tasks that were killed left behind: folders that no running task has locked."""
     for name in folder.names():
         if not is_temporary(name, label):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import typing as t
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .._core.interruption import interruptible
 from .._core.progress import Progress
-from .._core.scrub import Scrubber
+from .._core.scrub import Scrubber, quoted
 from .._oci.reference import Digest, Reference
 from .._registry.client import RegistryClient
 from .._registry.connections import ConnectionOptions, Connections, Listeners
@@ -88,6 +89,8 @@ class Task:
             self._connections.close()
         if isinstance(error, RegistryError):
             self._fail(error)
+        elif isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
+            self._fail(_strange_path(error.object))
         elif isinstance(error, _FAULTS):
             name = type(error).__name__
             self._fail(RegistryError(f"Unexpected {name}: {error}. This is a bug in the collection; please report it.", "server"))
@@ -186,6 +189,14 @@ class Task:
             why = str(error.__cause__ or error).rstrip(".")
             advice = "set the variable ansible_remote_tmp to a folder that the user of the task can write"
             raise RegistryError(f"The host that runs the task has no folder for temporary files: {why}; {advice}.", "local_io") from None
+
+
+def _strange_path(path: str) -> RegistryError:
+    return RegistryError(
+        f"The path {quoted(path, 300)} contains characters that the locale of the host that runs the task does not have: set LC_ALL to C.UTF-8 "
+        "in the keyword environment of the task.",
+        "local_io",
+    )
 
 
 def _plain(value: t.Any) -> t.Any:

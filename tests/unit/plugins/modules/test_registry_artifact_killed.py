@@ -64,3 +64,19 @@ def test_t71_two_tasks_at_a_time_do_not_take_each_others_links_for_leftovers(
     run_module("registry_artifact_pull", files.args(name="app:1", dest=str(tmp_path / "out"))).ok()
     assert removed
     assert tree(tmp_path / "out") == WANTED
+
+
+def test_t71_a_signal_before_a_link_is_in_its_place_leaves_none_behind(
+    files: FakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def end(name: str, wanted: str, **options: t.Any) -> None:
+        if wanted == "l":
+            raise KeyboardInterrupt
+        rename(name, wanted, **options)
+
+    monkeypatch.setattr(os, "rename", end)
+    with pytest.raises(KeyboardInterrupt):
+        run_module("registry_artifact_pull", files.args(name="app:1", dest=str(tmp_path / "out"), concurrency=1))
+    assert [path for path in tmp_path.rglob("*") if ".ocitools" in path.name] == []

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts that have no folder for temporary files, as containers with a read-only root and full disks: one result says so."""
+"""Hosts that lack something: a folder for temporary files, the characters of a path, room for its length; one result says so."""
 
 from __future__ import annotations
 
@@ -52,3 +52,39 @@ def test_a_host_without_a_folder_for_temporary_files_is_told(
     assert "Not a directory" in failure.msg
     assert failure.msg.endswith("; set the variable ansible_remote_tmp to a folder that the user of the task can write.")
     assert registry.writes() == []
+
+
+# Python 3.7 and newer would take UTF-8 for the locale C.
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+@pytest.mark.parametrize("name", ["registry_pull", "registry_extract", "registry_artifact_pull", "registry_login"])
+def test_a_locale_without_the_characters_of_a_path_is_told(
+    registry: FakeRegistry, start_module: t.Callable[..., harness.Process], tmp_path: Path, name: str, environment: dict[str, str]
+) -> None:
+    artifacts.artifact(registry, "1", artifacts.file(registry, "b\u00fc", b"text"))
+    registry.add_image("app", "2")
+    place = str(tmp_path / "\u00fc" / "there")
+    options: dict[str, dict[str, t.Any]] = {
+        "registry_pull": registry.args(name="app:2", path=place),
+        "registry_extract": registry.args(name="app:2", dest=place, paths=["/"]),
+        "registry_artifact_pull": registry.args(name="app:1", dest=str(tmp_path)),
+        "registry_login": {
+            "registry": registry.host,
+            "username": "u",
+            "password": "secret-1",
+            "auth_file": place,
+            "check_credentials": False,
+        },
+    }
+    failure = start_module(name, options[name], env=environment).wait().failure("local_io")
+    assert "\\xfc' contains characters that the locale of the host that runs the task does not have: set LC_ALL" in failure.msg
+    assert not failure.changed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["registry_pull", "registry_extract", "registry_artifact_pull"])
+def test_a_path_that_is_too_long_is_named(registry: FakeRegistry, run_module: harness.RunModule, tmp_path: Path, name: str) -> None:
+    registry.add_image("app", "1")
+    path = str(tmp_path / ("x" * 300) / "there")
+    options = {"dest": path, "paths": ["/"]} if name == "registry_extract" else {"dest": path}
+    failure = run_module(name, registry.args(name="app:1", **options)).failure("local_io")
+    assert failure.msg == f"{path} cannot be opened: File name too long."
