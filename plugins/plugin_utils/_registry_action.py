@@ -123,7 +123,7 @@ class RegistryAction(ActionBase):
             os.makedirs(wanted, mode=0o700, exist_ok=True)
             return tempfile.mkdtemp(prefix="ocitools-", dir=wanted)
         except OSError:
-            return tempfile.mkdtemp(prefix="ocitools-", dir=constants.DEFAULT_LOCAL_TMP)  # to read the setting anew would make another one
+            return tempfile.mkdtemp(prefix="ocitools-", dir=vars(constants)["DEFAULT_LOCAL_TMP"])  # to read the setting makes another one
 
 
 def _failure(error: RegistryError) -> Result:
