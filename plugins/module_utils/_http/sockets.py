@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import http.client
 import socket
 import ssl
@@ -103,6 +105,15 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
     raise failure
 
 
+@contextlib.contextmanager
+def _answers_read() -> t.Iterator[None]:
+    """Have the answer read that may have come before a connection was closed while something was sent: urllib3 does so after this error."""
+    try:
+        yield
+    except (ConnectionResetError, ssl.SSLEOFError) as error:  # what else than EPIPE a system, or TLS, calls it
+        raise BrokenPipeError(errno.EPIPE, str(error)) from error
+
+
 def _pool_classes(route: Route, certificates: Certificates, sockets: OpenSockets) -> dict[str, t.Any]:
     def connect(connection: t.Any) -> socket.socket:
         # The proxy, where there is one, is what the connection's own host and port name.
@@ -111,10 +122,11 @@ def _pool_classes(route: Route, certificates: Certificates, sockets: OpenSockets
         return sock
 
     def send(connection: t.Any, data: t.Any) -> None:
-        if connection.sock is not None and isinstance(data, bytes) and len(data) > BUFFER:
-            send_paced(connection.sock, data)
-        else:
-            super(type(connection), connection).send(data)
+        with _answers_read():
+            if connection.sock is not None and isinstance(data, bytes) and len(data) > BUFFER:
+                send_paced(connection.sock, data)
+            else:
+                super(type(connection), connection).send(data)
 
     def connect_securely(connection: t.Any) -> None:
         own = super(type(connection), connection).connect
