@@ -25,6 +25,7 @@ from .token_server import Scopes
 from .transport import Answer, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CERTIFICATE = (400, 495, 496)  # with which nginx refuses a client without one
 _MOST_HOPS = 5
 _MOST_WARNINGS = 20
 
@@ -253,6 +254,9 @@ class Exchange:
             return (
                 NotFound(f"{action} failed: {lacks}.", *facts) if absent or self.is_registry() else self._no_registry(action, told, *facts)
             )
+        if page and status in _CERTIFICATE and b"SSL certificate" in raw:
+            lacks = f"{self.origin.authority} requires a client certificate, or does not accept the one that it got: check client_cert"
+            return RegistryError(f"{action} failed: {lacks} ({status}).", "tls", *facts)
         if page and status < 500 and status not in (413, 429):
             return self.page_failure(answer, action, reference)
         kind, reason = explain(status, code)

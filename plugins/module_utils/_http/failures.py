@@ -16,6 +16,16 @@ from .origin import Origin
 from .proxies import describe_proxy, proxy_refusal, tunnel_status
 
 _DATES = (9, 10)  # OpenSSL's codes for a certificate that is not yet valid, or not any more
+_REFUSALS = (  # what OpenSSL calls why servers refuse a handshake
+    ("CERTIFICATE_REQUIRED", "requires a client certificate: set client_cert and client_key"),
+    (
+        "HANDSHAKE_FAILURE",
+        "refuses the TLS handshake: it may require a client certificate (set client_cert), or have no cipher that this host uses",
+    ),
+    ("PROTOCOL_VERSION", "has no version of TLS that is safe: it must offer 1.2 or newer"),
+    ("UNSUPPORTED_PROTOCOL", "has no version of TLS that is safe: it must offer 1.2 or newer"),
+    ("UNRECOGNIZED_NAME", "has no TLS certificate for this name: check the name of the registry"),
+)
 _OF_CLIENTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")  # alerts about what the client has shown
 
 
@@ -92,8 +102,9 @@ def _describe_tls(causes: t.Sequence[BaseException], where: str, plain_http: str
             if "WRONG_VERSION_NUMBER" in str(cause) or "RECORD_LAYER_FAILURE" in str(cause):
                 advice = f": if it really uses plain HTTP, set {plain_http}: true" if plain_http else ""
                 return RegistryError(f"{where} does not use TLS{advice}.", "tls")
-            if "CERTIFICATE_REQUIRED" in str(cause.reason):
-                return RegistryError(f"{where} requires a client certificate: set client_cert and client_key.", "tls")
+            for word, fault in _REFUSALS:
+                if word in str(cause.reason):
+                    return RegistryError(f"{where} {fault}.", "tls")
             if "ALERT" in str(cause.reason) and any(word in str(cause.reason) for word in _OF_CLIENTS):
                 return RegistryError(
                     f"{where} does not accept the client certificate ({cause.reason}): check client_cert, and who issued it.", "tls"

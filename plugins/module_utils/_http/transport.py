@@ -38,7 +38,8 @@ class Answer:
         self.status: int = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
         self.abroad = False  # whether another host than the registry was asked on the way to it
-        self.length = parse_count(self.headers.get("Content-Length"))
+        chunked = "Transfer-Encoding" in self.headers  # then nothing else tells the length
+        self.length = None if chunked else parse_count(self.headers.get("Content-Length"))
         self.coding = find_coding(self.headers.get("Content-Encoding", ""))  # "" where the body is as it is; only gzip is undone
         self._count = 0
         self._content: bytes | None = None

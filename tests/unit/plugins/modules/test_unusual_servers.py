@@ -177,6 +177,39 @@ def test_a_registry_that_wants_a_client_certificate(make_registry: MakeRegistry,
     assert "does not accept the client certificate" in _look(run_module, registry, retries=0, **wrong).failure("tls").msg
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (40, "may require a client certificate"),
+        (70, "1.2 or newer"),
+        (112, "check the name of the registry"),
+        (42, "does not accept the client certificate"),
+    ],
+    ids=["handshake failure", "protocol version", "unrecognized name", "bad certificate"],
+)
+def test_what_a_server_refuses_a_handshake_for(run_module: RunModule, reason: int, words: str) -> None:
+    def serve(connection: socket.socket, _over: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(bytes([21, 3, 3, 0, 2, 2, reason]))
+
+    with listener(serve) as port:
+        result = run_module("registry_image_info", {"name": [f"localhost:{port}/app:1"], "validate_certs": False, "retries": 0})
+    assert words in result.failure("tls").msg
+
+
+def test_a_page_about_a_client_certificate_is_told_as_such(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry(tls=True)
+    registry.on(times=None).html(400, "400 No required SSL certificate was sent")
+    assert "check client_cert" in _look(run_module, registry, details="manifest").failure("tls").msg
+
+
+def test_the_length_of_what_comes_in_chunks_is_what_comes(registry: FakeRegistry, run_module: RunModule) -> None:
+    content = b'{"name": "app", "tags": ["1"]}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\nTransfer-Encoding: chunked\r\n\r\n"
+    registry.on("list_tags").raw(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
+    assert run_module("registry_tag_info", registry.args(name="app", retries=0)).ok()["tags"] == ["1"]
+
+
 # HEAD, and redirects
 
 
