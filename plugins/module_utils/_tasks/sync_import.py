@@ -182,8 +182,7 @@ class Import:
             if whole.dest is None and stored.name is None:
                 message = f"The image {quoted(entry.given, 300)} in {self._path} has no full name: list it in images, with dest."
                 raise RegistryError(message, "invalid_reference")
-            is_layout = stored.found is not None and isinstance(stored.found.source, LayoutImage)
-            if is_layout and name.digest not in (None, stored.digest) and entry.given != str(stored.digest):
+            if stored.found and name.digest not in (None, stored.digest) and entry.given != str(stored.digest):
                 message = (
                     f"{self._path} calls {stored.digest}, which is another image, {name}: list it in images by its own digest, with dest."
                 )

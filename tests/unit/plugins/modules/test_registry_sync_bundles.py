@@ -187,3 +187,14 @@ def test_another_image_does_not_stand_for_a_digest(make_registry: MakeRegistry, 
     assert destination.writes() == []
     run_module("registry_sync", import_from(path, destination, images=[{"src": IMAGE.digest, "dest": "team/app:1"}])).ok()
     assert destination.tags("team/app") == {"1": IMAGE.digest}
+
+
+def test_a_digest_that_docker_saved_without_compression_is_another_image(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    name = f"quay.io/team/app@{IMAGE.digest}"
+    path, destination = images.write_docker_archive(tmp_path / "app.tar", {name: IMAGE}, form="mixed"), make_registry()
+    assert "which is another image" in run_module("registry_sync", import_from(path, destination)).failure("invalid_source").msg
+    config = IMAGE.document["config"]["digest"]
+    run_module("registry_sync", import_from(path, destination, images=[{"src": config, "dest": "team/app:1"}])).ok()
+    assert set(destination.tags("team/app")) == {"1"}
