@@ -149,6 +149,17 @@ def test_t65_an_index_is_appended_to_what_is_signed_only(registry: FakeRegistry,
     assert registry.tags("app")["1"] == base
 
 
+def test_an_index_of_nothing_but_verified_images_needs_no_signature(registry: FakeRegistry, run_module: RunModule) -> None:
+    for platform in ("amd64", "arm64"):
+        signing.add_simple(registry, registry.add_image("app", platform, platform=f"linux/{platform}").digest, KEY)
+    options = registry.args(name="app:1", images=["app:amd64", "app:arm64"], children="append", verify=VERIFY)
+    assert run_module("registry_index", options).ok().changed
+    assert not run_module("registry_index", options).ok().changed
+    made = registry.tags("app")["1"]
+    for other in ({"images": ["app:arm64"]}, {"annotations": {"a": "b"}}):
+        assert made in run_module("registry_index", {**options, **other}).failure("unverified").msg
+
+
 def test_a_pull_without_a_tag_is_called_latest_all_the_same(registry: FakeRegistry, run_module: RunModule, folder: Path) -> None:
     signing.add_simple(registry, registry.add_image("app", "latest").digest, KEY)
     options = registry.args(name="app", path=str(folder / "pulled"))
