@@ -62,16 +62,19 @@ class PushPlan(t.NamedTuple):
 
     @property
     def missing(self) -> list[tuple[Descriptor, Manifest]]:
-        """The children to be written, each before what names it."""
-        return [entry for entry in self.children if entry[0].digest not in self.present]
+        """The children to be written, each before what names it.
+
+        One with a subject is among them, as such a root is: an earlier run may have been cut off before the list of referrers knew it.
+        """
+        return [(child, manifest) for child, manifest in self.children if manifest.subject is not None or child.digest not in self.present]
 
     def done(self, written: t.Container[str]) -> tuple[TagMap, TagMap]:
-        """Return before and after of what of the plan was ``written``: tags, and a new referrer, which is one whatever became of its tags."""
-        keys = [key for key in self.writes if key in written]
-        before, after = ({key: states[key] for key in keys} for states in (self.before, self.after))
-        digest = self.root.digest
-        if self.root.subject is not None and not self.root_present and str(digest) in written:
-            before[str(digest)], after[str(digest)] = None, digest
+        """Return before and after of what of the plan was ``written``: tags, and new referrers, which are that whatever became of the tags."""
+        before, after = ({key: states[key] for key in self.writes if key in written} for states in (self.before, self.after))
+        known = {*self.present, *([self.root.digest] if self.root_present else [])}
+        for manifest in self.manifests():
+            if manifest.subject is not None and manifest.digest not in known and str(manifest.digest) in written:
+                before[str(manifest.digest)], after[str(manifest.digest)] = None, manifest.digest
         return before, after
 
     def manifests(self) -> list[Manifest]:
@@ -128,9 +131,7 @@ def plan_push(
     known = any(digest == root.digest for digest in before.values())
     children = tuple(walk(source, root))
     doubtful = [] if known or is_digest(identifiers[0]) else [root.digest]
-    # A child with a subject is written again, as such a root is: an earlier run may have been cut off before the list of referrers knew it.
-    asked = [child.digest for child, manifest in children if manifest.subject is None]
-    present = _present(api, [*doubtful, *asked], options.workers)
+    present = _present(api, [*doubtful, *(child.digest for child, _manifest in children)], options.workers)
     return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest})
 
 
