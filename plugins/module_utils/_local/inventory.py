@@ -6,24 +6,29 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._core.errors import RegistryError
+from .._oci.platform import Platform
 from .._oci.reference import Digest
 from .docker_archive import DockerArchive, list_saved
 from .files import SAVED_IMAGES, Directory, Store
 from .flat_store import FlatStore, read_single_manifest
 from .oci_layout import INDEX, MARKER, LayoutImage, check_version, list_roots, open_root
 from .selection import Candidate, merge_names
-from .source import Opened, no_image
+from .source import Opened, has_platforms, is_for, no_image
 
 
 @dataclass(frozen=True)
 class NamedImage:
-    """An image with the names that it goes by at its path; ``source`` reads it until the store is closed."""
+    """An image with the names that it goes by at its path; ``source`` reads it until the store is closed.
+
+    If it is the one image of an index that a push without ``platforms`` sends, since others were left out, ``index`` is all there is of it.
+    """
 
     names: tuple[str, ...]
     source: Opened
+    index: tuple[DockerArchive, LayoutImage] | None = None
 
     @property
     def digest(self) -> Digest:
@@ -39,6 +44,12 @@ class NamedImage:
     def is_index(self) -> bool:
         """Whether it is an index."""
         return isinstance(self.source, LayoutImage) and self.source.root.is_index
+
+    def of(self, platforms: t.Sequence[Platform]) -> Opened:
+        """Return what has these platforms of it."""
+        if self.index is not None and not is_for(self.index[0], platforms) and has_platforms(self.index[1], platforms):
+            return self.index[1]
+        return self.source
 
     def has(self, name: str) -> bool:
         """Tell whether it is called ``name``, or that is another spelling of its name."""
@@ -89,7 +100,7 @@ def _list_mixed(store: Store) -> list[NamedImage]:
         listed = by_config.get(saved.config_digest)
         for one in _shares(store, image, listed, saved) if listed else [image]:
             known = found[one.digest].names if one.digest in found else ()
-            found[one.digest] = NamedImage(tuple(dict.fromkeys([*known, *one.names])), one.source)
+            found[one.digest] = replace(one, names=tuple(dict.fromkeys([*known, *one.names])))
     told = {config for image in found.values() for config in image.configs}
     return [*found.values(), *(image for image in layouts if not image.configs & told)]
 
@@ -102,7 +113,8 @@ def _shares(store: Store, image: NamedImage, listed: NamedImage, saved: DockerAr
     layout = t.cast(LayoutImage, listed.source)
     source = _pushed(store, layout, saved)
     alone = tuple(name for name in image.names if not listed.has(name)) if source is layout and listed.is_index else ()
-    yield NamedImage((*(name for name in image.names if name not in alone), *listed.names), source)
+    index = (saved, layout) if source is not layout and listed.is_index else None
+    yield NamedImage((*(name for name in image.names if name not in alone), *listed.names), source, index)
     if alone:
         yield NamedImage(alone, _single(store, layout, saved))
 

@@ -113,7 +113,7 @@ def _open_mixed(store: Store, source_name: str | None, platforms: t.Sequence[Pla
     if layout is not None and is_usable and (layout.is_complete or source_name == str(layout.root.digest)):
         return layout
     saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
-    if layout is not None and is_usable and not _is_for(saved, platforms) and _has(layout, platforms):
+    if layout is not None and is_usable and not is_for(saved, platforms) and has_platforms(layout, platforms):
         return layout
     for whole in [layout] if layout is not None else _every_layout(store):
         manifest = whole.find_image(saved.is_image_of)
@@ -123,13 +123,13 @@ def _open_mixed(store: Store, source_name: str | None, platforms: t.Sequence[Pla
     return saved
 
 
-def _is_for(saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
+def is_for(saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
     """Tell whether the config of a single image states each of ``platforms``."""
     stated = Platform.from_document(load_object(saved.config, MAX_CONFIG, "The config", "invalid_source"))
     return all(stated is not None and stated.satisfies(platform) for platform in platforms)
 
 
-def _has(layout: LayoutImage, platforms: t.Sequence[Platform]) -> bool:
+def has_platforms(layout: LayoutImage, platforms: t.Sequence[Platform]) -> bool:
     """Tell whether all of these platforms of an index are there."""
     try:
         return layout.with_root(reduce_index(layout.root, platforms, layout.store.path)).is_complete

@@ -237,7 +237,7 @@ class Import:
             with contextlib.closing(layout):
                 yield LocalImage(lambda client: layout.image(), layout.attached, self._path, self._checks(stored.exported.path))
             return
-        source = t.cast(NamedImage, stored.found).source
+        source = t.cast(NamedImage, stored.found).of(job.copy.platforms)
         title = "" if stored.name else f"The image {quoted(stored.title, 300)} in {self._path}"
         if isinstance(source, LayoutImage):
             attached = functools.partial(self._referrers.of, source, stored.names)

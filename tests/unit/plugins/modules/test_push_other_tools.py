@@ -253,6 +253,20 @@ def test_all_platforms_that_were_saved_can_be_pushed(registry: FakeRegistry, pus
     assert [f"{platform['os']}/{platform['architecture']}" for platform in told] == platforms
 
 
+def test_all_platforms_that_were_saved_can_be_imported(registry: FakeRegistry, run_module: RunModule, partial: str) -> None:
+    entry = {"src": "app:1", "dest": "app:1", "platforms": ["linux/arm64"]}
+    arguments = {**registry.args(), "dest_registry": registry.host, "src_dir": partial, "images": [entry]}
+    del arguments["registry"]
+    for check in (True, False):
+        result = run_module("registry_sync", arguments, check=check).ok()
+        assert result["images"][0]["digest_changed"] is True
+    stored = registry.manifest("app", "1")
+    assert stored is not None
+    assert [child["platform"]["architecture"] for child in stored.document["manifests"]] == ["arm64"]
+    assert registry.gaps() == []
+    assert run_module("registry_sync", arguments).ok().changed is False
+
+
 def test_the_platform_of_the_host_is_pushed_as_its_image(push: Push, partial: str) -> None:
     host = THREE.document["manifests"][0]["digest"]
     push(partial, host, platforms=["linux/amd64"])
