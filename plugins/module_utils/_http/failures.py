@@ -61,7 +61,9 @@ def describe_failure(error: BaseException, origin: Origin, proxy: str = "", plai
     text = " ".join(str(cause) for cause in causes).lower()
     if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes) or "timed out" in text:
         return RegistryError(
-            f"{where}{by} did not respond in time: it sent nothing, or too little, within the timeout.", "timeout", passing=True
+            f"{where}{by} did not respond in time: it sent nothing, or too little, within the timeout. If it needs longer, set timeout.",
+            "timeout",
+            passing=True,
         )
     if any(map(sockets.is_no_http, causes)):
         tls = ", and whether it uses TLS" if origin.scheme == "http" else ""

@@ -26,7 +26,7 @@ try:
     from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, NewConnectionError
 
     HAS_REQUESTS = True
 except ImportError:
@@ -105,6 +105,17 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
     raise failure
 
 
+def _connect_as_urllib3(route: Route, connection: t.Any, sockets: OpenSockets) -> socket.socket:
+    """Open the connection of one of urllib3, with its own error where that fails: it tries to read an answer after others."""
+    # The proxy, where there is one, is what the connection's own host and port name.
+    host = getattr(connection, "_dns_host", connection.host)
+    try:
+        sock: socket.socket = route.guard(connection, lambda: _connect(route, host, connection.port, connection.timeout, sockets))
+    except OSError as error:
+        raise NewConnectionError(connection, str(error)) from error
+    return sock
+
+
 @contextlib.contextmanager
 def _answers_read() -> t.Iterator[None]:
     """Have the answer read that may have come before a connection was closed while something was sent: urllib3 does so after this error."""
@@ -116,10 +127,7 @@ def _answers_read() -> t.Iterator[None]:
 
 def _pool_classes(route: Route, certificates: Certificates, sockets: OpenSockets) -> dict[str, t.Any]:
     def connect(connection: t.Any) -> socket.socket:
-        # The proxy, where there is one, is what the connection's own host and port name.
-        host = getattr(connection, "_dns_host", connection.host)
-        sock: socket.socket = route.guard(connection, lambda: _connect(route, host, connection.port, connection.timeout, sockets))
-        return sock
+        return _connect_as_urllib3(route, connection, sockets)
 
     def send(connection: t.Any, data: t.Any) -> None:
         with _answers_read():

@@ -21,6 +21,7 @@ from .._oci.manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, U
 from .._oci.reference import Digest, check_tag, is_digest
 
 _FAULTS = frozenset(range(500, 600))
+_REFUSED = frozenset({400, 401, 403, 404, 405, 501})  # what is absent, or not to be had in this way
 
 
 class Head(t.NamedTuple):
@@ -101,7 +102,7 @@ class RepositoryApi:
 
     def _refused_abroad(self, answer: Answer) -> bool:
         """Tell whether another host, to which the registry redirects, refuses a HEAD: a signed address may be good for GET alone."""
-        return answer.target.origin != self.exchange.origin and answer.status in (400, 401, 403, 404, 405, 501)
+        return answer.target.origin != self.exchange.origin and answer.status in _REFUSED
 
     def get_manifest(self, identifier: str) -> Manifest:
         """Return the manifest or index, its bytes held against the digest that was asked for or announced."""
@@ -162,13 +163,26 @@ class RepositoryApi:
             if answer.length is None or answer.coding:
                 return _digest_header(answer) == descriptor.digest or not is_page(answer.content_type, b"")
             return answer.length == descriptor.size
-        if answer.status in (403, 405, 501) or self._refused_abroad(answer):
+        if answer.status in (405, 501) or self._refused_abroad(answer):
             answer.finish()
-            return False  # some registries deny what is absent, even to those who may send it, and some are not asked by HEAD
+            return self._begins(descriptor)
+        if answer.status == 403:
+            answer.finish()
+            return False  # some registries deny what is absent, even to those who may send it
         failure = self.failure(answer, f"Looking for the blob {descriptor.digest} in {self.name}")
         if isinstance(failure, NotFound):
             return False
         raise failure
+
+    def _begins(self, descriptor: Descriptor) -> bool:
+        """Tell by the head of a GET whether the repository has the blob."""
+        try:
+            with self.get_blob(descriptor.digest) as answer:
+                return answer.length in (None, descriptor.size) and not is_page(answer.content_type, b"")
+        except RegistryError as error:
+            if error.status not in _REFUSED:
+                raise
+            return False
 
     def get_blob(self, digest: Digest, start: int = 0) -> Answer:
         """Return the answer to a GET of a blob, from byte ``start`` on where that is not 0; its body is unread.
