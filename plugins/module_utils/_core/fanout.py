@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import typing as t
 
@@ -43,10 +44,28 @@ class _Group(t.Generic[Item, Result]):
         self._waiting = iter(enumerate(items))
         self._stop = stop
         self._lock = threading.Lock()
-        self._running = workers
+        self._wanted = self._running = workers
         self.is_done = threading.Event()
         self.failures: list[BaseException] = []
         self.results: dict[int, Result] = {}
+
+    def start(self) -> list[threading.Thread]:
+        """Start the threads, or as many as the system allows this user or container."""
+        threads: list[threading.Thread] = []
+        with contextlib.suppress(RuntimeError):
+            while len(threads) < self._wanted:
+                thread = threading.Thread(target=self.run, daemon=True)
+                thread.start()
+                threads.append(thread)
+        self._leave(self._wanted - len(threads))
+        return threads
+
+    def _leave(self, count: int) -> None:
+        """Take note of threads that have ended, or will never begin."""
+        with self._lock:
+            self._running -= count
+            if not self._running:
+                self.is_done.set()
 
     def run(self) -> None:
         """Work until nothing is left, or the group was stopped."""
@@ -64,10 +83,7 @@ class _Group(t.Generic[Item, Result]):
             self.failures.append(error)
             self._stop.set()
         finally:
-            with self._lock:
-                self._running -= 1
-                if not self._running:
-                    self.is_done.set()
+            self._leave(1)
 
 
 def fan_out(
@@ -84,10 +100,8 @@ def fan_out(
     stop = cancellation or Cancellation()
     workers = min(workers, len(pending))
     group = _Group(work, pending, stop, workers)
-    threads = [threading.Thread(target=group.run, daemon=True) for _number in range(workers)]
     try:
-        for thread in threads:
-            thread.start()
+        threads = group.start()
         # A signal may come to any thread, and does not end a wait of this one. Nor can this one join: Python (3.10 to 3.12) takes a thread for ended
         # when the handler of a signal raises while it is joined.
         while not group.is_done.wait(LOOK):
@@ -100,6 +114,8 @@ def fan_out(
         interruption.set()
         group.is_done.wait(interruption.left)
         raise
+    if not threads:
+        return [work(item) for item in pending]
     if group.failures:
         # What ends the task breaks connections of other threads: their errors say nothing.
         raise next((error for error in group.failures if not isinstance(error, Exception)), group.failures[0])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import typing as t
@@ -131,8 +132,10 @@ class Progress:
             if self._output is None or not known or self._thread is not None or self._ended.is_set():
                 return
             self._last = (self._clock(), 0)
-            self._thread = threading.Thread(target=self.run, args=(self._ended.wait,), daemon=True)
-            start_aside(self._thread)
+            thread = threading.Thread(target=self.run, args=(self._ended.wait,), daemon=True)
+            with contextlib.suppress(RuntimeError):  # the system allows no more threads: there are no lines
+                start_aside(thread)
+                self._thread = thread
 
     def run(self, wait: t.Callable[[float], bool]) -> None:
         """Print lines until ``wait(seconds)`` says that the task has ended."""

@@ -31,6 +31,7 @@ _ADVICE = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EFBIG: "the file system or a quota does not allow a larger file",
+    errno.EMFILE: "set concurrency to a lower number, or raise the limit for open files",
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
     errno.EROFS: "choose a writable path",

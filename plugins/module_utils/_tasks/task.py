@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 import typing as t
@@ -91,6 +92,10 @@ class Task:
             self._fail(error)
         elif isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
             self._fail(_strange_path(error.object))
+        elif isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            self._fail(
+                RegistryError(f"{error.strerror}: set concurrency to a lower number, or raise the limit for open files.", "local_io")
+            )
         elif isinstance(error, _FAULTS):
             name = type(error).__name__
             self._fail(RegistryError(f"Unexpected {name}: {error}. This is a bug in the collection; please report it.", "server"))

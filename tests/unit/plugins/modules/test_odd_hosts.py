@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import typing as t
 from pathlib import Path
 
@@ -88,3 +90,15 @@ def test_a_path_that_is_too_long_is_named(registry: FakeRegistry, run_module: ha
     options = {"dest": path, "paths": ["/"]} if name == "registry_extract" else {"dest": path}
     failure = run_module(name, registry.args(name="app:1", **options)).failure("local_io")
     assert failure.msg == f"{path} cannot be opened: File name too long."
+
+
+def test_too_few_open_files_are_told(
+    registry: FakeRegistry, run_module: harness.RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    artifacts.artifact(registry, "1", artifacts.file(registry, "a", b"text"))
+    monkeypatch.setattr(os, "dup", refuse)
+    failure = run_module("registry_artifact_pull", registry.args(name="app:1", dest=str(tmp_path))).failure("local_io")
+    assert failure.msg == "Too many open files: set concurrency to a lower number, or raise the limit for open files."

@@ -20,10 +20,34 @@ class Stopped(Exception):
     """What the first to fail says."""
 
 
+def _stop(_number: int) -> None:
+    raise Stopped
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2, 4, 100])
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
 def test_results_come_in_order(workers: int, count: int) -> None:
     assert fan_out(lambda number: number * number, iter(range(count)), workers) == [number * number for number in range(count)]
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 3])
+def test_as_many_threads_work_as_the_system_allows(monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    begin = time.monotonic()
+    assert fan_out(lambda number: number * number, range(30), 8) == [number * number for number in range(30)]
+    with pytest.raises(Stopped):
+        fan_out(_stop, range(30), 8)
+    assert time.monotonic() - begin < LONG
+    assert len(started) == allowed
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4])
