@@ -54,8 +54,8 @@ options:
       - V(oci-archive) is a layout in one tar file. The same image always gives the same bytes.
       - V(docker-archive) is an archive for C(docker load) and C(podman load). It contains one image. Its layers are decompressed and verified against the
         config of the image. For an index, set O(platforms) to one platform.
-      - With V(docker-archive), an artifact, or an image with layers that must not be distributed, fails with the error kind V(unsupported). A layer that
-        does not match the config fails with V(digest_mismatch). A layer that unpacks to more than 3 GiB, or 1100 times the
+      - With V(docker-archive), an artifact, or an image with layers that are encrypted or must not be distributed, fails with the error kind
+        V(unsupported). A layer that does not match the config fails with V(digest_mismatch). A layer that unpacks to more than 3 GiB, or 1100 times the
         size of all layers if that is more, fails with V(limit). So does a layer that needs more than 80 MiB of memory to decompress.
       - With V(docker-archive), layers compressed with zstd require Python 3.14 or the Python package zstandard. Otherwise the task fails with the error
         kind V(missing_library).

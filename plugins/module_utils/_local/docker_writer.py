@@ -14,7 +14,7 @@ from .._core.errors import RegistryError
 from .._core.scrub import clean
 from .._oci.image_content import Gap, ImageContent, ImageName
 from .._oci.image_source import BlobStream, copy_stream
-from .._oci.manifest import CONFIG_TYPES, MAX_CONFIG, Descriptor, Manifest
+from .._oci.manifest import CONFIG_TYPES, ENCRYPTED, MAX_CONFIG, Descriptor, Manifest
 from .._oci.reference import Digest
 from .archive_writer import INCOMPLETE, RENAMED, ArchivePlace, Dress
 from .compression import HEAVY, Allowance, Decoder, detect
@@ -196,10 +196,13 @@ def _names(content: ImageContent) -> list[str]:
 def _check(content: ImageContent) -> Digest:
     """Return the digest of the image's config; ``unsupported`` where such an archive cannot hold the image."""
     root = content.root
+    encrypted = next((layer for layer in root.layers if layer.media_type.endswith(ENCRYPTED)), None)
     if root.config is None or root.config.media_type not in CONFIG_TYPES:
         fault = f"it is not a container image but {clean(root.artifact_type or root.media_type, 300)}"
     elif content.skipped:
         fault = f"its layer {content.skipped[0].digest} must not be distributed, and docker load needs all layers"
+    elif encrypted is not None:
+        fault = f"its layer {encrypted.digest} is encrypted"
     elif root.config.digest in {layer.digest for layer in root.layers}:
         fault = "its config is listed among its layers"
     elif root.config.size > MAX_CONFIG:

@@ -34,6 +34,7 @@ LAYER_TYPES = frozenset(
     )
     for compression in compressions
 )
+ENCRYPTED = "+encrypted"  # what the types of layers end with that can only be read with a key
 UNCOMPRESSED_TYPES = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
 UNREAD_TYPES = (  # what registries keep from former times: it is there, whoever cannot read it
     "application/vnd.oci.artifact.manifest.v1+json",

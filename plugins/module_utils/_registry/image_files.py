@@ -19,7 +19,7 @@ from .._local.image_tree import FILE, ImageTree, Source, add_aliases
 from .._local.layer_reader import Blocks, LayerContent, Wants, read_layer
 from .._local.staging import Staging
 from .._local.tar import Header
-from .._oci.manifest import CONFIG_TYPES, Manifest
+from .._oci.manifest import CONFIG_TYPES, ENCRYPTED, Manifest
 from .client import RegistryClient
 
 _MOST_ROUNDS = 10  # a link to a file elsewhere takes one more, and so does what it takes to be sure of it
@@ -169,10 +169,8 @@ def _check(manifest: Manifest, shown: str) -> None:
             "unsupported",
             reference=shown,
         )
-    foreign = next((layer for layer in manifest.layers if layer.is_foreign), None)
-    if foreign is not None:
-        raise RegistryError(
-            f"{shown} has the layer {foreign.digest}, which must not be distributed: its files cannot be read.",
-            "unsupported",
-            reference=shown,
-        )
+    for layer in manifest.layers:
+        if layer.is_foreign or layer.media_type.endswith(ENCRYPTED):
+            why = "must not be distributed" if layer.is_foreign else "is encrypted"
+            message = f"{shown} has the layer {layer.digest}, which {why}: its files cannot be read."
+            raise RegistryError(message, "unsupported", reference=shown)

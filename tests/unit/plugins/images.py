@@ -134,6 +134,13 @@ def image(
     return _content(document, (), blobs, {"platform": parts}, config, tars)
 
 
+def encrypted() -> Content:
+    """An image whose layers can only be read with a key."""
+    plain = image()
+    layers = [{**layer, "mediaType": f"{layer['mediaType']}+encrypted"} for layer in plain.document["layers"]]
+    return _content({**plain.document, "layers": layers}, (), dict(plain.blobs), plain.extra)
+
+
 def _subject(subject: Content) -> Json:
     return {"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size}
 

@@ -148,7 +148,7 @@ def test_t73_a_layer_does_not_unpack_for_ever(extract: Extract, monkeypatch: pyt
     assert list(dest.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [images.artifact(), images.image(foreign=True)])
+@pytest.mark.parametrize("content", [images.artifact(), images.image(foreign=True), images.encrypted()])
 def test_what_has_no_file_system_is_refused(extract: Extract, registry: FakeRegistry, content: images.Content) -> None:
     for raw in content.blobs.values():
         registry.add_blob("app", raw)

@@ -111,7 +111,9 @@ def test_an_image_that_is_pulled_by_digest_gets_no_tag(registry: FakeRegistry, p
     assert contents(tmp_path / "app.tar")["RepoTags"] == []
 
 
-@pytest.mark.parametrize("content", [images.artifact(), images.image(foreign=True)], ids=["artifact", "foreign"])
+@pytest.mark.parametrize(
+    "content", [images.artifact(), images.image(foreign=True), images.encrypted()], ids=["artifact", "foreign", "encrypted"]
+)
 def test_what_docker_cannot_load_is_refused(registry: FakeRegistry, pull: Pull, tmp_path: Path, content: images.Content) -> None:
     put(registry, "app", "1.0", content)
     pull().failure("unsupported")
