@@ -34,6 +34,8 @@ def carry_out(
 
             settle(transferred.shared)
     else:
+        task.done = frozenset  # what fails here would write nothing
         transferred = predict()
+        task.done = None
     task.result.update(transfer_result(image, plan, transferred))
     return transferred

@@ -52,6 +52,17 @@ def test_a_push_of_which_the_second_tag_is_denied(registry: FakeRegistry, run_mo
     assert result["diff"]["after"] == {"one": content.digest}
 
 
+def test_a_push_that_cannot_be_done_changes_nothing_in_check_mode_either(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    content = images.image()
+    path = images.write_layout(tmp_path / "layout", {"1": content})
+    (tmp_path / "layout" / "blobs" / next(iter(content.blobs)).replace(":", "/")).write_bytes(b"other")
+    options = registry.args(name="app:one", path=path)
+    failures = [run_module("registry_push", options, check=check, diff=True).failure("digest_mismatch") for check in (True, False)]
+    assert [(failure.changed, failure["diff"]["after"]) for failure in failures] == [(False, {}), (False, {})]
+
+
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_copy_of_which_the_second_tag_is_denied(registry: FakeRegistry, run_module: RunModule, listed: bool) -> None:
     registry.add_image("app", "1")
