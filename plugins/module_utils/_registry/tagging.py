@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
 from .._core.errors import NotFound, RegistryError
 from .._core.fanout import fan_out
@@ -31,6 +32,18 @@ def find_digest(api: RepositoryApi, identifier: str) -> Digest | None:
         return None
 
 
+def confirm_digest(api: RepositoryApi, tag: str) -> Digest | None:
+    """Return the digest of a tag, None only where GET says that it is not there: some registries answer 404 to every HEAD."""
+    with suppress(NotFound):
+        head = api.head_manifest(tag)
+        if head is not None and head.digest is not None:
+            return head.digest
+    try:
+        return api.get_manifest(tag).digest
+    except NotFound:
+        return None
+
+
 def find_digests(api: RepositoryApi, identifiers: t.Sequence[str], workers: int) -> TagMap:
     """Return the digest of each tag, None for those that are not there."""
     return dict(zip(identifiers, fan_out(lambda tag: find_digest(api, tag), identifiers, workers)))
@@ -43,10 +56,11 @@ def hides(error: RegistryError) -> bool:
 
 def find_states(api: RepositoryApi, identifiers: t.Sequence[str], workers: int, existing: str) -> TagMap:
     """Return the digest of each tag as far as a write with the policy ``existing`` has to know it: None also where it may not be told."""
+    look = find_digest if existing == "overwrite" else confirm_digest  # what must not be overwritten must not be missed
 
     def find(identifier: str) -> Digest | None:
         try:
-            return find_digest(api, identifier)
+            return find_digest(api, identifier) if is_digest(identifier) else look(api, identifier)
         except RegistryError as error:
             if not hides(error):
                 raise

@@ -148,6 +148,26 @@ def test_a_registry_that_refuses_every_head(make_registry: MakeRegistry, run_mod
     assert sum(blob["size"] for blob in run_module("registry_push", options).ok()["existing_blobs"]) >= LARGE
 
 
+@pytest.mark.parametrize("module", ["registry_tag", "registry_push", "registry_copy"])
+def test_a_tag_that_head_does_not_find_is_not_overwritten_where_it_must_stay(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, module: str
+) -> None:
+    registry = make_registry(auth="token", head_manifest=404)
+    other = registry.add_image("app", "1").digest
+    registry.add_image("app", "2")
+    path = images.write_layout(tmp_path / "layout", {"1": images.image()})
+    own: dict[str, dict[str, t.Any]] = {
+        "registry_tag": {"name": "app:2", "tags": ["1"]},
+        "registry_push": {"path": path, "name": "app:1"},
+        "registry_copy": {"src": "app:2", "dest": "app:1"},
+    }
+    kept = run_module(module, registry.args(existing="keep", **own[module])).ok()
+    assert kept["kept_images"] == [registry.name("app:1")]
+    run_module(module, registry.args(existing="fail", **own[module])).failure("conflict")
+    assert registry.tags("app")["1"] == other
+    assert registry.writes() == []
+
+
 @pytest.mark.parametrize("status", [400, 403, 405])
 def test_an_address_that_is_signed_for_get_alone(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, status: int) -> None:
     registry = make_registry(mount="ignored")
