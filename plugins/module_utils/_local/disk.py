@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -17,7 +16,7 @@ import typing as t
 from .._core.errors import RegistryError
 from .._core.interruption import current
 from .._core.scrub import quoted
-from .._core.waiting import take_within
+from .locks import locked_folder, open_to_lock, take_lock
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -73,17 +72,6 @@ def default_mode() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-def _lock(descriptor: int, operation: int) -> bool:
-    """Take the lock of a file or folder; False where another task or program holds it."""
-    try:
-        fcntl.flock(descriptor, operation)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks cannot tell
-    return True
 
 
 class Folder:
@@ -142,11 +130,11 @@ class Folder:
                 self.remove(name)
             return True
         try:
-            descriptor = os.open(name, _LOOK_FLAGS, dir_fd=self.descriptor)
+            descriptor = open_to_lock(name, self.descriptor)
         except OSError:
             return False
         try:
-            left = _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left = take_lock(descriptor)
             if left and remove:
                 self.remove(name)  # under the lock: a task that is just making the file sees that it is gone
             return left
@@ -161,18 +149,12 @@ class Folder:
             if error.errno not in _NO_SYNC:
                 raise disk_error(self.path, error) from None
 
-    @contextlib.contextmanager
-    def locked(self, seconds: float) -> t.Iterator[None]:
-        """Keep out other tasks that do the same, where the file system has locks; ``local_io`` where one is held for more than ``seconds``."""
-        if not take_within(seconds, lambda: _lock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
-            raise RegistryError(
-                f"{self.path} has been locked by another program for {seconds:g} s: end that program, or choose another path.", "local_io"
-            )
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+    def locked(self, seconds: float, file: str = "") -> contextlib.AbstractContextManager[None]:
+        """Keep out other tasks that do the same, where the file system has locks; ``local_io`` where one is held for more than ``seconds``.
+
+        NFS has no locks of folders: there, that of a ``file`` in this one counts.
+        """
+        return locked_folder(self.descriptor, self.path, seconds, file)
 
     def close(self) -> None:
         """Close the directory; a second call is fine."""
@@ -216,7 +198,7 @@ class NewFile:
         """Make and lock the file; False where another task took it for a leftover before it was locked."""
         self._name = temporary_name(self._label)
         self.descriptor = os.open(self._name, _NEW_FLAGS, 0o600, dir_fd=self._folder.descriptor)
-        _lock(self.descriptor, fcntl.LOCK_EX)
+        take_lock(self.descriptor, waits=True)
         return os.fstat(self.descriptor).st_nlink > 0
 
     @property

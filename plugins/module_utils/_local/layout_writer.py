@@ -190,7 +190,7 @@ class LayoutWriter:
             self._write(self._algorithms[manifest.digest.algorithm], manifest.digest.hex, manifest.raw)
         for folder in self._algorithms.values():
             folder.sync()
-        with layout.locked(_PATIENCE):
+        with layout.locked(_PATIENCE, MARKER):
             self._check_there(content)
             self._list(layout, content)
             layout.sync()
