@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists and dictionaries in the wrong option, and files in place of their paths.
+"""Lists and dictionaries in the wrong option, files in place of their paths, and what should have been left out.
 
 ansible-core makes text of some lists and dictionaries, and raises exceptions for others.
 """
@@ -11,9 +11,10 @@ from __future__ import annotations
 import typing as t
 
 from .._core.scrub import kind_of
-from .options import PATHS, ArgumentSpec, Map
+from .options import PATHS, ArgumentSpec, Map, texts
 
 _TEXTS = ("str", "path")
+_OMIT = "__omit_place_holder__"
 
 
 def wrong_shape(params: Map, options: ArgumentSpec, of: str = "") -> str:
@@ -24,10 +25,19 @@ def wrong_shape(params: Map, options: ArgumentSpec, of: str = "") -> str:
     for option, settings in options.items():
         for name in (option, *settings.get("aliases", ())):
             value = params.get(name)
-            wrong = _content(option, name, value) or _wrong(value, settings, f"{of}{name}") if value is not None else ""
+            if value is None:
+                continue
+            wrong = _omitted(f"{of}{name}", value) or _content(option, name, value) or _wrong(value, settings, f"{of}{name}")
             if wrong:
                 return wrong
     return ""
+
+
+def _omitted(name: str, value: t.Any) -> str:
+    """Say that an option has what stands for ``omit`` in it: nobody means that for a tag or a path."""
+    if not any(_OMIT in text for text in texts(value)):
+        return ""
+    return f"The option {name} has omit in a list or in a string, where ansible-core before 2.19 does not leave it out: filter the list instead."
 
 
 def _content(option: str, name: str, value: t.Any) -> str:

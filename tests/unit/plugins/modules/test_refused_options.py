@@ -84,6 +84,27 @@ def test_a_value_of_another_shape_is_refused_in_one_sentence(
     assert registry.log() == []
 
 
+OMITTED = f"__omit_place_holder__{'0' * 40}"
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "name"),
+    [
+        ("registry_tag", {"name": "app:1", "tags": ["2", OMITTED]}, "tags"),
+        ("registry_tag", {"name": "app:1", "target_tags": OMITTED}, "target_tags"),
+        ("registry_copy", {"images": [{"src": "app:1", "dest": "b", "tags": [OMITTED]}]}, "images"),
+        ("registry_tag_delete", {"name": f"app:{OMITTED}"}, "name"),
+    ],
+)
+def test_what_old_versions_of_ansible_do_not_leave_out_is_no_tag(
+    registry: FakeRegistry, run_module: RunModule, module: str, options: dict[str, t.Any], name: str
+) -> None:
+    registry.add_image("app", "1")
+    failure = run_module(module, registry.args(**options)).failure("invalid_option")
+    assert f"The option {name} has omit in a list or in a string" in failure.msg
+    assert registry.log() == []
+
+
 def test_text_that_says_a_dictionary_is_one(registry: FakeRegistry, run_module: RunModule) -> None:
     registry.add_image("app", "1")
     for images in ("src=app:1 dest=b", ["src=app:1 dest=b"], ['{"src": "app:1", "dest": "b"}']):
