@@ -16,7 +16,7 @@ from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, check_repository, check_tag, check_tags, is_digest
 from .api import RepositoryApi
-from .tagging import TagMap, find_digest, find_digests, find_states, write_tags
+from .tagging import TagMap, find_digest, find_states, write_tags
 from .transfer_options import Connection
 
 if t.TYPE_CHECKING:
@@ -251,10 +251,6 @@ class RegistryClient:
         source, target = pair_clients(self, destination)
         tags = destination_tags or (tag,)
         return target.push_image(tags[0], source.get_image(tag), *tags[1:], existing=existing)
-
-    def find_tags(self, tags: t.Sequence[str]) -> TagMap:
-        """Return the digest of each tag, None for those that are absent."""
-        return find_digests(self.api, check_tags(tags), self.connection.options.workers)
 
     def find_states(self, tags: t.Sequence[str], existing: str) -> TagMap:
         """Return the digest of each tag as far as a write with the policy ``existing`` has to know it, None also where it may not be told."""

@@ -27,6 +27,7 @@ from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
 from .._oci.subset import image_config, reduce_index
 from .client import RegistryClient
+from .tagging import find_digest
 from .transfer import PushPlan, Transferred
 
 if t.TYPE_CHECKING:
@@ -215,7 +216,7 @@ class IndexTask:
 
     def _check_base(self) -> None:
         tag, known = self._identifiers[0], self._known() or {}
-        found = self._client.find_tags([tag])[tag]
+        found = find_digest(self._client.api, tag, surely=known[tag] is not None)
         if found != known[tag]:
             raise TagMoved(
                 f"The tag {self._client.api.display(tag)} points to {found or 'nothing'}, and no longer to {known[tag] or 'nothing'}, to which the "

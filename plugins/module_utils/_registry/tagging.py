@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import typing as t
-from contextlib import suppress
 
 from .._core.errors import NotFound, RegistryError
 from .._core.fanout import fan_out
@@ -19,34 +18,25 @@ TagMap = dict[str, t.Optional[Digest]]
 _FROZEN = frozenset({400, 409, 412})  # how registries refuse to change a tag that is there
 
 
-def find_digest(api: RepositoryApi, identifier: str) -> Digest | None:
-    """Return the digest of a tag or manifest, None where the registry says that it is not there."""
+def find_digest(api: RepositoryApi, identifier: str, surely: bool = False) -> Digest | None:
+    """Return the digest of a tag or manifest, None where the registry says that it is not there.
+
+    With ``surely`` it must say so to a GET: some registries answer 404 to every HEAD.
+    """
     try:
         head = api.head_manifest(identifier)
-        if head is not None and head.digest is not None and not is_digest(identifier):
-            return head.digest
-        if head is not None and is_digest(identifier):
-            return Digest.parse(identifier)
+    except NotFound:
+        if not surely:
+            return None
+        head = None
+    if head is not None and is_digest(identifier):
+        return Digest.parse(identifier)
+    if head is not None and head.digest is not None:
+        return head.digest
+    try:
         return api.get_manifest(identifier).digest
     except NotFound:
         return None
-
-
-def confirm_digest(api: RepositoryApi, tag: str) -> Digest | None:
-    """Return the digest of a tag, None only where GET says that it is not there: some registries answer 404 to every HEAD."""
-    with suppress(NotFound):
-        head = api.head_manifest(tag)
-        if head is not None and head.digest is not None:
-            return head.digest
-    try:
-        return api.get_manifest(tag).digest
-    except NotFound:
-        return None
-
-
-def find_digests(api: RepositoryApi, identifiers: t.Sequence[str], workers: int) -> TagMap:
-    """Return the digest of each tag, None for those that are not there."""
-    return dict(zip(identifiers, fan_out(lambda tag: find_digest(api, tag), identifiers, workers)))
 
 
 def hides(error: RegistryError) -> bool:
@@ -56,15 +46,15 @@ def hides(error: RegistryError) -> bool:
 
 def find_states(api: RepositoryApi, identifiers: t.Sequence[str], workers: int, existing: str) -> TagMap:
     """Return the digest of each tag as far as a write with the policy ``existing`` has to know it: None also where it may not be told."""
-    look = find_digest if existing == "overwrite" else confirm_digest  # what must not be overwritten must not be missed
+    overwrites = existing == "overwrite"  # what must not be overwritten must not be missed
 
     def find(identifier: str) -> Digest | None:
         try:
-            return find_digest(api, identifier) if is_digest(identifier) else look(api, identifier)
+            return find_digest(api, identifier, surely=not overwrites and not is_digest(identifier))
         except RegistryError as error:
             if not hides(error):
                 raise
-            if existing == "overwrite" or is_digest(identifier):
+            if overwrites or is_digest(identifier):
                 return None
             error.message += f" With existing: {existing} the task must know whether the tag exists."
             raise
@@ -123,7 +113,7 @@ def _put_tag(api: RepositoryApi, manifest: Manifest, tag: str) -> Digest | None:
     After a lost answer the second attempt may be refused for what the first has done, where tags cannot be changed.
     """
     try:
-        return api.put_manifest(tag, manifest).digest or find_digest(api, tag)
+        return api.put_manifest(tag, manifest).digest or find_digest(api, tag, surely=True)
     except RegistryError as error:
         if error.status not in _FROZEN or not _is_on(api, manifest, tag):
             raise
@@ -132,7 +122,7 @@ def _put_tag(api: RepositoryApi, manifest: Manifest, tag: str) -> Digest | None:
 
 def _is_on(api: RepositoryApi, manifest: Manifest, tag: str) -> bool:
     try:
-        found = find_digest(api, tag)
+        found = find_digest(api, tag, surely=True)
     except RegistryError:
         return False
     return found is not None and manifest.has_digest(found)

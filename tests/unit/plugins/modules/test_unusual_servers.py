@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._http import sockets
-from ansible_collections.ocitools.registry.tests.unit.plugins import images
+from ansible_collections.ocitools.registry.tests.unit.plugins import images, signing
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import listener
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -166,6 +166,21 @@ def test_a_tag_that_head_does_not_find_is_not_overwritten_where_it_must_stay(
     run_module(module, registry.args(existing="fail", **own[module])).failure("conflict")
     assert registry.tags("app")["1"] == other
     assert registry.writes() == []
+
+
+@pytest.mark.parametrize("put_digest", ["ok", "off"])
+def test_a_tag_that_head_does_not_find_was_not_moved_by_somebody_else(
+    make_registry: MakeRegistry, run_module: RunModule, put_digest: str
+) -> None:
+    registry = make_registry(auth="token", head_manifest=404, put_digest=put_digest)
+    for name in ("amd64", "arm64"):
+        registry.add_image("app", name, platform=f"linux/{name}")
+    run_module("registry_tag", registry.args(name="app:amd64", tags=["new"])).ok()
+    run_module("registry_index", registry.args(name="app:both", images=["app:amd64"])).ok()
+    appended = run_module("registry_index", registry.args(name="app:both", images=["app:arm64"], children="append")).ok()
+    assert len(appended["platforms"]) == 2
+    for key in (signing.make_key(), signing.make_key()):
+        run_module("registry_sign", registry.args(name="app:both", signing_key=signing.private_pem(key))).ok()
 
 
 @pytest.mark.parametrize("status", [400, 403, 405])
