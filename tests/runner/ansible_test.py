@@ -188,8 +188,10 @@ def is_other_end(core: str, wanted: Wanted) -> bool:
 
 
 def units(core: str, wanted: Wanted) -> t.Iterator[Job]:
-    """Yield the runs of the unit tests, or of the core of them; on Python 3.9 with the oldest libraries that are supported, on others with the newest."""
-    is_core = is_other_end(core, wanted) and not wanted.targets
+    """Yield the runs of the unit tests, with an older ansible-core of the core of them; on Python 3.9 with the oldest libraries that are supported, on others
+    with the newest.
+    """
+    is_core = core != NEWEST and not wanted.targets
     paths = [CORE_UNITS] if is_core else wanted.targets
     name = "core units" if is_core else "units"
     for python in _pythons(core, wanted):
@@ -228,26 +230,28 @@ def shares(core: str, wanted: Wanted) -> list[Share]:
     """Return the runs of the integration targets: as modules on each Python that is wanted, and, unless Pythons were named, in Ansible's worker.
 
     Unless Pythons or targets were named, the runs of an ansible-core divide the kinds of registries (what a target needs of another kind is there in any
-    case), each ansible-core in another way where all of them are tested. The roles, which are made of tasks, run on the highest Python and in the worker.
-    With an older ansible-core, and at the two ends, the lowest Python runs the core targets, and the highest all others; Pythons between them run the core.
+    case), each ansible-core in another way where all of them are tested. In the worker everything runs. As modules the core targets run on each Python, and
+    the roles, which are made of tasks, on the highest one; the newest ansible-core runs all others too. The two ends divide the targets.
     """
     pythons = [*_pythons(core, wanted), *([] if wanted.pythons else [_WORKER])]
     there = usable(core)
     if wanted.targets or wanted.pythons or len(there) == 1:
         return [Share(python, _KINDS, wanted.targets or _EVERY_TARGET) for python in pythons]
-    turn = list(reversed(CORES)).index(core) if wanted.every else 0
-    of_worker, of_highest, of_lowest = ((_KINDS[(turn + place) % len(_KINDS)],) for place in range(3))
-    parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-        **dict.fromkeys(there, (of_worker, (_CORE_TARGETS,))),
-        _WORKER: (of_worker, _EVERY_TARGET),
-        there[-1]: (of_highest, _EVERY_TARGET),
-        there[0]: (of_lowest, ("registry_.*",)),
-    }
-    if wanted.ends or core != NEWEST:
-        parts |= {there[-1]: (of_highest, ("--exclude", _CORE_TARGETS)), there[0]: (of_lowest, (_CORE_TARGETS,))}
     if is_other_end(core, wanted):
         pythons.remove(_WORKER)
-    return [Share(python, *parts[python]) for python in pythons]
+    turn = list(reversed(CORES)).index(core) if wanted.every else 0
+    places = {there[-1]: 1, there[0]: 2}
+    return [Share(one, (_KINDS[(turn + places.get(one, 0)) % len(_KINDS)],), _targets(core, wanted, one)) for one in pythons]
+
+
+def _targets(core: str, wanted: Wanted, python: str) -> tuple[str, ...]:
+    """Return the arguments that name the targets for a Python, or for the worker."""
+    there = usable(core)
+    if python == _WORKER:
+        return _EVERY_TARGET
+    if python == there[-1]:
+        return ("--exclude", _CORE_TARGETS) if wanted.ends else _EVERY_TARGET if core == NEWEST else ("role_.*",)
+    return ("registry_.*",) if python == there[0] and core == NEWEST and not wanted.ends else (_CORE_TARGETS,)
 
 
 def _provide_programs(out: t.TextIO) -> Path:

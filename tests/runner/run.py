@@ -103,15 +103,15 @@ class Outcome(t.NamedTuple):
         return "".join(f" {sentence}" for sentence in [*self.remarks, *left_out])
 
 
-def run_group(group: t.Sequence[Job], outcome: Outcome, keep_going: bool = False) -> None:
-    """Run jobs side by side and note what became of them; raise Failed when one did not pass.
+def run_group(group: t.Sequence[Job], outcome: Outcome, at_a_time: int | None, keep_going: bool) -> None:
+    """Run jobs side by side, some ``at_a_time``, and note what became of them; raise Failed when one did not pass.
 
     After a job that fails no other begins, unless it shall ``keep_going``.
     """
     say(f"=== {', '.join(job.name for job in group)}")
     failed: dict[str, Failed] = {}
     stopping = None if keep_going else threading.Event()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(at_a_time or os.cpu_count()) as pool:
         futures = {pool.submit(run_unless, stopping, job, len(group) > 1): job.name for job in group}
         for future in as_completed(futures):
             try:
@@ -145,6 +145,7 @@ def read_arguments() -> argparse.Namespace:
         default=[],
         help='of the integration tests these, such as "registry_push role_mirror", of the unit tests these files',
     )
+    parser.add_argument("--jobs", type=int, help="how many jobs to run side by side; by default as many as there are processors")
     parser.add_argument("--keep-going", action="store_true", help="after a job that failed, go on with the others beside it")
     parser.add_argument("--seconds", type=float, default=60, help="how long to fuzz")
     parser.add_argument("--seed", type=int, help="repeat what was fuzzed with this seed")
@@ -169,7 +170,7 @@ def main() -> int:
     try:
         groups = [[job for stage in names.split("+") for job in jobs(stage, cores, wanted, fuzzing)] for names in arguments.stages]
         for group in groups:
-            run_group(group, outcome, arguments.keep_going)
+            run_group(group, outcome, arguments.jobs, arguments.keep_going)
     except Failed as failure:
         passed = f"Passed: {', '.join(outcome.passed) or 'nothing'}."
         say(f"{arguments.name}: FAILED after {time.monotonic() - begun:.0f} s. {passed}{outcome.words()} {failure}")
