@@ -145,8 +145,10 @@ class Export:
         before, after = gap.before[layout.path], gap.after[layout.path]
         first = None
         if self._task.check_mode:
-            first = self._expected.first(folder, [str(blob.digest) for blob in gap.blobs])
-            before = before if self._expected.first(folder, [name]) else after
+            lacking = [str(content.digest) for content in (*gap.blobs, *gap.manifests)]
+            first = self._expected.first(folder, lacking)
+            is_listed = str(before).partition(" ")[0] == after  # what is incomplete may be completed by another image
+            before = before if self._expected.first(folder, [name]) and (first or not is_listed) else after
         moved = sum(blob.size for blob in gap.blobs if first is None or str(blob.digest) in first)
         states[0][name], states[1][name] = before, after
         return before != after, moved

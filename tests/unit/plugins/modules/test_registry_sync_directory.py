@@ -137,3 +137,19 @@ def test_an_image_of_which_the_referrers_cannot_be_read_was_exported(registry: F
     assert result["images"][0]["changed"]
     assert list(result["diff"]["after"].values()) == [digest]
     assert not run_module("registry_sync", task, diff=True).failure("server").changed
+
+
+def test_a_blob_that_two_exported_images_lack_is_restored_once_and_expected_so(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    shared = registry.add_image("app", "1", layers=[b"shared"], seed="1").layers[0]["digest"]
+    registry.add_image("app", "2", layers=[b"shared"], seed="2")
+    task = export_to(tmp_path / "out", registry, "app:1", "app:2", concurrency=1)
+    run_module("registry_sync", task).ok()
+    (blob,) = (tmp_path / "out").rglob(shared.partition(":")[2])
+    blob.unlink()
+    expected = run_module("registry_sync", task, check=True, diff=True).ok()
+    done = run_module("registry_sync", task, diff=True).ok()
+    assert (done["summary"], done["diff"]) == (expected["summary"], expected["diff"])
+    assert done["summary"]["copied"] == 1
+    assert not run_module("registry_sync", task).ok().changed
