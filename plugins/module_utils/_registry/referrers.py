@@ -20,6 +20,7 @@ from .._oci.reference import Digest
 from .api import RepositoryApi
 from .pages import Visited, next_page
 from .shared_tag import SharedTag
+from .tagging import find_digest
 
 MOST_PAGES = 1000
 
@@ -183,8 +184,11 @@ class FallbackTag(SharedTag):
         return str(entry["digest"])
 
     def write(self, present: Manifest | None, entries: t.Sequence[t.Any]) -> bool:
-        """Put an index with these entries there."""
-        _write_fallback(self.api, self.tag, entries)
+        """Put an index with these entries there, but for those that were deleted, where the registry refuses them."""
+        written = {self.key(entry) for entry in _write_fallback(self.api, self.tag, entries, str(self._manifest.digest))}
+        for entry in entries:
+            if self.key(entry) not in written:
+                self.forget(entry)
         return True
 
 
@@ -200,7 +204,26 @@ def remove_referrer(api: RepositoryApi, manifest: Manifest) -> None:
         _write_fallback(api, digest_key(subject.digest), left)
 
 
-def _write_fallback(api: RepositoryApi, tag: str, entries: t.Sequence[t.Any]) -> None:
+def _write_fallback(api: RepositoryApi, tag: str, entries: t.Sequence[t.Any], own: str = "") -> t.Sequence[t.Any]:
+    """Put a list of referrers under ``tag`` and return its entries.
+
+    Where somebody has deleted some of them and left them in the list, a registry may refuse it as a whole: it is put without them. What was
+    stored just now, ``own``, is none of them.
+    """
+    try:
+        _put_list(api, tag, entries)
+        return entries
+    except RegistryError as error:
+        if error.status not in (400, 404):
+            raise
+        left = [entry for entry in entries if entry["digest"] == own or find_digest(api, str(entry["digest"])) is not None]
+        if len(left) == len(entries):
+            raise
+    _put_list(api, tag, left)
+    return left
+
+
+def _put_list(api: RepositoryApi, tag: str, entries: t.Sequence[t.Any]) -> None:
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
     raw = json.dumps(document, separators=(",", ":")).encode("ascii")
     api.put_manifest(tag, Manifest.parse(raw, OCI_INDEX))

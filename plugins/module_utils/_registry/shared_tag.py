@@ -72,6 +72,10 @@ class SharedTag(abc.ABC):
                     return True
         raise self.lost()
 
+    def forget(self, entry: t.Mapping[str, t.Any]) -> None:
+        """Miss an entry no longer, which was there and need not be."""
+        self._seen.pop(self.key(entry), None)
+
     def lost(self) -> RegistryError:
         """Return the error of a tag that somebody else overwrites again and again."""
         return RegistryError(

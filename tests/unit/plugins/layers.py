@@ -55,7 +55,7 @@ LAYERS = {
         "One registry: endpoints, transfers, deletion, clients",
         ("_core", "_oci", "_signatures", "_local", "_http"),
         (
-            "api pages listing shared_tag referrers download blob_body capabilities upload_session blob_upload tagging transfer_options transfer "
+            "api tagging pages listing shared_tag referrers download blob_body capabilities upload_session blob_upload transfer_options transfer "
             "deletion_refusal deletion_requests "
             "tag_deletion results client login_advice connections two_registries image_details registry_check signatures verification signing push_check "
             "attached_images image_copy image_import index_making image_pull artifact_pull image_files"
