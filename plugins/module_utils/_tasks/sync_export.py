@@ -145,7 +145,7 @@ class Export:
         before, after = gap.before[layout.path], gap.after[layout.path]
         first = None
         if self._task.check_mode:
-            lacking = [str(content.digest) for content in (*gap.blobs, *gap.manifests)]
+            lacking = [*(str(blob.digest) for blob in gap.blobs), *(str(manifest.digest) for manifest in gap.manifests)]
             first = self._expected.first(folder, lacking)
             is_listed = str(before).partition(" ")[0] == after  # what is incomplete may be completed by another image
             before = before if self._expected.first(folder, [name]) and (first or not is_listed) else after
