@@ -15,7 +15,7 @@ from .._local.files import Store
 from .._local.inventory import NamedImage
 from .._local.oci_layout import INDEX, LayoutImage, blob_path, entry_names, read_index, read_manifest
 from .._oci.digest_tags import digest_key, owner_key
-from .._oci.manifest import Descriptor
+from .._oci.manifest import UNREAD_TYPES, Descriptor
 from .._oci.reference import DIGEST_PREFIXES, Digest, Reference
 from .._registry.attached_images import MOST_COMPANIONS, AttachedImage
 
@@ -124,12 +124,15 @@ class _Table(dict[str, "list[_Belonging]"]):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
+        self._lists: dict[Digest, list[tuple[str, str]]] = {}  # the lists of referrers: of which key, in which repository
         roots = [root for root in read_index(store)[1] if self._has(root)] if store.has(INDEX) else []
         for root in roots:
             for name in entry_names(root):
                 repository, _colon, tag = name.rpartition(":")
                 key = owner_key(tag)
-                if tag != key != "":
+                if tag == key != "":
+                    self._lists.setdefault(root.digest, []).append((key, repository))
+                elif key:
                     self._add(key, _Belonging(repository, tag, root, None))
         pending = list({root.digest: root for root in roots}.values())
         seen = {root.digest for root in roots}
@@ -148,6 +151,11 @@ class _Table(dict[str, "list[_Belonging]"]):
         if manifest.subject is not None:
             subject = manifest.subject.digest
             self._add(digest_key(subject), _Belonging("", str(manifest.digest), content, subject))
+        # What nobody can read is entered too, so that who asks for all that belongs to an image is told of it.
+        unread = [child for child in manifest.children if child.media_type in UNREAD_TYPES and self._store.has(blob_path(child.digest))]
+        for key, repository in self._lists.get(content.digest, ()) if unread else ():
+            for child in unread:
+                self._add(key, _Belonging(repository, str(child.digest), child, None))
         return manifest.children
 
     def _add(self, key: str, one: _Belonging) -> None:

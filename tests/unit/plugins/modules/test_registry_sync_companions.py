@@ -111,3 +111,20 @@ def test_without_referrers_the_image_comes_alone(make_registry: MakeRegistry, ru
     bring(run_module, path, destination)
     assert destination.tags("app") == {"1": IMAGE.digest}
     assert not any(destination.manifest("app", content.digest) for content in REFERRERS)
+
+
+def test_what_cannot_be_read_is_not_left_out(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    kind = "application/vnd.oci.artifact.manifest.v1+json"
+    old = images.to_json({"mediaType": kind, "artifactType": "application/vnd.cncf.notary.signature", "blobs": []})
+    entry = {"mediaType": kind, "digest": images.digest_of(old), "size": len(old)}
+    fallback = images.to_json({"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [entry]})
+    files = images.layout_files({"1": IMAGE})
+    files.update({f"blobs/{images.digest_of(raw).replace(':', '/')}": raw for raw in (old, fallback)})
+    named = {"org.opencontainers.image.ref.name": key(IMAGE)}
+    root = {"mediaType": images.OCI_INDEX, "digest": images.digest_of(fallback), "size": len(fallback), "annotations": named}
+    files["index.json"] = images.to_json({"manifests": [IMAGE.descriptor(annotations={"org.opencontainers.image.ref.name": "1"}), root]})
+    path, destination = images.write_files(tmp_path / "layout", files), make_registry()
+    arguments = import_from(path, destination, images=[{"src": "1", "dest": "app:1", "referrers": True}])
+    assert kind in run_module("registry_sync", arguments).failure("unsupported").msg
+    assert destination.tags("app") == {}
+    bring(run_module, path, destination)
