@@ -66,7 +66,7 @@ class Place:
             self.name = self._walk([part for part in os.path.join(os.getcwd(), path).split("/") if part])
             self.folder = Folder(os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._folders[-1]), self._at())
         except OSError as error:
-            at = path if error.errno == errno.ENAMETOOLONG else self._at()
+            at = path if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else self._at()
             raise RegistryError(f"{at} cannot be opened: {error.strerror}.", "local_io") from None
         finally:
             for folder in self._folders:

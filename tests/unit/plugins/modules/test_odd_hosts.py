@@ -84,12 +84,16 @@ def test_a_locale_without_the_characters_of_a_path_is_told(
 
 
 @pytest.mark.parametrize("name", ["registry_pull", "registry_extract", "registry_artifact_pull"])
-def test_a_path_that_is_too_long_is_named(registry: FakeRegistry, run_module: harness.RunModule, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("part", "reason"), [("x" * 300, "File name too long"), ("loop", "Too many levels of symbolic links")])
+def test_a_path_that_leads_nowhere_is_named(
+    registry: FakeRegistry, run_module: harness.RunModule, tmp_path: Path, name: str, part: str, reason: str
+) -> None:
     registry.add_image("app", "1")
-    path = str(tmp_path / ("x" * 300) / "there")
+    (tmp_path / "loop").symlink_to("loop")
+    path = str(tmp_path / part / "there")
     options = {"dest": path, "paths": ["/"]} if name == "registry_extract" else {"dest": path}
     failure = run_module(name, registry.args(name="app:1", **options)).failure("local_io")
-    assert failure.msg == f"{path} cannot be opened: File name too long."
+    assert failure.msg == f"{path} cannot be opened: {reason}."
 
 
 def test_too_few_open_files_are_told(
