@@ -227,8 +227,8 @@ class NewFile:
     def hide(self) -> None:
         """Take the name away: the content is there until the file is closed, however the task ends."""
         if self._named:
-            self._named = False
             self._folder.remove(self._name)
+            self._named = False  # no earlier: a signal in between has this called again
 
     def _give_up(self) -> None:
         with contextlib.suppress(RegistryError):
