@@ -98,6 +98,7 @@ with compiled_imports():
     from ..module_utils._core.scrub import Scrubber, quoted
     from ..module_utils._core.secrets import register_secret
     from ..module_utils._http.auth_config import auth_config_secrets
+    from ..module_utils._http.credentials import refuse_empty
     from ..module_utils._oci.platform import Platform
     from ..module_utils._oci.reference import Reference
     from ..module_utils._registry.connections import ConnectionOptions, Connections, Listeners
@@ -228,12 +229,18 @@ class LookupModule(LookupBase):
 
 
 def _refuse_wrong(given: t.Mapping[str, t.Any]) -> None:
-    """Refuse what ansible-core would show, such as an auth file in place of its path, or take for false, such as a misspelt ``true``."""
+    """Refuse what ansible-core would show, such as an auth file in place of its path, or take for false, such as a misspelt ``true``.
+
+    Of an empty path it would make the folder that it runs in.
+    """
     wrong = wrong_shape(given, _SPEC)
     if wrong:
         raise RegistryError(wrong, "invalid_option")
     for option, settings in _SPEC.items():
-        for name in (option, *settings.get("aliases", ())) if settings["type"] == "bool" else ():
+        names = (option, *settings.get("aliases", ()))
+        if settings["type"] == "path":
+            refuse_empty({name: decrypted(given.get(name)) for name in names}, names)
+        for name in names if settings["type"] == "bool" else ():
             value = decrypted(given.get(name))
             try:
                 boolean(False if value is None else value)

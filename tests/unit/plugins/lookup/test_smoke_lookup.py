@@ -102,3 +102,14 @@ def test_an_undefined_variable_is_told_as_one(registry: FakeRegistry, run_lookup
     with pytest.raises(AnsibleLookupError, match=r"[Uu]ndefined") as failed:  # as ansible-core before 2.19 hands them to plugins
         run_lookup(["app:1"], **{**registry.args(), option: StrictUndefined(name="wanted")})
     assert "is null" not in str(failed.value)
+
+
+@pytest.mark.parametrize("option", ["ca_path", "ca_cert", "client_cert", "auth_file"])
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_an_empty_path_is_not_the_folder_that_ansible_runs_in(
+    registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]], option: str, by_variable: bool
+) -> None:
+    variables = {f"ocitools_registry_{option}": ""} if by_variable else {}
+    with pytest.raises(AnsibleLookupError, match=f"The option {option} is empty: an unset variable"):
+        run_lookup(["app:1"], variables, **{**registry.args(), **({} if by_variable else {option: ""})})
+    assert registry.log() == []
