@@ -110,7 +110,7 @@ def _open_mixed(store: Store, source_name: str | None, platforms: t.Sequence[Pla
 
     layout = _find_layout(store, source_name) or _find_below(store, source_name)
     is_usable = layout is not None and not layout.is_uncompressed and not is_disputed(store, layout.root)
-    if layout is not None and is_usable and (layout.is_complete or source_name == str(layout.root.digest)):
+    if layout is not None and is_usable and (layout.is_complete or Candidate((), layout.root.digest, None).has(source_name or "")):
         return layout
     saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
     if layout is not None and is_usable and not is_for(saved, platforms) and has_platforms(layout, platforms):

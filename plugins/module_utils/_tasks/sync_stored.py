@@ -93,7 +93,7 @@ class StoredReferrers:
     def of(self, image: LayoutImage, names: t.Iterable[str]) -> list[AttachedImage]:
         """Return what belongs to ``image``, which has these ``names``, and what belongs to that, each after what it belongs to."""
         table = self._tables.get(None, lambda: _Table(image.store))
-        repositories = {name.rpartition(":")[0] for name in names} - {""}
+        repositories = {repository for repository, _tag in map(_place, names) if repository}
         found: dict[str, AttachedImage] = {}
         pending = {manifest.digest: None for manifest in image.reachable()}
         for digest in _growing(pending):
@@ -107,6 +107,19 @@ class StoredReferrers:
                     raise RegistryError(f"More than {MOST_COMPANIONS} manifests refer to one image in {image.store.path}.", "limit")
                 pending.update((manifest.digest, None) for manifest in attached.reachable())
         return list(found.values())
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return the repository and the tag that a name in a layout says, "" for what it does not say."""
+    reference = archived_name(name)
+    return (reference.name, reference.tag or "") if reference else ("", name.rpartition(":")[2])
+
+
+def _places(root: Descriptor) -> list[tuple[str, str]]:
+    """Return the repositories and tags of an entry of index.json; a tag that it names with its repository as well is in that one alone."""
+    places = [_place(name) for name in entry_names(root)]
+    told = {tag for repository, tag in places if repository}
+    return [(repository, tag) for repository, tag in places if repository or tag not in told]
 
 
 def _growing(digests: dict[Digest, None]) -> t.Iterator[Digest]:
@@ -127,8 +140,7 @@ class _Table(dict[str, "list[_Belonging]"]):
         self._lists: dict[Digest, list[tuple[str, str]]] = {}  # the lists of referrers: of which key, in which repository
         roots = [root for root in read_index(store)[1] if self._has(root)] if store.has(INDEX) else []
         for root in roots:
-            for name in entry_names(root):
-                repository, _colon, tag = name.rpartition(":")
+            for repository, tag in _places(root):
                 key = owner_key(tag)
                 if tag == key != "":
                     self._lists.setdefault(root.digest, []).append((key, repository))

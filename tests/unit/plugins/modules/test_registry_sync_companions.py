@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
-from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from
+from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from, put
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -61,17 +61,22 @@ def full() -> dict[str, list[images.Content]]:
 TOOLS = {"oras": oras, "regctl": regctl, "full": full}
 
 
-@pytest.fixture(params=TOOLS)
-def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A layout of a tool."""
+def write(folder: Path, named: t.Mapping[str, t.Sequence[images.Content]]) -> str:
+    """Write a layout with images by their names, "" for what has none."""
     files: dict[str, bytes] = {}
     entries: list[images.Json] = []
-    for name, contents in TOOLS[request.param]().items():
+    for name, contents in named.items():
         for content in contents:
             part = images.layout_files({name: content})
             entries += json.loads(part["index.json"])["manifests"]
             files.update(part)
-    return images.write_files(tmp_path / "layout", {**files, "index.json": images.to_json({"schemaVersion": 2, "manifests": entries})})
+    return images.write_files(folder, {**files, "index.json": images.to_json({"schemaVersion": 2, "manifests": entries})})
+
+
+@pytest.fixture(params=TOOLS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A layout of a tool."""
+    return write(tmp_path / "layout", TOOLS[request.param]())
 
 
 def bring(run_module: RunModule, path: str, destination: FakeRegistry, **entry: t.Any) -> Result:
@@ -97,6 +102,35 @@ def test_what_belongs_to_an_image_comes_along(make_registry: MakeRegistry, run_m
     assert destination.manifest("app", OTHER.digest) is None
     told = run_module("registry_image_info", destination.args(name="app:1", referrers=True)).ok()
     assert [item["digest"] for item in told["images"][0]["referrers"]] == [SBOM.digest]
+
+
+NAMES = [
+    ("", f"quay.io/app:{key(IMAGE)}.sig"),
+    (f"quay.io/app@{IMAGE.digest}", f"quay.io/app:{key(IMAGE)}.sig"),
+    ("docker.io/library/app:1", f"app:{key(IMAGE)}.sig"),
+    ("localhost:5000/app", f"localhost:5000/app:{key(IMAGE)}.sig"),
+]
+
+
+@pytest.mark.parametrize(("name", "signed"), NAMES)
+def test_a_signature_belongs_to_a_repository_however_its_name_is_written(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, name: str, signed: str
+) -> None:
+    path, destination = write(tmp_path / "layout", {name: [IMAGE], signed: [SIGNATURE]}), make_registry()
+    entry = {"src": name or IMAGE.digest, "dest": "app:1", "referrers": True}
+    run_module("registry_sync", import_from(path, destination, images=[entry])).ok()
+    assert destination.tags("app") == {"1": IMAGE.digest, f"{key(IMAGE)}.sig": SIGNATURE.digest}
+
+
+def test_a_pulled_signature_belongs_to_its_own_repository(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination, path = make_registry(), make_registry(), str(tmp_path / "layout")
+    for repository, signature in (("other", OTHER), ("app", SIGNATURE)):
+        for tag, content in (("1", IMAGE), (f"{key(IMAGE)}.sig", signature)):
+            put(source, repository, content, tag)
+            run_module("registry_pull", source.args(name=f"{repository}:{tag}", path=path, append=True)).ok()
+    entry = {"src": f"{source.host}/app:1", "dest": "app:1", "referrers": True}
+    run_module("registry_sync", import_from(path, destination, images=[entry])).ok()
+    assert destination.tags("app")[f"{key(IMAGE)}.sig"] == SIGNATURE.digest
 
 
 def test_fewer_platforms_leave_behind_what_belongs_to_the_others(make_registry: MakeRegistry, run_module: RunModule, path: str) -> None:
