@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import sys
 import typing as t
@@ -109,6 +110,17 @@ def damaged(error: NotFound, fault: str) -> RegistryError:
     """Return the error of content that is there but for a part, which ``error`` is about: nobody may take it for absent."""
     message = f"{fault}: the image is damaged, or is being deleted."
     return RegistryError(message, "invalid_response", error.status, error.code, error.registry, error.reference)
+
+
+MORE_FILES = "set concurrency to a lower number, or raise the limit for open files"
+"""The advice for a task, or a host, that has too many files open; connections are among them."""
+
+
+def too_many_files(error: BaseException) -> RegistryError | None:
+    """Return the error (``local_io``) of too many open files, None where ``error`` is another one; some may be closed by the next attempt."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return RegistryError(f"{error.strerror}: {MORE_FILES}.", "local_io", passing=True)
+    return None
 
 
 OTHER_PYTHON = "If it is installed for another Python of that host, set ansible_python_interpreter to that one."

@@ -32,7 +32,7 @@ def parse_retry_after(value: str, now: float) -> float | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,13}(\.[0-9]{1,9})?", text, re.ASCII):
         number = float(text)
-        moment = next((stamp for stamp in (number, number / 1000) if abs(stamp - now) < _YEAR), None)
+        moment = next((stamp for stamp in (number, number / 1000) if abs(stamp - now) < _YEAR < stamp), None)
         return number if moment is None else max(moment - now, 0.0)
     moment = _parse_date(text)
     return None if moment is None else max(moment - now, 0.0)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .._core.cleanup import on_failure
-from .._core.errors import RegistryError, missing_library
+from .._core.errors import RegistryError, missing_library, too_many_files
 from .open_sockets import OpenSockets
 from .pace import BUFFER, PacedResponse, send_paced
 
@@ -88,6 +88,9 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
         try:
             sock = _open(address, port, max(share if waiting == 1 else min(share, _LONGEST_SHARE), 0.001), sockets)
         except OSError as error:
+            shortage = too_many_files(error)
+            if shortage is not None:
+                raise shortage from None
             route.silent.add(address)
             failure = error
             continue

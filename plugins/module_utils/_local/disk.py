@@ -13,7 +13,7 @@ import secrets
 import stat
 import typing as t
 
-from .._core.errors import RegistryError
+from .._core.errors import MORE_FILES, RegistryError
 from .._core.interruption import current
 from .._core.scrub import quoted
 from .locks import locked_folder, open_to_lock, take_lock
@@ -30,7 +30,8 @@ _ADVICE = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EFBIG: "the file system or a quota does not allow a larger file",
-    errno.EMFILE: "set concurrency to a lower number, or raise the limit for open files",
+    errno.EMFILE: MORE_FILES,
+    errno.ENFILE: MORE_FILES,
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
     errno.EROFS: "choose a writable path",

@@ -51,5 +51,8 @@ class Capabilities:
     listing: threading.Lock = field(default_factory=threading.Lock)  # held while a list of referrers is read and written anew
 
     def shorten_chunks(self, length: int, least: int) -> None:
-        """Send shorter chunks from now on than one of this ``length``, which did not get through, but none under ``least``."""
-        self.largest_chunk = max(min(self.largest_chunk, length) // 4, least)
+        """Send shorter chunks from now on than one of this ``length``, which did not get through, but none under ``least``.
+
+        Several threads may have sent such a chunk at the same time: all of them together say no more than one.
+        """
+        self.largest_chunk = min(self.largest_chunk, max(length // 4, least))

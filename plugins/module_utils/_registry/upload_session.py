@@ -61,6 +61,7 @@ class UploadSession:
         self._breaks = 0
         self._furthest = 0  # how much the registry had, in any session, when there were new attempts last
         self._spoilt = False
+        self._passed = 0  # the longest chunk that got through since one did not
         self._target: Target  # where the upload goes on, as the registry's newest answer says
         self._action = f"Uploading the blob {descriptor.digest} to {api.name}"
         self._to_send = Allowance(descriptor.size, retries + _MORE_TIMES, self._lost)
@@ -226,6 +227,7 @@ class UploadSession:
         if answer.status in _TAKEN:
             answer.finish()
             self._follow(answer)
+            self._passed = max(self._passed, length)
             return self._check_range(answer, offset, length)
         if answer.status in (413, 416):
             if answer.status == 413 and length <= SMALLEST_CHUNK:
@@ -247,14 +249,15 @@ class UploadSession:
         return self._after_break(offset, length) if answer.status in _TOOK_TOO_LONG else self._resynchronize(offset)
 
     def _after_break(self, offset: int, length: int) -> int:
-        """Go on after a chunk that did not get through: where nothing of it did, shorter ones are sent."""
+        """Go on after a chunk that did not get through: where nothing of it did, nor just now of one as long, shorter ones are sent."""
         reached = offset
         try:
             reached = self._resynchronize(offset)
             return reached
         finally:
-            if reached <= offset:
+            if reached <= offset and length > self._passed:
                 self.capabilities.shorten_chunks(length, SMALLEST_CHUNK)
+            self._passed = 0
 
     def _check_range(self, answer: Answer, offset: int, length: int) -> int:
         """Return how much of the blob the registry has, which ``answer`` may misstate; one that was caught at it is not believed again.
@@ -262,7 +265,7 @@ class UploadSession:
         Of one that takes but a part of each chunk less is asked for, and hardly any is no progress.
         """
         end = offset + length
-        if self.capabilities.misstates_range or _reached(answer) in (None, end):
+        if self.capabilities.misstates_range or parse_received(answer.headers.get("Range")) in (None, end):
             return end
         reached = self._resynchronize(offset)
         if reached == end:
@@ -286,14 +289,10 @@ class UploadSession:
         answer.finish()
         if answer.status in _TAKEN:
             self._follow(answer)
-            reached = _reached(answer)
+            reached = parse_received(answer.headers.get("Range"))
             if reached is not None and 1 < reached <= self.descriptor.size:
                 if reached < offset:
                     self._take_restart(answer)
                 return reached
         self._take_restart(answer)
         raise _Restart
-
-
-def _reached(answer: Answer) -> int | None:
-    return parse_received(answer.headers.get("Range"))

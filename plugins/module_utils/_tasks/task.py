@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import threading
 import typing as t
 from dataclasses import dataclass, field
 
 from .._core.budget import Budget
-from .._core.errors import RegistryError
+from .._core.errors import RegistryError, too_many_files
 from .._core.interruption import interruptible
 from .._core.progress import Progress
 from .._core.scrub import Scrubber, quoted
@@ -92,13 +91,9 @@ class Task:
             self._fail(error)
         elif isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
             self._fail(_strange_path(error.object))
-        elif isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            self._fail(
-                RegistryError(f"{error.strerror}: set concurrency to a lower number, or raise the limit for open files.", "local_io")
-            )
         elif isinstance(error, _FAULTS):
-            name = type(error).__name__
-            self._fail(RegistryError(f"Unexpected {name}: {error}. This is a bug in the collection; please report it.", "server"))
+            bug = f"Unexpected {type(error).__name__}: {error}. This is a bug in the collection; please report it."
+            self._fail(too_many_files(error) or RegistryError(bug, "server"))
         return isinstance(error, _FAULTS)
 
     def _fail(self, error: RegistryError) -> None:

@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._http import sockets
 from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, harness, images, tars
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -94,6 +95,20 @@ def test_a_path_that_leads_nowhere_is_named(
     options = {"dest": path, "paths": ["/"]} if name == "registry_extract" else {"dest": path}
     failure = run_module(name, registry.args(name="app:1", **options)).failure("local_io")
     assert failure.msg == f"{path} cannot be opened: {reason}."
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
+def test_too_few_open_files_for_connections_are_told(
+    registry: FakeRegistry, run_module: harness.RunModule, monkeypatch: pytest.MonkeyPatch, waits: list[float], proxy: str
+) -> None:
+    def refuse(*_place: t.Any) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(sockets, "_open", refuse)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    failure = run_module("registry_image_info", registry.args(name=["app:1"], retries=1)).failure("local_io")
+    assert failure.msg == "Too many open files: set concurrency to a lower number, or raise the limit for open files."
+    assert len(waits) == 1  # others may have been closed by then
 
 
 def test_too_few_open_files_are_told(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._registry import upload_session
+from ansible_collections.ocitools.registry.plugins.module_utils._registry.capabilities import Capabilities
 from ansible_collections.ocitools.registry.tests.unit.plugins.uploads import MIB, MakeRegistry, Push, is_large
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -88,6 +89,33 @@ def test_a_chunk_that_broke_halfway_does_not_make_the_next_ones_shorter(registry
     registry.on("patch_upload", where=is_large).reset_in_body(MIB)
     Push(registry, tmp_path, size=9 * MIB, chunk_size=4 * MIB).run()
     assert [request.length for request in registry.named("patch_upload")][1:3] == [4 * MIB, 4 * MIB]
+
+
+@pytest.mark.parametrize("chunk", [2, 4])
+@pytest.mark.parametrize("status", [0, 502])
+def test_a_chunk_that_broke_after_others_of_its_length_is_sent_again_as_it_was(
+    registry: FakeRegistry, tmp_path: Path, chunk: int, status: int
+) -> None:
+    rule = registry.on("patch_upload", nth=chunk)
+    rule.answer(status) if status else rule.reset()
+    Push(registry, tmp_path, size=13 * MIB, chunk_size=4 * MIB).run()
+    assert [request.length // MIB for request in registry.named("patch_upload") if request.status == 202] == [4, 4, 4, 1]
+
+
+def test_chunks_become_shorter_though_those_before_got_through(registry: FakeRegistry, tmp_path: Path) -> None:
+    slow = registry.on("patch_upload", where=lambda request: int(request.headers.get("Content-Length", "0")) > 2 * MIB, nth=2, times=None)
+    slow.answer(504)
+    Push(registry, tmp_path, size=12 * MIB, chunk_size=4 * MIB).run()
+    assert [request.length // MIB for request in registry.named("patch_upload")][:5] == [4, 4, 4, 1, 1]
+
+
+def test_what_several_threads_could_not_send_at_one_time_shortens_chunks_once() -> None:
+    capabilities = Capabilities()
+    for _thread in range(4):
+        capabilities.shorten_chunks(16 * MIB, MIB)
+    assert capabilities.largest_chunk == 4 * MIB
+    capabilities.shorten_chunks(4 * MIB, MIB)
+    assert capabilities.largest_chunk == MIB
 
 
 @pytest.mark.parametrize("status", [201, 202, 204])

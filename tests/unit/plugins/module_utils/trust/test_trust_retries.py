@@ -76,6 +76,12 @@ def test_t24_a_date_counts_by_the_clock_of_who_wrote_it(
     assert waits == [20]
 
 
+def test_t24_seconds_are_no_date_where_a_clock_has_just_begun(registry: FakeRegistry, client: RegistryClient, waits: list[float]) -> None:
+    registry.on("get_manifest").answer(429, {"Date": "Thu, 01 Jan 1970 00:05:00 GMT", "Retry-After": "20"})
+    client.get_manifest("1")
+    assert waits == [20]
+
+
 @pytest.mark.parametrize(
     ("value", "requests"),
     [("61", 1), ("1000000000", 1), ("Fri, 31 Dec 2099 23:59:59 GMT", 1), (str(2**70), 3)],  # the last one is no number of seconds
