@@ -16,7 +16,7 @@ import typing as t
 from .._core.errors import MORE_FILES, RegistryError
 from .._core.interruption import current
 from .._core.scrub import quoted
-from .locks import locked_folder, open_to_lock, take_lock
+from .locks import is_abandoned, locked_folder, open_to_lock, take_lock
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -135,7 +135,7 @@ class Folder:
         except OSError:
             return False
         try:
-            left = take_lock(descriptor)
+            left = is_abandoned(descriptor)
             if left and remove:
                 self.remove(name)  # under the lock: a task that is just making the file sees that it is gone
             return left

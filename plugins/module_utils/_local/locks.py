@@ -9,12 +9,14 @@ import contextlib
 import fcntl
 import functools
 import os
+import time
 import typing as t
 
 from .._core.errors import RegistryError
 from .._core.waiting import take_within
 
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DAY = 86_400
 
 
 def take_lock(descriptor: int, waits: bool = False) -> bool:
@@ -25,6 +27,17 @@ def take_lock(descriptor: int, waits: bool = False) -> bool:
         return False
     except OSError:
         return True  # a file system without locks cannot tell
+    return True
+
+
+def is_abandoned(descriptor: int) -> bool:
+    """Take the lock of an open file or folder and tell whether nobody held it; without locks, whether it is a day old."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - os.fstat(descriptor).st_mtime > _DAY
     return True
 
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import typing as t
 
 from .._core.cleanup import on_failure
 from .disk import Folder, disk_errors, is_temporary, temporary_name
+from .locks import is_abandoned, take_lock
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,17 +26,22 @@ class Staging:
         self._count = 0
         remove_leftovers(folder, label)
         while not self._make(label):
-            os.close(self.descriptor)
+            pass
 
     def _make(self, label: str) -> bool:
         """Make and lock the folder; False where another task took it for a leftover before it was locked."""
         self._name = temporary_name(label)
         with disk_errors(os.path.join(self._folder.path, self._name)):
             os.mkdir(self._name, 0o700, dir_fd=self._folder.descriptor)
-            self.descriptor = os.open(self._name, _FLAGS, dir_fd=self._folder.descriptor)
-            with contextlib.suppress(OSError):
-                fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-            return os.fstat(self.descriptor).st_nlink > 0
+            try:
+                self.descriptor = os.open(self._name, _FLAGS, dir_fd=self._folder.descriptor)
+            except FileNotFoundError:
+                return False
+            take_lock(self.descriptor, waits=True)
+            if os.fstat(self.descriptor).st_nlink > 0:
+                return True
+            os.close(self.descriptor)
+        return False
 
     def store(self, blocks: t.Iterable[bytes]) -> str:
         """Write a file and return its name."""
@@ -102,7 +107,7 @@ def remove_leftovers(folder: Folder, label: str) -> None:
         with contextlib.suppress(OSError):
             descriptor = os.open(name, _FLAGS, dir_fd=folder.descriptor)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(folder, name, descriptor)
+                if is_abandoned(descriptor):
+                    _remove(folder, name, descriptor)
             finally:
                 os.close(descriptor)

@@ -88,11 +88,13 @@ class StoredReferrers:
     """What belongs to the images of a layout: what refers to them, and what has a tag with their digest, as other tools put it there."""
 
     def __init__(self) -> None:
-        self._tables: Once[None, _Table] = Once()
+        self._tables: Once[None, _Table | RegistryError] = Once()
 
     def of(self, image: LayoutImage, names: t.Iterable[str]) -> list[AttachedImage]:
         """Return what belongs to ``image``, which has these ``names``, and what belongs to that, each after what it belongs to."""
-        table = self._tables.get(None, lambda: _Table(image.store))
+        table = self._tables.get(None, lambda: _read_table(image.store))
+        if isinstance(table, RegistryError):
+            raise table.again()
         repositories = {repository for repository, _tag in map(_place, names) if repository}
         found: dict[str, AttachedImage] = {}
         pending = {manifest.digest: None for manifest in image.reachable()}
@@ -173,3 +175,11 @@ class _Table(dict[str, "list[_Belonging]"]):
     def _add(self, key: str, one: _Belonging) -> None:
         self._store.budget.take(_WEIGHT, f"The table of what belongs to the images in {self._store.path}")
         self.setdefault(key, []).append(one)
+
+
+def _read_table(store: Store) -> _Table | RegistryError:
+    """Return the table of a layout, or what is wrong with it: other images need not read all of it again to find the same."""
+    try:
+        return _Table(store)
+    except RegistryError as error:
+        return error.bare()

@@ -60,3 +60,22 @@ def test_a_signal_while_the_files_that_waited_are_removed_keeps_none_of_them(tmp
         staging.close()
     assert ended == [signal.SIGTERM]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_another_task_takes_for_a_leftover_at_once_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staging = plugin("module_utils._local.staging")
+    home = plugin("module_utils._local.open_path").Place(f"{tmp_path}/x").folder
+    mkdir = os.mkdir
+    times = [1, 2]
+
+    def taken(name: str, mode: int, *, dir_fd: int) -> None:
+        mkdir(name, mode, dir_fd=dir_fd)
+        if times:
+            times.pop()
+            staging.remove_leftovers(home, "extract")
+
+    monkeypatch.setattr(os, "mkdir", taken)
+    made = staging.Staging(home, "extract")
+    made.store([b"1"])
+    made.close()
+    assert (times, list(tmp_path.iterdir())) == ([], [])

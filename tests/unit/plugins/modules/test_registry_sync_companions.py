@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, import_from, put
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule, plugin
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 IMAGE = images.multi_arch()
@@ -162,3 +162,23 @@ def test_what_cannot_be_read_is_not_left_out(make_registry: MakeRegistry, run_mo
     assert kind in run_module("registry_sync", arguments).failure("unsupported").msg
     assert destination.tags("app") == {}
     bring(run_module, path, destination)
+
+
+def test_what_is_corrupt_is_found_once(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {f"quay.io/app:{number}": [images.image(layers=(str(number),))] for number in range(10)}
+    path, destination = write(tmp_path / "layout", {"quay.io/other:1": [listed(SBOM)], **named}), make_registry()
+    (tmp_path / "layout" / "blobs" / SBOM.digest.replace(":", "/")).write_bytes(bytes(len(SBOM.raw)))
+    stored = plugin("module_utils._tasks.sync_stored")
+    read, times = stored.read_manifest, []
+
+    def count(*given: t.Any) -> t.Any:
+        times.append(given)
+        return read(*given)
+
+    monkeypatch.setattr(stored, "read_manifest", count)
+    entries = [{"src": name, "dest": "app", "referrers": True} for name in named]
+    result = run_module("registry_sync", import_from(path, destination, images=entries)).failure("digest_mismatch")
+    assert all("is corrupt" in image["error"]["msg"] for image in result["images"])
+    assert len(times) <= len(named) + 2

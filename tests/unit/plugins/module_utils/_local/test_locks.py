@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
 from ansible_collections.ocitools.registry.plugins.module_utils._local.disk import Folder, NewFile
+from ansible_collections.ocitools.registry.plugins.module_utils._local.staging import Staging
 from ansible_collections.ocitools.registry.tests.unit.plugins.pulls import content_of, make_arguments, put
 from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import image
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -45,6 +46,25 @@ def test_a_file_that_a_task_on_nfs_is_writing_is_not_taken_for_a_leftover(nfs: N
         (tmp_path / ".ocitools-layout-0123456789abcdef.tmp").touch()
         assert len(folder.leftovers("layout", remove=True)) == 1
         assert folder.names() == []
+
+
+def test_without_locks_only_what_is_old_is_a_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with _open(tmp_path) as folder, NewFile(folder, "layout", "shown") as file:
+        assert folder.leftovers("layout", remove=True) == []
+        written = os.path.basename(file.path)
+        os.utime(file.path, (0, 0))
+        assert folder.leftovers("layout", remove=True) == [written]
+        staging = Staging(folder, "extract")
+        Staging(folder, "extract").close()
+        (waiting,) = folder.names()
+        os.utime(tmp_path / waiting, (0, 0))
+        Staging(folder, "extract").close()
+        assert folder.names() == []
+        staging.close()
 
 
 def test_two_tasks_on_nfs_lock_a_folder_by_a_file_in_it(nfs: None, tmp_path: Path) -> None:
