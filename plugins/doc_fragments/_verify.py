@@ -21,7 +21,7 @@ options:
       - With null, as from a variable without a value, nothing is verified, as if the option were left out. An empty dictionary or string fails.
       - M(ocitools.registry.registry_preflight) does not fail at once. It lists such an image in its report and continues.
       - If a module takes several images, it verifies each of them. M(ocitools.registry.registry_index) also verifies the image that it appends to, unless
-        that has nothing but the verified images.
+        that contains only images which the task verifies anyway.
     type: dict
     version_added: 1.1.0
     suboptions:

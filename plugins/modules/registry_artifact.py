@@ -86,7 +86,7 @@ options:
     description:
       - The image, index or artifact to attach this artifact to, as a name, C(repository[:tag][@digest]), or as a digest. It must be in the same repository.
       - If the registry has no referrers API, the module updates the tag that replaces it, and keeps the other entries of that tag.
-        A second later it looks whether another task has overwritten the tag at the same moment, and if so adds the entry again.
+        It reads the tag again a second later. If another task has overwritten it in the meantime, the module adds its entry again.
       - A subject that does not exist fails with the error kind V(not_found), one in another repository with V(invalid_reference).
       - A tag of the artifact that points to the subject fails with the error kind V(invalid_option), since it would no longer point to the subject.
     type: str

@@ -232,7 +232,7 @@ existing_bytes:
 skipped_layers:
   description:
     - Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
-      It is empty if the digests showed that there was nothing to do.
+      It can be empty if no tag had to change, since the manifest need not be read then.
   type: list
   elements: dict
   returned: success, with O(src)

@@ -165,7 +165,7 @@ images:
       type: dict
       returned: with O(details=manifest) or O(details=config) for a manifest with a subject
     platforms:
-      description: The images of an index, each with C(platform), C(digest), C(size) and C(media_type). Attestations and indexes of SOCI are left out.
+      description: The images of an index, each with C(platform), C(digest), C(size) and C(media_type). Attestations and SOCI indexes are left out.
       type: list
       elements: dict
       returned: with O(details=manifest) or O(details=config) for an index

@@ -50,7 +50,6 @@ options:
   format:
     description:
       - V(oci-layout) is a directory in which images share their common blobs. Nothing is converted, and all digests stay the same.
-        In a directory, skopeo, podman and umoci do not find images with Docker's media types. For skopeo and podman, pull them to an archive.
       - V(oci-archive) is a layout in one tar file. The same image always gives the same bytes.
       - V(docker-archive) is an archive for C(docker load) and C(podman load). It contains one image. Its layers are decompressed and verified against the
         config of the image. For an index, set O(platforms) to one platform.

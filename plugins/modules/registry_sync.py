@@ -92,8 +92,8 @@ options:
     description:
       - Whether to mirror the referrers of images as well (signatures, attestations, SBOMs), as M(ocitools.registry.registry_copy) does. Entries of
         O(images) can override this.
-      - An export includes them, and an import always brings those that were exported, of the platforms that it imports. From a layout or archive of
-        another tool it brings those that are in it, since version 1.1.1.
+      - An export with V(true) includes them. An import always brings those that were exported, for the platforms that it imports. From a layout or archive
+        of another tool, it brings those that are in it if this is V(true).
     type: bool
     default: false
   empty:
@@ -296,7 +296,7 @@ images:
     skipped_layers:
       description:
         - Layers that were left out because they must not be distributed, each with C(digest), C(size) and C(media_type).
-          It is empty if the digests showed that there was nothing to do.
+          It can be empty if no tag had to change, since the manifest need not be read then.
       type: list
       elements: dict
       returned: when the image did not fail

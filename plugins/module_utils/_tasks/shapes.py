@@ -37,7 +37,7 @@ def _omitted(name: str, value: t.Any) -> str:
     """Say that an option has what stands for ``omit`` in it: nobody means that for a tag or a path."""
     if not any(_OMIT in text for text in texts(value)):
         return ""
-    return f"The option {name} has omit in a list or in a string, where ansible-core before 2.19 does not leave it out: filter the list instead."
+    return f"The option {name} has omit in a list or in a string, but ansible-core before 2.19 knows it only as the whole value: use a filter instead."
 
 
 def _content(option: str, name: str, value: t.Any) -> str:

@@ -184,7 +184,8 @@ class Import:
                 raise RegistryError(message, "invalid_reference")
             if stored.found and name.digest not in (None, stored.digest) and entry.given != str(stored.digest):
                 message = (
-                    f"{self._path} calls {stored.digest}, which is another image, {name}: list it in images by its own digest, with dest."
+                    f"The image {stored.digest} in {self._path} is called {name}, but that is the digest of another image: list it in images by "
+                    "its own digest, with dest."
                 )
                 raise RegistryError(message, "invalid_source")
             destination = destination_of(params, whole, name)

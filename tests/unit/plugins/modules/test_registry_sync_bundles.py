@@ -183,7 +183,7 @@ def test_another_image_does_not_stand_for_a_digest(make_registry: MakeRegistry, 
     files["manifest.json"] = images.to_json([{"Config": parts[0], "RepoTags": None, "Layers": parts[1:]}])
     path, destination = images.write_bytes(tmp_path / "app.tar", tar_bytes(files.items())), make_registry()
     result = run_module("registry_sync", import_from(path, destination)).failure("invalid_source")
-    assert f"{IMAGE.digest}, which is another image" in result.msg
+    assert f"The image {IMAGE.digest} in {path} is called {name}, but that is the digest of another image" in result.msg
     assert destination.writes() == []
     run_module("registry_sync", import_from(path, destination, images=[{"src": IMAGE.digest, "dest": "team/app:1"}])).ok()
     assert destination.tags("team/app") == {"1": IMAGE.digest}
@@ -194,7 +194,7 @@ def test_a_digest_that_docker_saved_without_compression_is_another_image(
 ) -> None:
     name = f"quay.io/team/app@{IMAGE.digest}"
     path, destination = images.write_docker_archive(tmp_path / "app.tar", {name: IMAGE}, form="mixed"), make_registry()
-    assert "which is another image" in run_module("registry_sync", import_from(path, destination)).failure("invalid_source").msg
+    assert "the digest of another image" in run_module("registry_sync", import_from(path, destination)).failure("invalid_source").msg
     config = IMAGE.document["config"]["digest"]
     run_module("registry_sync", import_from(path, destination, images=[{"src": config, "dest": "team/app:1"}])).ok()
     assert set(destination.tags("team/app")) == {"1"}
