@@ -62,6 +62,7 @@ class Exchange:
         self._root = threading.Lock()
         self._root_asked = False
         self.shown = False  # whether this host has shown in any answer that it is a registry
+        self.answers_head = False  # whether a HEAD has found a manifest here: then its 404 is believed
         self.pulls = PullLimit(registry)
 
     def send(

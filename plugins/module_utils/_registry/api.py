@@ -93,7 +93,10 @@ class RepositoryApi:
             answer.finish()
             with self.exchange.about(shown):
                 head = _head(answer)
-            return head if head.shows(identifier) else None
+            if not head.shows(identifier):
+                return None
+            self.exchange.answers_head = True
+            return head
         unproven = answer.status == 404 and (answer.content_type == "text/html" or not self.exchange.shown)
         if answer.status in (405, 501) or unproven or self._refused_abroad(answer):
             answer.finish()

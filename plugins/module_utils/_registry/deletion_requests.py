@@ -67,10 +67,10 @@ def check_enabled(api: RepositoryApi, shown: str, state: DeletionState) -> None:
         state.enabled = True
 
 
-def find_readable(api: RepositoryApi, identifier: str) -> Digest | None:
+def find_readable(api: RepositoryApi, identifier: str, surely: bool = True) -> Digest | None:
     """Return the digest of what could be read before a deletion, None where it is absent or, as some registries say then, denied."""
     try:
-        return find_digest(api, identifier)
+        return find_digest(api, identifier, surely)
     except RegistryError as error:
         if error.kind != "denied":
             raise

@@ -216,7 +216,7 @@ class IndexTask:
 
     def _check_base(self) -> None:
         tag, known = self._identifiers[0], self._known() or {}
-        found = find_digest(self._client.api, tag, surely=known[tag] is not None)
+        found = find_digest(self._client.api, tag)
         if found != known[tag]:
             raise TagMoved(
                 f"The tag {self._client.api.display(tag)} points to {found or 'nothing'}, and no longer to {known[tag] or 'nothing'}, to which the "

@@ -157,7 +157,7 @@ class _SignatureTag(SharedTag):
             return {}  # it is damaged, and nobody needs it
 
     def _check(self, present: Manifest | None) -> None:
-        current = find_digest(self._client.api, self.tag, surely=present is not None)
+        current = find_digest(self._client.api, self.tag)
         if current is not None if present is None else current is None or not present.has_digest(current):
             raise RegistryError(f"{self.name} was changed by somebody else at the same time.", "conflict", reference=self.name)
 

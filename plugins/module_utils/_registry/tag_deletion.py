@@ -80,10 +80,10 @@ class TagDeletion:
         self.state.doubtful = True
         return None
 
-    def _find_tag(self) -> Digest | None:
+    def _find_tag(self, surely: bool = True) -> Digest | None:
         """Return what the tag is on now, None where it is absent."""
         try:
-            return find_digest(self.api, self.tag)
+            return find_digest(self.api, self.tag, surely)
         except RegistryError as error:
             if not is_unlisted(self.api, self.tag, error):
                 raise
@@ -96,7 +96,7 @@ class TagDeletion:
         """
 
         def is_gone() -> bool:
-            found = self._find_tag()
+            found = self._find_tag(surely=False)  # the registry has said that it did it
             if found is not None and found not in ours and not is_substitute(self.api, found, self.manifest.digest):
                 message = (
                     f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else moved it to {found} in the meantime."
@@ -297,4 +297,4 @@ def _delete_manifest(
         with gone_by("digest"):
             on_deleted(manifest)
     with gone_by("digest"):
-        wait_until(lambda: find_readable(api, name) is None, api, shown)
+        wait_until(lambda: find_readable(api, name, surely=False) is None, api, shown)

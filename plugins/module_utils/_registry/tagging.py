@@ -18,15 +18,15 @@ TagMap = dict[str, t.Optional[Digest]]
 _FROZEN = frozenset({400, 409, 412})  # how registries refuse to change a tag that is there
 
 
-def find_digest(api: RepositoryApi, identifier: str, surely: bool = False) -> Digest | None:
+def find_digest(api: RepositoryApi, identifier: str, surely: bool = True) -> Digest | None:
     """Return the digest of a tag or manifest, None where the registry says that it is not there.
 
-    With ``surely`` it must say so to a GET: some registries answer 404 to every HEAD.
+    With ``surely`` it must say so to a GET, unless a HEAD has found something before: some registries answer 404 to every HEAD.
     """
     try:
         head = api.head_manifest(identifier)
     except NotFound:
-        if not surely:
+        if api.exchange.answers_head or not surely:
             return None
         head = None
     if head is not None and is_digest(identifier):
@@ -46,7 +46,7 @@ def hides(error: RegistryError) -> bool:
 
 def find_states(api: RepositoryApi, identifiers: t.Sequence[str], workers: int, existing: str) -> TagMap:
     """Return the digest of each tag as far as a write with the policy ``existing`` has to know it: None also where it may not be told."""
-    overwrites = existing == "overwrite"  # what must not be overwritten must not be missed
+    overwrites = existing == "overwrite"  # then nothing is lost where what is there is missed, but for a request
 
     def find(identifier: str) -> Digest | None:
         try:
@@ -113,7 +113,7 @@ def _put_tag(api: RepositoryApi, manifest: Manifest, tag: str) -> Digest | None:
     After a lost answer the second attempt may be refused for what the first has done, where tags cannot be changed.
     """
     try:
-        return api.put_manifest(tag, manifest).digest or find_digest(api, tag, surely=True)
+        return api.put_manifest(tag, manifest).digest or find_digest(api, tag)
     except RegistryError as error:
         if error.status not in _FROZEN or not _is_on(api, manifest, tag):
             raise
@@ -122,7 +122,7 @@ def _put_tag(api: RepositoryApi, manifest: Manifest, tag: str) -> Digest | None:
 
 def _is_on(api: RepositoryApi, manifest: Manifest, tag: str) -> bool:
     try:
-        found = find_digest(api, tag, surely=True)
+        found = find_digest(api, tag)
     except RegistryError:
         return False
     return found is not None and manifest.has_digest(found)

@@ -130,7 +130,7 @@ def delete_with_tags(
     delete_digest(client.api, manifest, state, on_deleted)
     for tag in tags:
         with gone_by("digest"):
-            is_left = find_readable(client.api, tag) == digest and not _delete_outliving(client.api, tag, digest)
+            is_left = find_readable(client.api, tag, surely=False) == digest and not _delete_outliving(client.api, tag, digest)
         if is_left:
             raise RegistryError(
                 f"The registry deleted {client.registry}@{digest}, but the tag {tag} still points to it: delete it with method tag.",

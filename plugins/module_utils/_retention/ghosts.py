@@ -43,7 +43,7 @@ def repair_ghost(client: RegistryClient, tag: str, state: DeletionState) -> str:
     check_enabled(api, shown, state)
     stand_in = padded(Manifest.parse(_EMPTY, OCI_INDEX))
     with state.writing:
-        current = find_digest(api, tag, surely=True)
+        current = find_digest(api, tag)
         if current is not None:
             raise RegistryError(
                 f"The tag {shown} was listed without a manifest, but somebody moved it to {current} in the meantime: it was not deleted.",

@@ -86,11 +86,12 @@ def _delete(registry: FakeRegistry, folder: Path) -> tuple[str, dict[str, t.Any]
     return "registry_tag_delete", registry.args(name=f"app@{OTHER.digest}", method="digest")
 
 
+@pytest.mark.parametrize("head", ["ok", 404])
 @pytest.mark.parametrize("module", [_attach, _sign, _copy_all, _delete])
 def test_a_referrer_that_somebody_deleted_and_left_in_the_list_is_in_nobodys_way(
-    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, module: t.Any
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, module: t.Any, head: t.Any
 ) -> None:
-    registry = make_registry("distribution3")
+    registry = make_registry("distribution3", auth="token", head_manifest=head)
     put(registry, "app", BASE, "1")
     document = {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [each.descriptor() for each in (REFERRER, OTHER)]}
     registry.add_manifest("app", document, images.OCI_INDEX, LIST)
@@ -99,9 +100,10 @@ def test_a_referrer_that_somebody_deleted_and_left_in_the_list_is_in_nobodys_way
     assert run_module(name, task).ok().changed
     assert registry.gaps() == []
     assert [digest == OTHER.digest for digest in _listed(registry)] == ([] if module is _delete else [True, False])
-    registry.clear()
-    assert not run_module(name, task).ok().changed
-    assert registry.writes() == []
+    if head == "ok":  # else it is written again, to save a request where nothing is there
+        registry.clear()
+        assert not run_module(name, task).ok().changed
+        assert registry.writes() == []
 
 
 def test_a_list_that_is_refused_for_another_reason_stays(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:

@@ -183,6 +183,23 @@ def test_a_tag_that_head_does_not_find_was_not_moved_by_somebody_else(
         run_module("registry_sign", registry.args(name="app:both", signing_key=signing.private_pem(key))).ok()
 
 
+@pytest.mark.parametrize(
+    ("style", "method"), [("distribution3", "auto"), ("distribution3", "tag"), ("distribution3", "substitute"), ("distribution2", "auto")]
+)
+def test_a_tag_that_head_does_not_find_is_deleted_and_no_other(
+    make_registry: MakeRegistry, run_module: RunModule, style: str, method: str
+) -> None:
+    registry = make_registry(style, auth="token", head_manifest=404)
+    raw = registry.add_image("app", "1").raw
+    for tag in ("2", "3"):
+        registry.add_manifest("app", raw, tag=tag)
+    before = registry.tags("app")
+    result = run_module("registry_tag_delete", registry.args(name="app:1", method=method)).ok()
+    assert result["deleted_tags"] == ["1"]
+    assert registry.tags("app") == {tag: before[tag] for tag in ("2", "3")}
+    assert len(registry.writes()) <= (1 if style == "distribution3" and method != "substitute" else 4)
+
+
 @pytest.mark.parametrize("status", [400, 403, 405])
 def test_an_address_that_is_signed_for_get_alone(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, status: int) -> None:
     registry = make_registry(mount="ignored")
