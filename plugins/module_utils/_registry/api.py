@@ -163,9 +163,7 @@ class RepositoryApi:
         answer = self.send("HEAD", self.url(f"blobs/{descriptor.digest}"))
         if answer.status == 200:
             answer.finish()
-            if answer.length is None or answer.coding:
-                return _digest_header(answer) == descriptor.digest or not is_page(answer.content_type, b"")
-            return answer.length == descriptor.size
+            return _is_of(answer, descriptor)
         if answer.status in (405, 501) or self._refused_abroad(answer):
             answer.finish()
             return self._begins(descriptor)
@@ -181,7 +179,7 @@ class RepositoryApi:
         """Tell by the head of a GET whether the repository has the blob."""
         try:
             with self.get_blob(descriptor.digest) as answer:
-                return answer.length in (None, descriptor.size) and not is_page(answer.content_type, b"")
+                return _is_of(answer, descriptor)
         except RegistryError as error:
             if error.status not in _REFUSED:
                 raise
@@ -261,6 +259,13 @@ def _digest_header(answer: Answer) -> Digest | None:
         return Digest.parse(text) if text else None
     except RegistryError as error:
         raise RegistryError(f"The registry sent an invalid digest header: {error.message}", "invalid_response") from None
+
+
+def _is_of(answer: Answer, descriptor: Descriptor) -> bool:
+    """Tell by the head of an answer about a blob whether it is that of ``descriptor``, and not a page."""
+    if answer.length is None or answer.coding:
+        return _digest_header(answer) == descriptor.digest or not is_page(answer.content_type, b"")
+    return answer.length == descriptor.size
 
 
 def _head(answer: Answer) -> Head:

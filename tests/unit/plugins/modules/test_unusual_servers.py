@@ -33,6 +33,11 @@ def _push(run_module: RunModule, there: FakeRegistry, folder: Path, check: bool 
     return run_module("registry_push", there.args(path=path, name="new:1", **options), check=check)
 
 
+def _push_again(run_module: RunModule, there: FakeRegistry, folder: Path) -> Result:
+    """Tell what it would take to push that image once more."""
+    return run_module("registry_push", there.args(path=str(folder / "layout"), name="new:1"), check=True).ok()
+
+
 # Addresses
 
 
@@ -143,9 +148,20 @@ def test_a_registry_that_refuses_every_head(make_registry: MakeRegistry, run_mod
     pushed = _push(run_module, registry, tmp_path).ok()
     assert registry.gaps() == []
     registry.remove_manifest("new", pushed["digest"])
+    assert len(_push_again(run_module, registry, tmp_path)["existing_blobs"]) == 2
     options = registry.args(path=str(tmp_path / "layout"), name="new:1")
-    assert len(run_module("registry_push", options, check=True).ok()["existing_blobs"]) == 2
     assert sum(blob["size"] for blob in run_module("registry_push", options).ok()["existing_blobs"]) >= LARGE
+
+
+@pytest.mark.parametrize("head", ["ok", 405])
+def test_the_length_of_a_compressed_answer_is_not_that_of_the_blob(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, head: t.Any
+) -> None:
+    registry = make_registry(head_blob=head)
+    registry.remove_manifest("new", _push(run_module, registry, tmp_path).ok()["digest"])
+    for endpoint in ("head_blob", "get_blob"):
+        registry.on(endpoint, times=None, optional=True).headers({"Content-Encoding": "gzip", "Content-Length": "17"})
+    assert len(_push_again(run_module, registry, tmp_path)["existing_blobs"]) == 2
 
 
 @pytest.mark.parametrize("module", ["registry_tag", "registry_push", "registry_copy"])
