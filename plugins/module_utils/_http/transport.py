@@ -38,7 +38,7 @@ class Answer:
         self.status: int = response.status_code
         self.headers: t.Mapping[str, str] = response.headers
         self.abroad = False  # whether another host than the registry was asked on the way to it
-        chunked = "Transfer-Encoding" in self.headers  # then nothing else tells the length
+        chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"  # then nothing else tells the length
         self.length = None if chunked else parse_count(self.headers.get("Content-Length"))
         self.coding = find_coding(self.headers.get("Content-Encoding", ""))  # "" where the body is as it is; only gzip is undone
         self._count = 0

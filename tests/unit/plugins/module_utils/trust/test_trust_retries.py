@@ -177,6 +177,14 @@ def test_t26_a_body_that_is_cut_short_is_asked_for_again(
     assert (registry.counts()[endpoint], len(waits)) == (2, 1)
 
 
+def test_t26_a_body_is_counted_though_a_header_says_that_it_is_sent_as_it_is(
+    registry: FakeRegistry, client: RegistryClient, waits: list[float]
+) -> None:
+    registry.on("get_manifest").headers({"Transfer-Encoding": "identity"}).truncate(5)
+    client.get_manifest("1")
+    assert len(waits) == 1
+
+
 @pytest.mark.parametrize("endpoint", ["get_manifest", "get_blob"])
 def test_t26_a_body_that_is_always_cut_short_is_an_error(registry: FakeRegistry, client: RegistryClient, endpoint: str) -> None:
     registry.on(endpoint, times=None).truncate(0)
