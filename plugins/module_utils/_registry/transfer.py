@@ -61,10 +61,10 @@ class PushPlan(t.NamedTuple):
         return bool(self.writes or self.unchanged)
 
     @property
-    def missing(self) -> list[tuple[Descriptor, Manifest]]:
+    def unwritten(self) -> list[tuple[Descriptor, Manifest]]:
         """The children to be written, each before what names it.
 
-        One with a subject is among them, as such a root is: an earlier run may have been cut off before the list of referrers knew it.
+        One with a subject is among them, as such a root is, though it is there: an earlier run may have been cut off before it was listed.
         """
         return [(child, manifest) for child, manifest in self.children if manifest.subject is not None or child.digest not in self.present]
 
@@ -88,7 +88,8 @@ class PushPlan(t.NamedTuple):
         return list(found.values())
 
     def _missing_manifests(self) -> list[Manifest]:
-        return [manifest for _child, manifest in self.missing] + ([] if self.root_present else [self.root])
+        missing = [manifest for child, manifest in self.children if child.digest not in self.present]
+        return missing if self.root_present else [*missing, self.root]
 
     def foreign(self) -> list[Descriptor]:
         """Return the layers that may not be distributed."""
@@ -223,7 +224,7 @@ class Execution:
         capabilities = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
         for blob in blobs:
             result.add(capabilities[blob.digest], blob)
-        for level in _levels(plan.missing):
+        for level in _levels(plan.unwritten):
             fan_out(self._store, level, self._options.workers)
         self._write_root(plan)
 
@@ -287,9 +288,9 @@ class Execution:
                 self._shared.append(add_referrer(self._api, manifest, manifest.subject.digest))
 
 
-def _levels(missing: t.Sequence[tuple[Descriptor, Manifest]]) -> list[list[Manifest]]:
+def _levels(unwritten: t.Sequence[tuple[Descriptor, Manifest]]) -> list[list[Manifest]]:
     """Group manifests so that each group needs only those before it."""
-    pending = {child.digest: manifest for child, manifest in missing}
+    pending = {child.digest: manifest for child, manifest in unwritten}
     levels: list[list[Manifest]] = []
     while pending:
         ready = [manifest for manifest in pending.values() if not any(child.digest in pending for child in manifest.children)]

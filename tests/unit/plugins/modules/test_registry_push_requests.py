@@ -72,6 +72,16 @@ def test_a_new_tag_of_an_index_costs_one_request_more_a_child(token_registry: Fa
     assert len(token_registry.log()) == 5 + 2
 
 
+def test_a_child_with_a_subject_costs_one_more_since_it_may_not_be_listed(
+    token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    path = layout(tmp_path, images.index(images.artifact(images.image())))
+    run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
+    token_registry.clear()
+    run_module("registry_push", token_registry.args(path=path, name="app:2.0")).ok()
+    assert (len(token_registry.log()), len(token_registry.writes())) == (5 + 1 + 1, 2)
+
+
 def test_pushing_a_docker_archive_again_costs_four_requests(token_registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     path = images.write_docker_archive(tmp_path / "image.tar", {"app:1.0": image("a", "b")})
     first = run_module("registry_push", token_registry.args(path=path, name="app:1.0")).ok()
