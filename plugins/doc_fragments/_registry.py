@@ -28,7 +28,7 @@ options:
     description:
       - User name for the registry or its token server. Requires O(password).
       - Set only one of O(username) with O(password), O(identity_token) and O(registry_token).
-      - An empty value in any option for credentials fails, so that an unset variable does not go unnoticed.
+      - An empty value in any option for credentials, certificates or keys fails, so that an unset variable does not go unnoticed.
     type: str
   password:
     description:
@@ -116,7 +116,7 @@ options:
     description:
       - Whether to use HTTP instead of HTTPS. The collection never falls back to HTTP on its own, not even for localhost.
       - Sending credentials over HTTP to another host than this one gives a warning.
-      - A registry that expects TLS fails with the error kind V(network) or V(invalid_response).
+      - If the registry expects TLS, the task fails. The error kind depends on how the registry answers.
     type: bool
     default: false
   timeout:

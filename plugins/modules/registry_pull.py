@@ -43,7 +43,8 @@ options:
       - Its parent folder must exist. If it cannot be written, the task fails with the error kind V(local_io). The message has the path and the reason, such
         as a full disk, a missing permission or a path of the wrong type.
       - A directory that is neither empty nor a layout fails. A file of another kind is replaced.
-      - Two tasks must not write to one path at the same time, unless both use O(append=true).
+      - Two tasks must not write to one path at the same time, unless both use O(append=true). A task whose files another one has removed from a layout
+        fails with the error kind V(conflict).
     type: path
     required: true
     aliases: [dest, archive_path]
