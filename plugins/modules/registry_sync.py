@@ -81,7 +81,8 @@ options:
     default: false
   platforms:
     description:
-      - Only mirror these platforms of multi-platform images, C(os/arch[/variant]), with their attestations. Entries of O(images) can override this.
+      - Only mirror these platforms of multi-platform images, C(os/arch[/variant]), with their attestations and SOCI indexes. Entries of O(images) can
+        override this.
       - An index with fewer platforms has another digest than the source, and signatures of the source do not match it. RV(images[].digest_changed) shows
         this. To deploy by digest, use RV(images[].digest).
       - An image without one of the platforms fails with the error kind V(not_found).
