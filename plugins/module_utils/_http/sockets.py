@@ -75,6 +75,16 @@ def _open(address: str, port: int, timeout: float, sockets: OpenSockets) -> sock
     return sock
 
 
+@contextlib.contextmanager
+def _shortage_told() -> t.Iterator[None]:
+    """Say so where a connection, or the look-up before it, would be one open file too many: the other side has no part in it."""
+    try:
+        yield
+    except OSError as error:
+        raise too_many_files(error) or error from None
+
+
+@_shortage_told()
 def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSockets) -> socket.socket:
     """Open a connection to the first address of ``host`` that answers; ``timeout`` seconds are for all of them.
 
@@ -88,9 +98,6 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
         try:
             sock = _open(address, port, max(share if waiting == 1 else min(share, _LONGEST_SHARE), 0.001), sockets)
         except OSError as error:
-            shortage = too_many_files(error)
-            if shortage is not None:
-                raise shortage from None
             route.silent.add(address)
             failure = error
             continue

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.plugins.module_utils._http import sockets
 from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, harness, images, tars
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -97,16 +97,18 @@ def test_a_path_that_leads_nowhere_is_named(
     assert failure.msg == f"{path} cannot be opened: {reason}."
 
 
+@pytest.mark.parametrize("call", ["getaddrinfo", "socket"])
 @pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
 def test_too_few_open_files_for_connections_are_told(
-    registry: FakeRegistry, run_module: harness.RunModule, monkeypatch: pytest.MonkeyPatch, waits: list[float], proxy: str
+    registry: FakeRegistry, run_module: harness.RunModule, monkeypatch: pytest.MonkeyPatch, waits: list[float], proxy: str, call: str
 ) -> None:
-    def refuse(*_place: t.Any) -> None:
+    def refuse(*_args: t.Any, **_options: t.Any) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr(sockets, "_open", refuse)
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    failure = run_module("registry_image_info", registry.args(name=["app:1"], retries=1)).failure("local_io")
+    with monkeypatch.context() as scarce:  # the registry needs them to end
+        scarce.setattr(socket, call, refuse)
+        failure = run_module("registry_image_info", registry.args(name=["app:1"], retries=1)).failure("local_io")
     assert failure.msg == "Too many open files: set concurrency to a lower number, or raise the limit for open files."
     assert len(waits) == 1  # others may have been closed by then
 
