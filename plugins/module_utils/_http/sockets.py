@@ -239,7 +239,7 @@ def is_no_http(error: BaseException) -> bool:
 
 def is_oversized(error: BaseException) -> bool:
     """Tell whether ``error`` is that of an answer with more headers, or longer ones, than Python reads."""
-    return isinstance(error, http.client.LineTooLong) or (type(error) is http.client.HTTPException and "headers" in str(error))
+    return isinstance(error, http.client.HTTPException) and str(error).startswith("got more than ")
 
 
 def transport_errors(reading: bool = False) -> tuple[type[Exception], ...]:
