@@ -22,7 +22,6 @@ from .._signatures.policy import Policy
 from .client import RegistryClient
 from .shared_tag import SharedTag
 from .signatures import MOST_SIGNATURES, Reading, RegistrySignatures, read_signatures, signature_tag, signatures_in
-from .tagging import find_digest
 
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EPOCH = "0001-01-01T00:00:00Z"
@@ -157,8 +156,8 @@ class _SignatureTag(SharedTag):
             return {}  # it is damaged, and nobody needs it
 
     def _check(self, present: Manifest | None) -> None:
-        current = find_digest(self._client.api, self.tag)
-        if current is not None if present is None else current is None or not present.has_digest(current):
+        current = self.find()
+        if (current.raw if current else None) != (present.raw if present else None):
             raise RegistryError(f"{self.name} was changed by somebody else at the same time.", "conflict", reference=self.name)
 
 

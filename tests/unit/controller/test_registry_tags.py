@@ -197,18 +197,20 @@ def test_memory_does_not_grow_in_an_hour_of_checks(make_registry: MakeRegistry) 
         auth.issued.clear()
         counted.append(0)
         registry.set_tag("app", "1", digests[len(counted) % 2])
-        if len(counted) in (60, 100):
+        if len(counted) % 10 == 0:
             gc.collect()
             kept = tracemalloc.take_snapshot().filter_traces([own])
             sizes[len(counted)] = sum(entry.size for entry in kept.statistics("filename"))
 
     tracemalloc.start()
     try:
-        watch(*[step] * 100, queue=queue, **registry.args(images=["app:1", "app:3"]))
+        watch(*[step] * 170, queue=queue, **registry.args(images=["app:1", "app:3"]))
     finally:
         tracemalloc.stop()
-    assert queue.total >= 98
-    assert sizes[100] - sizes[60] < 2_000
+    assert queue.total >= 168
+    # Python makes tables larger and smaller again: the least of several counts. 24 bytes a check are the pauses, which the test keeps.
+    early, late = (min(sizes[number] for number in range(first, first + 70, 10)) for first in (40, 110))
+    assert late - early < 70 * 24 + 1000
 
 
 def test_t43_no_text_of_a_registry_is_a_template_for_the_playbook_of_a_rule(registry: FakeRegistry) -> None:
