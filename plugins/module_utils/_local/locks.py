@@ -19,26 +19,26 @@ _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DAY = 86_400
 
 
-def take_lock(descriptor: int, waits: bool = False) -> bool:
-    """Take the lock of an open file or folder; False where another task or program holds it, and ``waits`` does not say to wait."""
+def _try_lock(descriptor: int, waits: bool = False) -> bool | None:
+    """Take the lock of an open file or folder; False where somebody holds it and it is not waited for, None where the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system without locks cannot tell
+        return None
     return True
+
+
+def take_lock(descriptor: int, waits: bool = False) -> bool:
+    """Take the lock of an open file or folder, if there are locks; False where another task or program holds it, and ``waits`` does not say to wait."""
+    return _try_lock(descriptor, waits) is not False
 
 
 def is_abandoned(descriptor: int) -> bool:
     """Take the lock of an open file or folder and tell whether nobody held it; without locks, whether it is a day old."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return time.time() - os.fstat(descriptor).st_mtime > _DAY
-    return True
+    taken = _try_lock(descriptor)
+    return time.time() - os.fstat(descriptor).st_mtime > _DAY if taken is None else taken
 
 
 def open_to_lock(name: str, folder: int) -> int:
