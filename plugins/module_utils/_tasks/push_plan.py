@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._oci.reference import Reference
 from .._registry.results import transfer_result
 from .._registry.transfer import PushPlan, Transferred
@@ -23,12 +24,13 @@ def carry_out(
     if task.changes(plan.before, plan.after, image.name):
         written: set[str] = set()
         task.done = lambda: written
-        try:
-            transferred = execute(written)
-        except BaseException:
+
+        def tell_written() -> None:
             before, after = plan.done(written)  # may have a new referrer besides the tags
             task.changes({**plan.before, **before}, {**plan.after, **after}, image.name)
-            raise
+
+        with on_failure(tell_written):
+            transferred = execute(written)
         if transferred.shared:
             from .._registry.shared_tag import settle
 
