@@ -36,14 +36,6 @@ LAYER_TYPES = frozenset(
 )
 ENCRYPTED = "+encrypted"  # what the types of layers end with that can only be read with a key
 UNCOMPRESSED_TYPES = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
-UNREAD_TYPES = (  # what registries keep from former times: it is there, whoever cannot read it
-    "application/vnd.oci.artifact.manifest.v1+json",
-    "application/vnd.cncf.oras.artifact.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-    "application/vnd.docker.distribution.manifest.v1+json",
-)
-# Some registries say of a manifest that it is not there where its type is not asked for.
-ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, *UNREAD_TYPES, "*/*"))
 
 MAX_MANIFEST = 4 * 1024 * 1024
 MAX_CONFIG = 8 * 1024 * 1024

@@ -17,9 +17,27 @@ from .._http.exchange import Body, Exchange
 from .._http.origin import Target
 from .._http.token_server import Scopes, TokenRefused
 from .._http.transport import Answer
-from .._oci.manifest import ACCEPT, INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST, UNREAD_TYPES, Descriptor, Manifest
+from .._oci.manifest import (
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    MAX_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+)
 from .._oci.reference import Digest, check_tag, is_digest
 
+UNREAD_TYPES = (  # what registries keep from former times: it is there, whoever cannot read it
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.cncf.oras.artifact.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.docker.distribution.manifest.v1+json",
+)
+# Some registries say of a manifest that it is not there where its type is not asked for.
+ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, *UNREAD_TYPES, "*/*"))
 _FAULTS = frozenset(range(500, 600))
 _REFUSED = frozenset({400, 401, 403, 404, 405, 501})  # what is absent, or not to be had in this way
 

@@ -15,9 +15,9 @@ from .._core.json import load_object
 from .._http.answers import is_page
 from .._http.origin import Target
 from .._oci.digest_tags import digest_key
-from .._oci.manifest import ACCEPT, INDEX_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
+from .._oci.manifest import INDEX_TYPES, MAX_MANIFEST, OCI_INDEX, Descriptor, Manifest
 from .._oci.reference import Digest
-from .api import RepositoryApi
+from .api import ACCEPT, RepositoryApi
 from .pages import Visited, next_page
 from .shared_tag import SharedTag
 from .tagging import find_digest

@@ -16,8 +16,7 @@ from .._http.challenge import Challenge, parse_challenges
 from .._http.exchange import Exchange
 from .._http.transport import Answer
 from .._oci.host import DOCKER_HUB
-from .._oci.manifest import ACCEPT
-from .api import RepositoryApi
+from .api import ACCEPT, RepositoryApi
 from .results import Result
 
 _SUPPORTED = ("bearer", "basic")
