@@ -162,7 +162,15 @@ def test_t66_a_path_is_no_secret(registry: FakeRegistry, run_module: RunModule, 
 BARE = "".join(PRIVATE.splitlines()[1:-1])
 
 
-@pytest.mark.parametrize("material", [BARE, f" {BARE}\n", PRIVATE.replace("-----BEGIN", "BEGIN"), signing.url_base64_of(PRIVATE.encode())])
+MATERIAL = {
+    "base64": BARE,
+    "base64 between blanks": f" {BARE}\n",
+    "PEM that was cut": PRIVATE.replace("-----BEGIN", "BEGIN"),
+    "PEM in base64": signing.url_base64_of(PRIVATE.encode()),
+}
+
+
+@pytest.mark.parametrize("material", MATERIAL.values(), ids=MATERIAL)  # random keys cannot name tests: xdist compares the names
 def test_t66_what_may_be_a_key_is_never_shown(registry: FakeRegistry, run_module: RunModule, material: str) -> None:
     failure = run_module("registry_sign", registry.args(name="app:1", signing_key=material))
     assert failure.failed
