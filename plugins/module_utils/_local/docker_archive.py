@@ -41,6 +41,13 @@ _NAMED_BY_DIGEST = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?", 
 _MAX_NAMES = 10_000  # of one image
 
 
+class ListsLayers(t.Protocol):
+    """An image as manifest.json has it."""
+
+    def lists_layers_of(self, manifest: Manifest) -> bool:
+        """Tell whether manifest.json lists as many layers of the image as its ``manifest`` does."""
+
+
 @dataclass(frozen=True)
 class _Saved:
     """An entry of manifest.json: names inside the archive, never paths of this host."""
@@ -64,6 +71,10 @@ class _Saved:
         if not all(isinstance(text, str) for text in [*layers, *names]):
             raise RegistryError(f"{what} has layers or tags that are not strings.", "invalid_source")
         return cls(config, tuple(layers), tuple(names))
+
+    def lists_layers_of(self, manifest: Manifest) -> bool:
+        """Tell whether it lists as many layers of its image as the ``manifest`` does: Docker 25 wrote some without layers."""
+        return len(manifest.layers) == len(self.layers)
 
 
 def _value(document: dict[str, t.Any], name: str, what: str) -> t.Any:
@@ -129,7 +140,7 @@ class DockerArchive:
 
     def lists_layers_of(self, manifest: Manifest) -> bool:
         """Tell whether manifest.json lists as many layers of the image as its ``manifest`` does."""
-        return len(manifest.layers) == len(self._saved.layers)
+        return self._saved.lists_layers_of(manifest)
 
     @property
     def size(self) -> int:
@@ -181,13 +192,12 @@ def list_saved(store: Store) -> list[Candidate]:
     return [Candidate(saved.names, digests[saved.config], saved) for saved in entries]
 
 
-def is_disputed(store: Store, manifest: Manifest) -> bool:
-    """Tell whether manifest.json lists another number of layers than the ``manifest`` of an image: Docker 25 wrote some without layers."""
+def saved_as(store: Store, manifest: Manifest) -> list[ListsLayers]:
+    """Return what manifest.json lists of the image of a ``manifest``; nothing where it cannot be read: it is of no account then."""
     try:
-        saved = [one.value for one in list_saved(store) if manifest.config is not None and one.digest == manifest.config.digest]
+        return [one.value for one in list_saved(store) if manifest.config is not None and one.digest == manifest.config.digest]
     except RegistryError:
-        return False  # it is of no account then
-    return bool(saved) and all(len(one.layers) != len(manifest.layers) for one in saved)
+        return []
 
 
 def _digest_of(store: Store, name: str) -> Digest:

@@ -12,11 +12,10 @@ from .._core.errors import RegistryError
 from .._oci.platform import Platform
 from .._oci.reference import Digest
 from .docker_archive import DockerArchive, list_saved
-from .files import SAVED_IMAGES, Directory, Store
-from .flat_store import FlatStore, read_single_manifest
-from .oci_layout import INDEX, MARKER, LayoutImage, check_version, list_roots, open_root
+from .files import Store
+from .oci_layout import LayoutImage, list_roots, open_root
 from .selection import Candidate, merge_names
-from .source import Opened, has_platforms, is_for, no_image
+from .source import Opened, is_index_for, layout_counts, look_into, single_image
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class NamedImage:
 
     names: tuple[str, ...]
     source: Opened
-    index: tuple[DockerArchive, LayoutImage] | None = None
+    index: tuple[LayoutImage, DockerArchive] | None = None
 
     @property
     def digest(self) -> Digest:
@@ -47,8 +46,8 @@ class NamedImage:
 
     def of(self, platforms: t.Sequence[Platform]) -> Opened:
         """Return what has these platforms of it."""
-        if self.index is not None and not is_for(self.index[0], platforms) and has_platforms(self.index[1], platforms):
-            return self.index[1]
+        if self.index is not None and is_index_for(*self.index, platforms):
+            return self.index[0]
         return self.source
 
     def has(self, name: str) -> bool:
@@ -64,16 +63,12 @@ def leave_out_sums(images: t.Sequence[NamedImage]) -> list[NamedImage]:
 
 def list_images(store: Store) -> list[NamedImage]:
     """Return the images in ``store``, in its order; errors as of ``open_source``."""
-    if store.has(MARKER) and store.has(INDEX):
-        check_version(store)
-        return _list_mixed(store) if store.has(SAVED_IMAGES) else _list_layout(store)
-    if store.has(SAVED_IMAGES):
-        manifest = read_single_manifest(store)
-        if manifest is not None:
-            return [NamedImage((), LayoutImage(FlatStore(store), manifest))]
-        if not isinstance(store, Directory):
-            return _list_mixed(FlatStore(store)) if store.has(INDEX) else _list_saved(store)
-    raise no_image(store)
+    held = look_into(store)
+    if held.manifest is not None:
+        return [NamedImage((), LayoutImage(held.store, held.manifest))]
+    if not held.has_layout:
+        return _list_saved(held.store)
+    return _list_mixed(held.store) if held.has_saved else _list_layout(held.store)
 
 
 def _list_layout(store: Store) -> list[NamedImage]:
@@ -98,34 +93,22 @@ def _list_mixed(store: Store) -> list[NamedImage]:
     for image in _list_saved(store):
         saved = t.cast(DockerArchive, image.source)
         listed = by_config.get(saved.config_digest)
-        for one in _shares(store, image, listed, saved) if listed else [image]:
+        for one in _shares(image, listed, saved) if listed else [image]:
             known = found[one.digest].names if one.digest in found else ()
             found[one.digest] = replace(one, names=tuple(dict.fromkeys([*known, *one.names])))
     told = {config for image in found.values() for config in image.configs}
     return [*found.values(), *(image for image in layouts if not image.configs & told)]
 
 
-def _shares(store: Store, image: NamedImage, listed: NamedImage, saved: DockerArchive) -> t.Iterator[NamedImage]:
+def _shares(image: NamedImage, listed: NamedImage, saved: DockerArchive) -> t.Iterator[NamedImage]:
     """Yield what a push sends by the names of an image in manifest.json, which is in ``listed`` of the layout.
 
     Where the layout knows a name, that is the whole of the index; by a name of manifest.json alone it is the one image.
     """
     layout = t.cast(LayoutImage, listed.source)
-    source = _pushed(store, layout, saved)
+    source = layout if layout.is_complete and layout_counts(layout, [saved]) else single_image([layout], saved)
     alone = tuple(name for name in image.names if not listed.has(name)) if source is layout and listed.is_index else ()
-    index = (saved, layout) if source is not layout and listed.is_index else None
+    index = (layout, saved) if source is not layout and listed.is_index else None
     yield NamedImage((*(name for name in image.names if name not in alone), *listed.names), source, index)
     if alone:
-        yield NamedImage(alone, _single(store, layout, saved))
-
-
-def _pushed(store: Store, layout: LayoutImage, saved: DockerArchive) -> Opened:
-    """Return what of the two a push sends: the layout, unless some of it is missing, its layers are not compressed, or others."""
-    agrees = layout.root.is_index or saved.lists_layers_of(layout.root)
-    return layout if layout.is_complete and not layout.is_uncompressed and agrees else _single(store, layout, saved)
-
-
-def _single(store: Store, layout: LayoutImage, saved: DockerArchive) -> Opened:
-    manifest = layout.find_image(saved.is_image_of)
-    image = LayoutImage(store, manifest) if manifest is not None else None
-    return image if image is not None and not image.is_uncompressed else saved
+        yield NamedImage(alone, single_image([layout], saved))

@@ -12,7 +12,7 @@ from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.json import load_object
 from .._core.scrub import quoted
-from .._oci.manifest import MAX_CONFIG
+from .._oci.manifest import MAX_CONFIG, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import DIGEST_PREFIXES, Digest
 from .._oci.subset import reduce_index
@@ -22,7 +22,7 @@ from .oci_layout import INDEX, MARKER, LayoutImage, blob_path, check_version, fi
 from .selection import Candidate, choose
 
 if t.TYPE_CHECKING:  # on a host all is compiled anew for each task: what reads archives is imported where there is one
-    from .docker_archive import DockerArchive
+    from .docker_archive import DockerArchive, ListsLayers
 
 Opened = t.Union[LayoutImage, "DockerArchive"]
 
@@ -52,31 +52,45 @@ def open_store(path: str, budget: Budget) -> Store:
         return Archive(opened, budget)
 
 
-def _open_image(store: Store, source_name: str | None, platforms: t.Sequence[Platform]) -> Opened:
+class Held(t.NamedTuple):
+    """What the images of a ``store`` are told by: the index.json of a layout, the manifest.json of docker save, both, or a ``manifest`` alone."""
+
+    store: Store
+    has_layout: bool
+    has_saved: bool
+    manifest: Manifest | None = None
+
+
+def look_into(store: Store) -> Held:
+    """Return what tells the images of a store; ``invalid_source`` where nothing does."""
     if store.has(MARKER) and store.has(INDEX):
         check_version(store)
-        if not store.has(SAVED_IMAGES):
-            return LayoutImage(store, find_root(store, source_name))
-        return _open_mixed(store, source_name, platforms)
+        return Held(store, True, store.has(SAVED_IMAGES))
     if store.has(SAVED_IMAGES):
-        flat = FlatStore(store)
         manifest = read_single_manifest(store)
         if manifest is not None:
-            return LayoutImage(flat, choose([Candidate((), manifest.digest, manifest)], source_name, store.path))
+            return Held(FlatStore(store), False, False, manifest)
         if not isinstance(store, Directory):
-            return _open_mixed(flat, source_name, platforms) if store.has(INDEX) else _open_saved(store, source_name)
-    raise no_image(store)
+            has_index = store.has(INDEX)
+            return Held(FlatStore(store) if has_index else store, has_index, True)
+    raise RegistryError(f"{store.path} {_what_it_is(store)}", "invalid_source")
+
+
+def _open_image(store: Store, source_name: str | None, platforms: t.Sequence[Platform]) -> Opened:
+    held = look_into(store)
+    if held.manifest is not None:
+        return LayoutImage(held.store, choose([Candidate((), held.manifest.digest, held.manifest)], source_name, store.path))
+    if not held.has_layout:
+        return _open_saved(held.store, source_name)
+    if held.has_saved:
+        return _open_mixed(held.store, source_name, platforms)
+    return LayoutImage(held.store, find_root(held.store, source_name))
 
 
 def _open_saved(store: Store, source_name: str | None, configs: t.Container[Digest] = ()) -> DockerArchive:
     from .docker_archive import DockerArchive
 
     return DockerArchive(store, source_name, configs)
-
-
-def no_image(store: Store) -> RegistryError:
-    """Return the error of a store that holds no image."""
-    return RegistryError(f"{store.path} {_what_it_is(store)}", "invalid_source")
 
 
 def _what_it_is(store: Store) -> str:
@@ -106,30 +120,50 @@ def _open_mixed(store: Store, source_name: str | None, platforms: t.Sequence[Pla
     pushed, as the manifest that it had where that is there. It is pushed for no other index that was asked for by its digest, nor for other
     platforms.
     """
-    from .docker_archive import is_disputed
+    from .docker_archive import saved_as
 
     layout = _find_layout(store, source_name) or _find_below(store, source_name)
-    is_usable = layout is not None and not layout.is_uncompressed and not is_disputed(store, layout.root)
+    is_usable = layout is not None and layout_counts(layout, saved_as(store, layout.root))
     if layout is not None and is_usable and (layout.is_complete or Candidate((), layout.root.digest, None).has(source_name or "")):
         return layout
     saved = _open_saved(store, source_name, layout.configs if layout is not None else ())
-    if layout is not None and is_usable and not is_for(saved, platforms) and has_platforms(layout, platforms):
+    if layout is not None and is_usable and is_index_for(layout, saved, platforms):
         return layout
-    for whole in [layout] if layout is not None else _every_layout(store):
-        manifest = whole.find_image(saved.is_image_of)
+    return single_image([layout] if layout is not None else _every_layout(store), saved)
+
+
+# What of the two a push sends, here and where all images of an archive are listed.
+
+
+def layout_counts(layout: LayoutImage, saved: t.Collection[ListsLayers]) -> bool:
+    """Tell whether a layout counts beside manifest.json: its layers are compressed, and what is ``saved`` of it there, if anything, has as many."""
+    if layout.root.is_index:
+        return True
+    return not layout.is_uncompressed and (not saved or any(one.lists_layers_of(layout.root) for one in saved))
+
+
+def is_index_for(layout: LayoutImage, saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
+    """Tell whether these platforms are those of an index that lacks others, and the single image that is ``saved`` of it is for another one."""
+    return not _is_for(saved, platforms) and _has_platforms(layout, platforms)
+
+
+def single_image(layouts: t.Iterable[LayoutImage], saved: DockerArchive) -> Opened:
+    """Return the image that is ``saved``, as the manifest that it has in one of ``layouts`` where that is there and its layers are compressed."""
+    for layout in layouts:
+        manifest = layout.find_image(saved.is_image_of)
         if manifest is not None:
-            image = LayoutImage(store, manifest)
+            image = layout.with_root(manifest)
             return saved if image.is_uncompressed else image
     return saved
 
 
-def is_for(saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
+def _is_for(saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
     """Tell whether the config of a single image states each of ``platforms``."""
     stated = Platform.from_document(load_object(saved.config, MAX_CONFIG, "The config", "invalid_source"))
     return all(stated is not None and stated.satisfies(platform) for platform in platforms)
 
 
-def has_platforms(layout: LayoutImage, platforms: t.Sequence[Platform]) -> bool:
+def _has_platforms(layout: LayoutImage, platforms: t.Sequence[Platform]) -> bool:
     """Tell whether all of these platforms of an index are there."""
     try:
         return layout.with_root(reduce_index(layout.root, platforms, layout.store.path)).is_complete
