@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def test_files_of_a_folder_import_from_those_before_them() -> None:
     own = [(file, name) for file in FILES for name in own_imports(file) if name.parts[0] == file.parts[0]]
     wrong = [(file, name) for file, name in own if order[file.parts[0]].index(name.name) >= order[file.parts[0]].index(file.stem)]
     assert [f"{file} imports {name}" for file, name in wrong] == []
+
+
+def test_contributors_are_told_of_every_folder() -> None:
+    guide = (FOLDER.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- `(_[a-z]+)`:", guide, re.MULTILINE) == list(LAYERS)[::-1]
 
 
 def test_libraries_have_one_door_each() -> None:
