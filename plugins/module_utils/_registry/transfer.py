@@ -221,9 +221,9 @@ class Execution:
 
         # The largest first: what comes last is done by one thread, while the others have nothing left to do.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
-        capabilities = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
+        brought = dict(zip((blob.digest for blob in ordered), fan_out(upload, ordered, self._options.workers, cancellation)))
         for blob in blobs:
-            result.add(capabilities[blob.digest], blob)
+            result.add(brought[blob.digest], blob)
         for level in _levels(plan.unwritten):
             fan_out(self._store, level, self._options.workers)
         self._write_root(plan)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many deletions in one repository: the first alone, to see what this registry makes of it, then several at a time.
 
-Of digests one is deleted after the other, whatever is read beside it: see ``DeletionWays``.
+Of digests one is deleted after the other, whatever is read beside it: see ``DeletionState``.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Pruning:
         self._client.progress.begin("deletions", sum(map(len, waves)))
         for wave in waves:
             names = list(dict.fromkeys(wave))
-            # Tags may go several at a time, but not beside a digest: see DeletionWays.
+            # Tags may go several at a time, but not beside a digest: see DeletionState.
             self._deletions.run([name for name in names if not is_digest(name)], self._delete)
             for batch in self._watch.batches([name for name in names if is_digest(name)], self._sizes):
                 self._deletions.run(batch, self._delete)
@@ -93,13 +93,12 @@ class Pruning:
             return self._delete_digest(Digest.parse(name))
         if name in self._ghosts:
             return repair_ghost(self._client, name, self._state)
-        digest = self._doomed[name]
-        spare = self._is_spare(digest)
-        return delete_planned(self._client, name, digest, self._method, self._state, None, self._staying.get(digest, ()), spare)
+        return self._delete_tag(name)
 
-    def _is_spare(self, digest: Digest) -> bool:
-        """Tell whether nothing that stays needs a manifest."""
-        return not self._plan.kept.has(digest)
+    def _delete_tag(self, tag: str) -> str:
+        digest = self._doomed[tag]
+        is_spare = not self._plan.kept.has(digest)  # nothing that stays needs the manifest
+        return delete_planned(self._client, tag, digest, self._method, self._state, None, self._staying.get(digest, ()), is_spare)
 
     def _delete_digest(self, digest: Digest) -> str:
         client, tags = self._client, self._going[digest]
@@ -130,7 +129,7 @@ class Pruning:
         left = [tag for tag in self._doomed if tag in gone and tag in listed]
         states = dict(zip(left, self._client.fan_out(self._client.find_digest, left)))
         again = [tag for tag in left if states[tag] == self._doomed[tag]]
-        self._deletions.run(again, self._delete_again)
+        self._deletions.run(again, self._delete_tag)
         ghosts = [tag for tag in left if states[tag] is None]
         self._deletions.run(ghosts, lambda tag: repair_ghost(self._client, tag, self._state))
         check_unlisted(self._client, [*ghosts, *(tag for tag in self._ghosts if tag in gone)])
@@ -139,12 +138,6 @@ class Pruning:
     def _note(self, error: RegistryError) -> None:
         if isinstance(error, LostTag) and error not in self._deletions.failures.values():
             self._deletions.fail(error.tag, error)
-
-    def _delete_again(self, tag: str) -> str:
-        digest = self._doomed[tag]
-        return delete_planned(
-            self._client, tag, digest, self._method, self._state, None, self._staying.get(digest, ()), self._is_spare(digest)
-        )
 
     def _delete_emptied(self, tag: str, planned: Digest) -> None:
         """Delete ``tag`` where it is a list of referrers that is on another digest now, since those in it were deleted before."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._core.errors import RegistryError
@@ -93,9 +94,9 @@ class Sync:
         """Plan, copy, and fill the result; raises in the end where something failed."""
         task, params = self._task, self._task.params
         if params["src_dir"] is not None:
-            from .sync_import import opened
+            from .sync_import import Import
 
-            with opened(task) as source:
+            with contextlib.closing(Import(task)) as source:
                 self._import(source)
             return
         entries = parse_list(params)
