@@ -76,9 +76,9 @@ class RegistryError(Exception):
         self.__traceback__ = self.__context__ = self.__cause__ = None
         return self
 
-    def again(self) -> RegistryError:
-        """Return an error that says the same, to be raised once more."""
-        return RegistryError(self.message, self.kind, self.status, self.code, self.registry, self.reference)
+    def again(self, message: str = "") -> RegistryError:
+        """Return an error that says the same, to be raised once more, or with the same facts a ``message`` about more than this."""
+        return RegistryError(message or self.message, self.kind, self.status, self.code, self.registry, self.reference)
 
     def facts(self) -> dict[str, t.Any]:
         """Return the ``error`` dictionary of a failed task; unknown facts are None, and ``choices`` are only there where there are some."""
@@ -90,6 +90,10 @@ class RegistryError(Exception):
             "reference": self.reference,
             **({"choices": self.choices} if self.choices else {}),
         }
+
+    def entry(self) -> dict[str, t.Any]:
+        """Return the error as an entry of a result has it: the sentence as ``msg``, and the facts."""
+        return {"msg": self.message, **self.facts()}
 
 
 class NotFound(RegistryError):

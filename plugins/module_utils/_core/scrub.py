@@ -16,6 +16,7 @@ from .spellings import LONG, Joined, Unescaped, encodings, escapes, has_gaps, ma
 from .vocabulary import is_advice, is_ours
 
 MASK = "********"
+SOME = 20  # names of a list that a message tells
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a dictionary"}
 _HEAD = 1020  # so much of a long token is looked for; what follows it up to the end of the token is masked with it
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
@@ -88,9 +89,10 @@ def kind_of(value: object) -> str:
     return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "null")
 
 
-def some(names: t.Sequence[str]) -> str:
-    """Return the first names of a list, and how many more there are."""
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+def some(names: t.Sequence[str], count: int = 0) -> str:
+    """Return the first names of a list, and how many more there are; ``count`` is the length of one that was cut before."""
+    left = max(len(names), count) - SOME
+    return ", ".join(names[:SOME]) + (f" and {left} more" if left > 0 else "")
 
 
 def plain_data(value: t.Any) -> t.Any:

@@ -114,7 +114,7 @@ def look_at(
         except RegistryError as error:
             if not report:
                 raise
-            entry["error"] = {"msg": error.message, **error.facts()}
+            entry["error"] = error.entry()
         return entry, None
 
     # The limit is for each registry; the names of a task are mostly in one.

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from .._core.budget import Budget
 from .._core.errors import NotFound, RegistryError
+from .._core.scrub import some
 from .._local.file_selection import SPECIAL, Item, Selected, Selector
 from .._local.image_paths import NeededPaths, Parts, Want
 from .._local.image_tree import FILE, ImageTree, Source, add_aliases
@@ -71,7 +72,7 @@ class ImageFiles:
             if any(is_new) or not selector.is_complete:
                 continue
             if selector.missing:
-                raise NotFound(f"{self._shown} has no {', no '.join(selector.missing[:20])}.", reference=self._shown)
+                raise NotFound(f"{self._shown} has no {some(selector.missing)}.", reference=self._shown)
             for path, what in selector.refused:
                 raise RegistryError(
                     f"{path} of {self._shown} is {what}, which cannot be extracted: remove it from paths.",

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._core.errors import OF_THE_HOST, NotFound, RegistryError
+from .._core.scrub import some
 from .._oci.digest_tags import digest_key, owner_key
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
@@ -229,7 +230,7 @@ class Deletion:
         first = next(name for name in (*by_name, *done) if done[name])
         raise TookMore(
             f"When the tag {first} of {self._client.registry} was deleted, other tags disappeared with it: "
-            f"{', '.join(lost[:20])}.{self._put_back()} Nothing more was deleted. If nobody else deleted them at the same time, "
+            f"{some(lost)}.{self._put_back()} Nothing more was deleted. If nobody else deleted them at the same time, "
             "this registry deletes more than requested.",
             "unsupported",
             reference=f"{self._client.registry}:{first}",

@@ -9,6 +9,7 @@ import json
 import typing as t
 
 from .._core.errors import NotFound, RegistryError
+from .._core.scrub import some
 from .._oci.manifest import OCI_INDEX, Manifest
 from .._registry.client import RegistryClient
 from .._registry.deletion_refusal import no_deletion
@@ -66,7 +67,7 @@ def check_unlisted(client: RegistryClient, tags: t.Collection[str]) -> None:
     left = among_ghosts(client, tags, list_all(client)) if tags else []
     if left:
         raise RegistryError(
-            f"{client.registry} still lists tags without a manifest, although the repair was tried for each of them: {', '.join(left[:20])}. "
+            f"{client.registry} still lists tags without a manifest, although the repair was tried for each of them: {some(left)}. "
             "The registry's operator has to remove them from its storage.",
             "conflict",
             reference=f"{client.registry}:{left[0]}",

@@ -11,7 +11,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from .._core.errors import NotFound, RegistryError
-from .._core.scrub import quoted
+from .._core.scrub import quoted, some
 from .._local.attributes import Attributes
 from .._local.file_tree import FileTree
 from .._oci.artifact import CREATED, TITLE, VERSION, is_untitled_chart, titled_layers
@@ -41,8 +41,6 @@ OPTIONS: ArgumentSpec = {
 }
 RULES = {"add_file_common_args": True, "required_one_of": [["name", "subject"]], "mutually_exclusive": [["name", "subject"]]}
 
-_MOST_LISTED = 20
-
 
 def _find_attached(task: Task, client: RegistryClient, subject: Reference, verification: Verification | None) -> list[Manifest]:
     """Return the artifacts that are attached to ``subject`` and wanted."""
@@ -55,7 +53,7 @@ def _find_attached(task: Task, client: RegistryClient, subject: Reference, verif
     if not found:
         gone = [item for item, manifest in zip(asked, manifests) if manifest is None]
         listed = [item for item in listed if item not in gone]
-        types = ", ".join(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed})[:_MOST_LISTED])
+        types = some(sorted({quoted(item.artifact_type or item.media_type, 100) for item in listed}))
         what = f"artifact of the type {quoted(wanted, 200)}" if wanted and listed else "artifact"
         there = f"; it has these types: {types}" if listed else ""
         raise NotFound(f"{subject} has no {what} attached to it{there}.", reference=str(subject))
@@ -100,11 +98,12 @@ def _choose(found: list[Manifest], select: str, subject: Reference) -> list[Mani
 
 
 def _listed(found: t.Sequence[Manifest]) -> str:
-    shown = [
-        f"{manifest.digest} ({quoted(manifest.artifact_type, 100)}, {quoted(manifest.annotations.get(CREATED, 'no time'), 60)})"
-        for manifest in found[:_MOST_LISTED]
-    ]
-    return ", ".join(shown) + (", ..." if len(found) > _MOST_LISTED else "")
+    return some(
+        [
+            f"{manifest.digest} ({quoted(manifest.artifact_type, 100)}, {quoted(manifest.annotations.get(CREATED, 'no time'), 60)})"
+            for manifest in found
+        ]
+    )
 
 
 def _find(task: Task, client: RegistryClient, image: Reference) -> list[Manifest]:

@@ -12,6 +12,7 @@ import typing as t
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
 from .._core.progress import Progress
+from .._core.scrub import some
 from .._oci.host import UNSET
 from .._oci.platform import Platform
 from .._oci.reference import check_tags, parse_expected
@@ -28,6 +29,18 @@ _SILENCE = frozenset({"network", "timeout", "tls"})
 _BY_PROXY = frozenset({502, 503, 504})  # how a proxy answers for a registry that does not
 _IN_A_ROW = 3  # images that failed by silence, with no other answer between them
 _PATIENCE = 60.0  # seconds without an answer; each of the images has taken its retries
+
+
+class HasStates(t.Protocol):
+    """What became of an image: the states before and after, by full names, of what it has to do with."""
+
+    @property
+    def before(self) -> TagMap:
+        """The states before."""
+
+    @property
+    def after(self) -> TagMap:
+        """The states after."""
 
 
 class Failed(t.NamedTuple):
@@ -63,24 +76,36 @@ def copy_images(task: Task) -> None:
     else:
         task.progress.begin("images", len(set(copies)))
     outcomes = _run(registries, copies, options, task.progress)
+    own = own_changes(outcomes)
     if listed is None:
         task.result.update(_told(copies[0], outcomes[0]))
     else:
-        task.result["images"] = [_entry(*of_copy) for of_copy in zip(entries, copies, outcomes)]
-    _note_changes(task, outcomes)
+        task.result["images"] = [_entry(*of_copy) for of_copy in zip(entries, copies, outcomes, own)]
+    _note_changes(task, outcomes, own)
     task.has_written = not task.check_mode and any(outcome.changed for outcome in outcomes)
     if listed is None and isinstance(outcomes[0], Failed):
         raise outcomes[0].error
     _raise_failures(copies, outcomes)
 
 
-def _note_changes(task: Task, outcomes: t.Iterable[Outcome]) -> None:
-    before: TagMap = {}
-    after: TagMap = {}
+def own_changes(outcomes: t.Sequence[HasStates]) -> list[list[str]]:
+    """Return for each outcome the names of the states that it has changed, each for the first that has: images share referrers, entries name the same tag."""
+    owners: dict[str, int] = {}
     for outcome in outcomes:
         for name, state in outcome.before.items():
-            if before.get(name) == after.get(name):  # else another image of the list has set the same tag before
-                before[name], after[name] = state, outcome.after[name]
+            if outcome.after[name] != state:
+                owners.setdefault(name, id(outcome))
+    return [[name for name in outcome.before if owners.get(name) == id(outcome)] for outcome in outcomes]
+
+
+def _note_changes(task: Task, outcomes: t.Sequence[Outcome], own: t.Sequence[t.Sequence[str]]) -> None:
+    before: TagMap = {}
+    after: TagMap = {}
+    for known, states in ((before, [outcome.before for outcome in outcomes]), (after, [outcome.after for outcome in outcomes])):
+        for state in states:
+            known.update(state)
+        for state, names in zip(states, own):
+            known.update({name: state[name] for name in names})
     task.changes(before, after)
 
 
@@ -230,10 +255,10 @@ def _summary(outcome: Outcome) -> str:
     return "failed" if isinstance(outcome, Failed) else "copied" if outcome.changed else "unchanged"
 
 
-def _entry(entry: t.Mapping[str, t.Any], copy: Copy, outcome: Outcome) -> Result:
+def _entry(entry: t.Mapping[str, t.Any], copy: Copy, outcome: Outcome, own: t.Sequence[str]) -> Result:
     named = {"src": entry["src"], "dest": entry["dest"]}
-    error = {"error": {"msg": outcome.error.message, **outcome.error.facts()}} if isinstance(outcome, Failed) else {}
-    return {**named, "changed": outcome.changed, **error, **_told(copy, outcome)}
+    how = {"changed": outcome.changed, "error": outcome.error.entry()} if isinstance(outcome, Failed) else {"changed": bool(own)}
+    return {**named, **how, **_told(copy, outcome)}
 
 
 def _told(copy: Copy, outcome: Outcome) -> Result:
@@ -250,6 +275,5 @@ def _raise_failures(copies: t.Sequence[Copy], outcomes: t.Sequence[Outcome]) -> 
     if not failed:
         return
     first = failed[0][1]
-    names = ", ".join(str(copy.source) for copy, _error in failed[:20]) + (", ..." if len(failed) > 20 else "")
-    message = f"{len(failed)} of {len(copies)} images were not copied: {names}. {first.message}"
-    raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)
+    names = some([str(copy.source) for copy, _error in failed])
+    raise first.again(f"{len(failed)} of {len(copies)} images were not copied: {names}. {first.message}")

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from .._core.errors import NotFound
+from .._core.errors import NotFound, RegistryError
+from .._core.scrub import some
 from .._oci.platform import Platform
 from .._registry.image_details import look_at
 from .options import ArgumentSpec
@@ -21,13 +22,9 @@ OPTIONS: ArgumentSpec = {
 }
 
 
-def _absence(missing: list[str], reasons: list[NotFound], asked: int) -> NotFound:
-    if asked == 1:
-        return reasons[0]
-    first = reasons[0]
-    names = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
-    message = f"{len(missing)} of {asked} images are missing: {names}. {first.message}"
-    return NotFound(message, first.status, first.code, first.registry, first.reference)
+def _absence(missing: list[str], first: NotFound, asked: int) -> RegistryError:
+    """Return the word of the registry for the first image that it lacks, which says of what other images there are none."""
+    return first if asked == 1 else first.again(f"{len(missing)} of {asked} images are missing: {some(missing)}. {first.message}")
 
 
 def run(task: Task) -> None:
@@ -44,4 +41,4 @@ def run(task: Task) -> None:
     if report:
         task.result["failed_names"] = [entry["name"] for entry in shown if "error" in entry]
     if task.params["missing"] == "fail" and task.result["missing"]:
-        raise _absence(task.result["missing"], [absence for _entry, absence in entries if absence], len(names))
+        raise _absence(task.result["missing"], next(absence for _entry, absence in entries if absence), len(names))

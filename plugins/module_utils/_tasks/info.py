@@ -45,4 +45,4 @@ def _try_push(task: Task, client: RegistryClient) -> dict[str, t.Any]:
     if task.check_mode:
         return {"can_push": None, "push_error": None}
     refusal = find_push_refusal(client)
-    return {"can_push": refusal is None, "push_error": {"msg": refusal.message, **refusal.facts()} if refusal else None}
+    return {"can_push": refusal is None, "push_error": refusal.entry() if refusal else None}

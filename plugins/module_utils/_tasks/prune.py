@@ -205,7 +205,7 @@ def _tell(task: Task, planned: t.Sequence[_Planned], is_list: bool, is_planned: 
             "name": one.name,
             "changed": bool(one.pruning.gone() if one.pruning else is_planned and one.plan.doomed),
             **one.result(is_planned),
-            **({"error": {"msg": one.error.message, **one.error.facts()}} if one.error else {}),
+            **({"error": one.error.entry()} if one.error else {}),
         }
         for one in planned
     ]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from .._core.budget import Budget
 from .._core.cleanup import on_failure
 from .._core.errors import NotFound, RegistryError
-from .._core.scrub import quoted
+from .._core.scrub import SOME, quoted, some
 from .._local.docker_archive import DockerArchive
 from .._local.export_list import LIST, ExportedImage, parse_list, read_raw
 from .._local.files import Directory, Store
@@ -171,7 +171,7 @@ class Import:
     def _jobs(self, params: Map, entry: Entry) -> t.Iterator[Job]:
         found = [self.images[entry.number - 1]] if params["images"] is None else self._find(entry)
         if not found and not (entry.choice and params["empty"] == "ok"):
-            there = ", ".join(quoted(stored.names[0], 100) for stored in self.images[:20])
+            there = some([quoted(stored.names[0], 100) for stored in self.images[:SOME]], len(self.images))
             one = quoted(str(entry.source or entry.given), 300)
             wanted = f"of {entry.source} that the entry selects" if entry.choice else one
             raise NotFound(f"{self._path} has no image {wanted}; it has: {there or 'none'}.")
@@ -223,7 +223,7 @@ class Import:
         digests = list(dict.fromkeys(str(stored.digest) for stored in found))
         if len(digests) > 1:
             advice = "export again" if self._is_export else "list each that you want by its digest, with dest"
-            message = f"{self._path} has several images with the name {quoted(name, 300)}, {', '.join(digests[:20])}: {advice}."
+            message = f"{self._path} has several images with the name {quoted(name, 300)}, {some(digests)}: {advice}."
             raise RegistryError(message, "invalid_source")
         return found
 
@@ -262,13 +262,3 @@ class Import:
             return client.image_of(pushed)
         tmpdir = None if self._task.check_mode else self._task.tmpdir
         return saved.build("gzip", self._task.params["concurrency"], tmpdir, packed=self._packed)
-
-
-@contextlib.contextmanager
-def opened(task: Task) -> t.Iterator[Import]:
-    """Open what ``src_dir`` names for the time of the block."""
-    source = Import(task)
-    try:
-        yield source
-    finally:
-        source.close()

@@ -14,6 +14,7 @@ from .._core.scrub import some
 from .._registry.image_copy import Copied, Copy
 from .._registry.results import Result
 from .._registry.tagging import TagMap
+from .image_copies import own_changes
 from .sync_entries import Entry
 
 State = dict[str, t.Any]  # of tags, files and the like, by full names
@@ -68,8 +69,14 @@ class Outcome:
     @classmethod
     def failed(cls, name: str, dest: str | None, error: RegistryError, before: TagMap, after: TagMap) -> Outcome:
         """Return what became of an image that failed, and what of it was written by then."""
-        facts = {"msg": error.message, **error.facts()}
-        return cls({"name": name, "dest": dest, "changed": before != after, "error": facts}, before, after, error.bare())
+        return cls({"name": name, "dest": dest, "changed": before != after, "error": error.entry()}, before, after, error.bare())
+
+    def only(self, names: t.Collection[str]) -> Outcome:
+        """Return the outcome with no other changes than these; one that failed stays as it is."""
+        if self.error is not None or len(names) == len(self.before):
+            return self
+        result = {**self.result, "changed": bool(names)}
+        return Outcome(result, {name: self.before[name] for name in names}, {name: self.after[name] for name in names})
 
 
 @dataclass
@@ -96,21 +103,9 @@ class Expected:
 
 
 def count_once(outcomes: t.Sequence[Outcome]) -> list[Outcome]:
-    """Return the outcomes, each state as a change of the first that tells it: images share referrers, entries name the same tag."""
-    owners: dict[str, Outcome] = {}
-    for outcome in outcomes:
-        for key in outcome.before:
-            owners.setdefault(key, outcome)
-
-    def own(outcome: Outcome) -> Outcome:
-        kept = [key for key in outcome.before if owners[key] is outcome]
-        if outcome.error is not None or len(kept) == len(outcome.before):
-            return outcome
-        result = {**outcome.result, "changed": bool(kept)}
-        return Outcome(result, {key: outcome.before[key] for key in kept}, {key: outcome.after[key] for key in kept})
-
-    counted = {id(outcome): own(outcome) for outcome in outcomes}  # an image that is given twice has one outcome
-    return [counted[id(outcome)] for outcome in outcomes]
+    """Return the outcomes, each state as a change of the first that tells it."""
+    counted = {id(outcome): outcome.only(own) for outcome, own in zip(outcomes, own_changes(outcomes))}
+    return [counted[id(outcome)] for outcome in outcomes]  # an image that is given twice has one outcome
 
 
 def summarize(outcomes: t.Sequence[Outcome]) -> Result:
@@ -137,5 +132,4 @@ def raise_failures(outcomes: t.Sequence[Outcome], last: RegistryError | None = N
         return
     first = failed[0][1]
     names = some([name for name, _error in failed])
-    message = f"{len(failed)} of {len(outcomes)} images failed: {names}. {first.message}{f' {last.message}' if last else ''}"
-    raise RegistryError(message, first.kind, first.status, first.code, first.registry, first.reference)
+    raise first.again(f"{len(failed)} of {len(outcomes)} images failed: {names}. {first.message}{f' {last.message}' if last else ''}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .._core.budget import Budget
 from .._core.errors import OF_THE_HOST, RegistryError
 from .._core.fanout import fan_out
+from .._core.scrub import some
 from .._oci.reference import Digest, Reference
 from .options import ArgumentSpec
 from .task import Result, Task
@@ -110,16 +111,12 @@ def _unread(errors: t.Sequence[tuple[str, RegistryError]], asked: int) -> Regist
     """Return the first of the ``errors``, which says of what images there are any."""
     first = errors[0][1]
     if asked > 1:
-        first.message = f"{len(errors)} of {asked} images cannot be read: {_named([name for name, _error in errors])}. {first.message}"
+        first.message = f"{len(errors)} of {asked} images cannot be read: {some([name for name, _error in errors])}. {first.message}"
     return first
-
-
-def _named(names: t.Sequence[str]) -> str:
-    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
 
 
 def _failure(failed: t.Sequence[Result], asked: int) -> RegistryError:
     first = failed[0]
-    named = _named([entry["name"] for entry in failed])
+    named = some([entry["name"] for entry in failed])
     what = f"{first['name']} is not verified:" if asked == 1 else f"{len(failed)} of {asked} images are not verified: {named}."
     return RegistryError(f"{what} {first['reason']}", "unverified", reference=first["image"])

@@ -83,6 +83,17 @@ def test_a_manifest_that_other_tags_were_on_does_not_count_as_collected(make_reg
     assert delete(run_module, registry, tags=["2.0"]).ok()["also_deleted_manifests"] == [tags["2.0"]]
 
 
+def test_of_many_tags_that_are_lost_a_message_tells_how_many_more_there_are(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = make_registry("quay")
+    fill(registry)
+    kept = registry.add_image("app", "kept-00", seed="kept").digest
+    for number in range(1, 25):
+        registry.set_tag("app", f"kept-{number:02}", kept)
+    registry.on("delete_manifest").then(lambda request: registry.remove_manifest("app", kept))
+    failed = delete(run_module, registry, tags=["1.0", "2.0"]).failure("unsupported")
+    assert f"other tags disappeared with it: {', '.join(f'kept-{number:02}' for number in range(20))} and 5 more." in failed.msg
+
+
 # Lists of referrers that cannot be read
 
 

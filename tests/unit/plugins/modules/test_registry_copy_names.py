@@ -37,6 +37,16 @@ def test_two_spellings_of_one_source_are_one(make_registry: MakeRegistry, run_mo
     assert destination.tags("b") == {"1": digest}
 
 
+def test_a_tag_that_two_entries_set_is_a_change_of_the_first(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = _pair(make_registry)
+    digest = source.add_image("a", "1").digest
+    entries = [{"src": "a:1", "dest": "b:1", "tags": tags} for tags in (["x", "y"], ["x"])]
+    for check in (True, False):
+        result = run_module("registry_copy", between(source, destination, images=entries), check=check, diff=True).ok()
+        assert [image["changed"] for image in result["images"]] == [True, False]
+        assert result["diff"]["after"] == {f"{destination.host}/b:{tag}": digest for tag in ("1", "x", "y")}
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

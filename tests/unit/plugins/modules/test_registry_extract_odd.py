@@ -206,6 +206,11 @@ def test_t73_a_task_that_is_killed_before_any_change_leaves_each_file_old_or_new
     assert deaths >= 7
 
 
+def test_of_many_paths_that_are_missing_a_message_tells_how_many_more_there_are(extract: Extract) -> None:
+    failed = extract(layer(file("a", "1")), paths=[f"/none/{number:02}" for number in range(25)]).failure("not_found")
+    assert failed.msg.endswith(":1 has no " + ", ".join(f"/none/{number:02}" for number in range(20)) + " and 5 more.")
+
+
 @pytest.mark.parametrize("keeps_ownership", [True, False])
 def test_links_belong_to_the_owner_as_files_do(extract: Extract, dest: Path, keeps_ownership: bool) -> None:
     owner = 0 if os.geteuid() else 1234
