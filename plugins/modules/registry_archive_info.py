@@ -83,7 +83,8 @@ images:
     platforms:
       description:
         - The platforms, C(os/arch[/variant]), that the index or the config states. Empty for an artifact.
-        - An archive of an index may lack the images of some of them.
+        - An archive of an index may lack the images of some of them. If M(ocitools.registry.registry_push) sends only one image of such an index without
+          O(ocitools.registry.registry_push#module:platforms), the other platforms that the archive has follow the platform of that image.
       type: list
       elements: str
       returned: always

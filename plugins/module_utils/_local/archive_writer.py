@@ -83,9 +83,10 @@ class ArchivePlace:
         """Return a new file beside the place."""
         return NewFile(self._folder, self._label, self.path)
 
-    def put(self, file: NewFile) -> None:
-        """Put the complete ``file`` in its place."""
+    def put(self, file: NewFile, on_visible: t.Callable[[], None]) -> None:
+        """Put the complete ``file`` in its place, and tell ``on_visible``."""
         put_file(self._folder, self._name, file, self._dress, mode=self._mode, is_of_new=True, private=self._private)
+        on_visible()
         self._folder.sync()
 
     def files(self) -> t.Iterator[Found]:
@@ -171,10 +172,10 @@ class OciArchiveWriter:
 
         copy_stream(stream, write, check)
 
-    def finish(self, content: ImageContent, gap: Gap) -> None:
+    def finish(self, content: ImageContent, gap: Gap, on_visible: t.Callable[[], None] = lambda: None) -> None:
         """Put the archive in its place."""
         if self._file is not None:
-            self._place.put(self._file)
+            self._place.put(self._file, on_visible)
 
     @property
     def surroundings(self) -> Found:

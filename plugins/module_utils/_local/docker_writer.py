@@ -97,7 +97,7 @@ class DockerArchiveWriter:
         if any(self._diff_ids[layer.digest] != diff_id for layer, diff_id in zip(layers, diff_ids)):
             raise RegistryError(f"{what} states two digests of one layer.", "invalid_source")
 
-    def finish(self, content: ImageContent, gap: Gap) -> None:
+    def finish(self, content: ImageContent, gap: Gap, on_visible: t.Callable[[], None] = lambda: None) -> None:
         """Write the archive and put it in its place."""
         if not gap.manifests:
             return
@@ -115,7 +115,7 @@ class DockerArchiveWriter:
                     written.add(diff_id)
                     self._add_layer(tar, layer, diff_id)
             tar.end()
-            self._place.put(file)
+            self._place.put(file, on_visible)
 
     def _add_layer(self, tar: _Tar, layer: Descriptor, diff_id: Digest) -> None:
         what = f"The layer {layer.digest} of {self._content.name.full}"

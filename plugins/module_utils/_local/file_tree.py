@@ -35,6 +35,7 @@ class FileTree:
         self._private = private
         self._mode = default_mode()
         self._cleaned: set[tuple[str, ...]] = set()
+        self._made: dict[tuple[str, ...], None] = {}  # folders that were made for files
         self._place = Place(path)
         with on_failure(self._place.close):
             self._top = self._place.folder.child(self._place.name)
@@ -48,6 +49,15 @@ class FileTree:
         """Make the folder, if it is not there."""
         if self._top is None:
             self._top = self._place.folder.child(self._place.name, 0o777)
+            self._made[()] = None
+
+    def remove_empty(self) -> None:
+        """Remove the folders that were made for files, and that are empty since none came to be there."""
+        for parts in sorted(self._made, key=len, reverse=True):
+            with contextlib.suppress(RegistryError, OSError), self.folder(parts[:-1]) as folder:
+                above, name = (folder, parts[-1]) if parts else (self._place.folder, self._place.name)
+                if above is not None:
+                    os.rmdir(name, dir_fd=above.descriptor)
 
     def shown(self, parts: Parts) -> str:
         """Return the path of a file, as the user would write it."""
@@ -59,10 +69,19 @@ class FileTree:
         with contextlib.ExitStack() as opened:
             at = Folder(os.dup(self._top.descriptor), self._top.path) if self._top is not None else None
             opened.callback(at.close if at is not None else int)
-            for part in parts:
-                at = at.child(part, 0o777 if make else None) if at is not None else None
+            for length, part in enumerate(parts, 1):
+                inner = at.child(part) if at is not None else None
+                if at is not None and inner is None and make:
+                    self._made[tuple(parts[:length])] = None
+                    inner = at.child(part, 0o777)
+                at = inner
                 opened.callback(at.close if at is not None else int)
             yield at
+
+    def make_folder(self, parts: Parts) -> None:
+        """Make a folder that is wanted itself."""
+        with self.folder(parts, make=True):
+            self._made.pop(tuple(parts), None)
 
     # What is there
 

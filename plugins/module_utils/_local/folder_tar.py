@@ -22,6 +22,14 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
+class _Opened(t.NamedTuple):
+    """A folder on the way to what is being read, its path in the whole, and the names in it that are still to be read."""
+
+    descriptor: int
+    inner: str
+    names: t.Iterator[str]
+
+
 class FolderTar:
     """The folder at ``path`` as a tar archive of which all names begin with ``title``, read from its first byte.
 
@@ -35,6 +43,7 @@ class FolderTar:
         self._open = open_folder or (lambda: os.open(path, _FOLDER))
         self._members = 0
         self._at = ""  # what is being read, for errors
+        self._way: list[_Opened] = []  # a folder may lie deeper than calls can be nested
         self._blocks = self._archive()
         self._ready = b""
 
@@ -54,19 +63,25 @@ class FolderTar:
 
     def _archive(self) -> t.Generator[bytes, None, None]:
         try:
-            yield from self._folder(self._open(), "")
+            yield self._enter(self._open(), "")
+            while self._way:
+                folder = self._way[-1]
+                name = next(folder.names, None)
+                if name is None:
+                    os.close(self._way.pop().descriptor)
+                else:
+                    yield from self._member(folder.descriptor, name, f"{folder.inner}/{name}")
         except OSError as error:
             raise unreadable(f"{self._path}{self._at}", error) from None
+        finally:
+            for folder in self._way:
+                os.close(folder.descriptor)
         yield bytes(2 * RECORD)  # and nothing behind that: ORAS takes the digest of what its reader of archives has read
 
-    def _folder(self, descriptor: int, inner: str) -> t.Iterator[bytes]:
-        """Yield the folder that is open, and what is in it, in the order of names; ``inner`` is its path in the whole."""
-        try:
-            yield self._header(f"{inner}/", 0)
-            for name in sorted(os.listdir(descriptor), key=os.fsencode):
-                yield from self._member(descriptor, name, f"{inner}/{name}")
-        finally:
-            os.close(descriptor)
+    def _enter(self, descriptor: int, inner: str) -> bytes:
+        """Go on with what is in a folder that was opened; return its own header."""
+        self._way.append(_Opened(descriptor, inner, _names(descriptor)))
+        return self._header(f"{inner}/", 0)
 
     def _header(self, inner: str, size: int, mode: int | None = None, link: str | None = None) -> bytes:
         self._members += 1
@@ -80,7 +95,7 @@ class FolderTar:
         self._at = inner
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
-            yield from self._folder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder), inner)
+            yield self._enter(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder), inner)
         elif stat.S_ISLNK(found.st_mode):
             yield self._header(inner, 0, 0o777, self._target(folder, name, inner))
         elif stat.S_ISREG(found.st_mode):
@@ -113,3 +128,7 @@ class FolderTar:
                 left -= len(block)
                 yield block
             yield bytes(padded(found.st_size) - found.st_size)  # none behind an empty file, or one that fills its last record
+
+
+def _names(descriptor: int) -> t.Iterator[str]:
+    yield from sorted(os.listdir(descriptor), key=os.fsencode)

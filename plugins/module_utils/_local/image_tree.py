@@ -10,7 +10,7 @@ import typing as t
 from .._core.budget import Budget
 from .._core.errors import RegistryError
 from .image_paths import NeededPaths, Parts, Want, matches_part, split_path
-from .layer_reader import OPAQUE, WHITEOUT, LayerContent
+from .layer_reader import OPAQUE, WHITEOUT, Entry, LayerContent
 from .tar import Header
 
 MAX_LINKS = 40  # on the way to one file, as Linux has it
@@ -108,7 +108,14 @@ class ImageTree:
         for entry in layer.entries:
             if not entry.parts[-1].startswith(WHITEOUT):
                 self._put(entry.parts, entry.header, (number, entry.number), below.get(entry.number))
+        for entry in reversed(layer.entries):  # some tools write a hard link before the file that it points to
+            if entry.header.kind == b"1" and self._lacks_target(entry):
+                self._put(entry.parts, entry.header, (number, entry.number), None)
         self._note_aliases(layer)
+
+    def _lacks_target(self, entry: Entry) -> bool:
+        node = self.find(entry.parts, follow=False).node
+        return node is not None and node.kind == UNKNOWN and node.header is entry.header
 
     def _note_aliases(self, layer: LayerContent) -> None:
         for link in self._links:

@@ -183,8 +183,8 @@ class LayoutWriter:
             file.place(name)
         return state
 
-    def finish(self, content: ImageContent, gap: Gap) -> None:
-        """Write the manifests, name the image in index.json, and remove what nothing names any more."""
+    def finish(self, content: ImageContent, gap: Gap, on_visible: t.Callable[[], None] = lambda: None) -> None:
+        """Write the manifests, name the image in index.json, and remove what nothing names any more; ``on_visible`` is told in between."""
         layout = t.cast(Folder, self._folder)
         for manifest in gap.manifests:
             self._write(self._algorithms[manifest.digest.algorithm], manifest.digest.hex, manifest.raw)
@@ -193,6 +193,7 @@ class LayoutWriter:
         with layout.locked(_PATIENCE, MARKER):
             self._check_there(content)
             self._list(layout, content)
+            on_visible()
             layout.sync()
             for folder, name in self._unnamed(content):
                 folder.remove(name)

@@ -173,8 +173,7 @@ class PackedFolder:
             if entry.link is not None:
                 tree.write_link(entry.parts, entry.link)
             elif entry.size is None:
-                with tree.folder(entry.parts, make=True):
-                    pass
+                tree.make_folder(entry.parts)
             else:
                 tree.write(entry.parts, self._open(entry), check, entry.executable)
             on_written()

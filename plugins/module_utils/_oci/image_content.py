@@ -9,6 +9,7 @@ import json
 import typing as t
 from dataclasses import dataclass
 
+from .image_source import ImageSource, find_unread, unread_error, walk
 from .manifest import OCI_INDEX, Descriptor, Manifest
 from .reference import Digest, Reference
 
@@ -54,6 +55,14 @@ class ImageContent:
     name: ImageName
     root: Manifest
     manifests: tuple[Manifest, ...]
+
+    @classmethod
+    def read(cls, name: ImageName, source: ImageSource) -> ImageContent:
+        """Return all of the image that ``source`` has; ``unsupported`` for one that lists a manifest of former times."""
+        manifests = (*(manifest for _child, manifest in walk(source, source.root)), source.root)
+        for child in find_unread(manifests):
+            raise unread_error(child)
+        return cls(name, source.root, manifests)
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:

@@ -10,6 +10,7 @@ import typing as t
 from .._core.budget import Budget, KeptDocument, weigh
 from .._core.errors import RegistryError
 from .._core.json import check_twins, load_object
+from .companions import UNREAD_TYPES
 from .image_config import check_config
 from .manifest import CONFIG_TYPES, MAX_CONFIG, MAX_MANIFESTS, Descriptor, Manifest
 from .reference import Digest
@@ -75,6 +76,19 @@ def walk(source: ImageSource, root: Manifest) -> t.Iterator[tuple[Descriptor, Ma
             yield child, manifest
 
     return visit(root, 0)
+
+
+def find_unread(manifests: t.Iterable[Manifest]) -> list[Descriptor]:
+    """Return what indexes list of manifests of former times: they cannot be transferred, since nobody knows what they need."""
+    return [child for manifest in manifests for child in manifest.children if child.media_type in UNREAD_TYPES]
+
+
+def unread_error(child: Descriptor, where: str = "") -> RegistryError:
+    """Return the error (``unsupported``) of what ``find_unread`` returns; ``where`` says that it is not there already."""
+    return RegistryError(
+        f"The index lists {child.digest}, a manifest of the unsupported type {child.media_type}{where}: set the option platforms to leave it out.",
+        "unsupported",
+    )
 
 
 class VerifiedBlob:

@@ -13,7 +13,7 @@ from .._core.budget import Budget, weigh
 from .._core.errors import NotFound, RegistryError
 from .._core.json import check_spelling, load_object
 from .._core.scrub import clean
-from .companions import is_companion
+from .companions import UNREAD_TYPES, is_companion
 from .platform import Platform
 from .reference import Digest
 
@@ -214,7 +214,8 @@ class Manifest:
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The config and the layers, or what an index lists that is no manifest; each digest once, in order."""
-        every = ((self.config,) if self.config else ()) + self.layers + tuple(child for child in self.children if not child.is_manifest)
+        listed = (child for child in self.children if not (child.is_manifest or child.media_type in UNREAD_TYPES))
+        every = ((self.config,) if self.config else ()) + self.layers + tuple(listed)
         unique: dict[Digest, Descriptor] = {}
         for descriptor in every:
             unique.setdefault(descriptor.digest, descriptor)

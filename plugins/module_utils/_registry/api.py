@@ -17,6 +17,7 @@ from .._http.exchange import Body, Exchange
 from .._http.origin import Target
 from .._http.token_server import Scopes, TokenRefused
 from .._http.transport import Answer
+from .._oci.companions import UNREAD_TYPES
 from .._oci.manifest import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -30,12 +31,6 @@ from .._oci.manifest import (
 )
 from .._oci.reference import Digest, check_tag, is_digest
 
-UNREAD_TYPES = (  # what registries keep from former times: it is there, whoever cannot read it
-    "application/vnd.oci.artifact.manifest.v1+json",
-    "application/vnd.cncf.oras.artifact.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-    "application/vnd.docker.distribution.manifest.v1+json",
-)
 # Some registries say of a manifest that it is not there where its type is not asked for.
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, *UNREAD_TYPES, "*/*"))
 _FAULTS = frozenset(range(500, 600))

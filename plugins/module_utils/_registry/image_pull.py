@@ -15,7 +15,7 @@ from .._local.docker_writer import DockerArchiveWriter
 from .._local.layout_writer import LayoutWriter
 from .._local.open_path import Found
 from .._oci.image_content import Gap, ImageContent, ImageName
-from .._oci.image_source import BlobStream, CountedBlob, ImageSource, walk
+from .._oci.image_source import BlobStream, CountedBlob, ImageSource
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest, Reference
@@ -51,8 +51,8 @@ class Destination(t.Protocol):
     def store(self, blob: Descriptor, stream: BlobStream, check: t.Callable[[], None]) -> None:
         """Write a blob; several threads may."""
 
-    def finish(self, content: ImageContent, gap: Gap) -> None:
-        """Make the image visible, now that all its blobs are there."""
+    def finish(self, content: ImageContent, gap: Gap, on_visible: t.Callable[[], None] = ...) -> None:
+        """Make the image visible, now that all its blobs are there; ``on_visible`` is told before anything else can fail."""
 
     @property
     def surroundings(self) -> Found:
@@ -127,8 +127,7 @@ def plan_pull(
     if not single:
         source = choose_platforms(source, platforms, str(image), image.registry)
     client.fan_out(source.manifest, [child for child in source.root.children if child.is_manifest])
-    children = tuple(manifest for _child, manifest in walk(source, source.root))
-    content = ImageContent(name, source.root, (*children, source.root))
+    content = ImageContent.read(name, source)
     return PullPlan(content, destination.gap(content, client.connection.options.workers), source, root.digest)
 
 
@@ -153,8 +152,10 @@ def _single(client: RegistryClient, image: Reference, platforms: t.Sequence[Plat
     return manifest
 
 
-def execute_pull(plan: PullPlan, destination: Destination, client: RegistryClient) -> None:
-    """Carry out ``plan``; after a failure what was there before is there still."""
+def execute_pull(
+    plan: PullPlan, destination: Destination, client: RegistryClient, on_visible: t.Callable[[], None] = lambda: None
+) -> None:
+    """Carry out ``plan``; after a failure what was there before is there still, unless ``on_visible`` was called."""
     options = client.connection.options
     cancellation = Cancellation()
 
@@ -173,7 +174,7 @@ def execute_pull(plan: PullPlan, destination: Destination, client: RegistryClien
     options.progress.expect(missing)
     destination.begin(plan.content, plan.gap)
     fan_out(fetch, plan.gap.blobs, options.workers, cancellation)
-    destination.finish(plan.content, plan.gap)
+    destination.finish(plan.content, plan.gap, on_visible)
 
 
 def pull_result(plan: PullPlan) -> Result:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
 from .._core.progress import BlobProgress
-from .._oci.image_source import ImageSource, drain, walk
+from .._oci.image_source import ImageSource, drain, find_unread, unread_error, walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest, is_digest
 from .api import RepositoryApi
@@ -132,7 +132,12 @@ def plan_push(
     known = any(digest == root.digest for digest in before.values())
     children = tuple(walk(source, root))
     doubtful = [] if known or is_digest(identifiers[0]) else [root.digest]
-    present = _present(api, [*doubtful, *(child.digest for child, _manifest in children)], options.workers)
+    unread = find_unread([root, *(manifest for _child, manifest in children)])
+    listed = [*(child for child, _manifest in children), *unread]
+    present = _present(api, [*doubtful, *(child.digest for child in listed)], options.workers)
+    for child in unread:
+        if child.digest not in present:
+            raise unread_error(child, f" that {api.name} does not have")
     return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest})
 
 

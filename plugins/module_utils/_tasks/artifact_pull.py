@@ -10,6 +10,7 @@ import time
 import typing as t
 from datetime import datetime, timezone
 
+from .._core.cleanup import on_failure
 from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted, some
 from .._local.attributes import Attributes
@@ -239,5 +240,6 @@ def run(task: Task) -> None:
         pulls = _plan(task, task.client(image), image, tree, keeps_modes)
         for pull in pulls:
             opened.callback(pull.close)
-        _carry_out(task, tree, pulls, attributes)
+        with on_failure(tree.remove_empty):
+            _carry_out(task, tree, pulls, attributes)
         task.result.update(_told(task, pulls), elapsed=round(time.monotonic() - start, 3))

@@ -58,14 +58,17 @@ def _pull(task: Task, image: Reference, platforms: t.Sequence[Platform], destina
         image = verification.pin(client, image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
     before, after = _plan_attributes(attributes, destination)
+
+    def note() -> None:
+        task.has_written = True
+
     if task.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
         if plan.gap.before != plan.gap.after:
-            execute_pull(plan, destination, client)
-            task.has_written = True
+            execute_pull(plan, destination, client, note)
         for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
             for file in destination.files():
                 if file.is_folder is are_folders and attributes.apply(file):
-                    task.has_written = True
+                    note()
     task.result.update(path=params["path"], format=params["format"], **pull_result(plan))
 
 

@@ -17,7 +17,6 @@ from .._local.export_list import LIST, CarriedReferrer, ExportedImage, list_byte
 from .._local.layout_index import KnownLayouts
 from .._local.layout_writer import LayoutWriter
 from .._oci.image_content import Gap, ImageContent, ImageName
-from .._oci.image_source import walk
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
 from .._registry.attached_images import AttachedImage, TagLists, find_attached
@@ -204,5 +203,5 @@ def _plan_attached(repository: str, attachment: AttachedImage, layout: Destinati
     is_tag = ":" not in attachment.identifier
     separator = ":" if is_tag else "@"
     name = ImageName(f"{repository}{separator}{attachment.identifier}", attachment.identifier if is_tag else None)
-    content = ImageContent(name, root, (*(manifest for _child, manifest in walk(attachment.image, root)), root))
+    content = ImageContent.read(name, attachment.image)
     return PullPlan(content, layout.gap(content, 1), attachment.image, root.digest)

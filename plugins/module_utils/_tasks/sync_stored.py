@@ -14,10 +14,10 @@ from .._local.export_list import ExportedImage
 from .._local.files import Store
 from .._local.inventory import NamedImage
 from .._local.oci_layout import INDEX, LayoutImage, blob_path, entry_names, read_index, read_manifest
+from .._oci.companions import UNREAD_TYPES
 from .._oci.digest_tags import digest_key, owner_key
 from .._oci.manifest import Descriptor
 from .._oci.reference import DIGEST_PREFIXES, Digest, Reference
-from .._registry.api import UNREAD_TYPES
 from .._registry.attached_images import MOST_COMPANIONS, AttachedImage
 
 _WEIGHT = 1000  # bytes of memory for each manifest that belongs to another one

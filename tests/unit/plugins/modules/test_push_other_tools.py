@@ -253,6 +253,12 @@ def test_all_platforms_that_were_saved_can_be_pushed(registry: FakeRegistry, pus
     assert [f"{platform['os']}/{platform['architecture']}" for platform in told] == platforms
 
 
+def test_all_platforms_that_were_saved_are_listed(run_module: RunModule, partial: str) -> None:
+    (listed,) = run_module("registry_archive_info", {"path": partial}).ok()["images"]
+    assert listed["digest"] == THREE.document["manifests"][0]["digest"]
+    assert listed["platforms"] == ["linux/amd64", "linux/arm64"]
+
+
 def test_all_platforms_that_were_saved_can_be_imported(registry: FakeRegistry, run_module: RunModule, partial: str) -> None:
     entry = {"src": "app:1", "dest": "app:1", "platforms": ["linux/arm64"]}
     arguments = {**registry.args(), "dest_registry": registry.host, "src_dir": partial, "images": [entry]}

@@ -117,3 +117,15 @@ def test_a_file_that_the_user_may_not_read_is_named(registry: FakeRegistry) -> N
             args = registry.args(**options, use_auth_file=False)
             result = start_module(module, args, Path(name), env=env).wait().failure("local_io")
             assert result.msg == f"{secret} cannot be read: Permission denied."
+
+
+@pytest.mark.parametrize("there", [[], ["files"], ["files", "files/docs"]])
+def test_a_download_that_fails_leaves_no_empty_folder(
+    registry: FakeRegistry, pull: t.Callable[..., Result], tmp_path: Path, there: list[str]
+) -> None:
+    artifacts.artifact(registry, "1", artifacts.file(registry, "docs/more/a", b"a"), artifacts.file(registry, "docs/b", b"b"))
+    for name in there:
+        (tmp_path / name).mkdir()
+    registry.on("get_blob", times=None).flip()
+    assert not pull(retries=0).failure("digest_mismatch").changed
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == there

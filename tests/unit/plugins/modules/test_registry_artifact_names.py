@@ -49,6 +49,17 @@ def test_a_name_that_is_not_utf_8_is_refused(registry: FakeRegistry, run_module:
     assert registry.log() == []
 
 
+def test_a_folder_may_lie_deeper_than_calls_can_be_nested(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path
+) -> None:
+    inner = tmp_path.joinpath("folder", *"d" * 480)
+    inner.mkdir(parents=True)
+    (inner / "file").write_bytes(b"x")
+    options = registry.args(name="app:1", files=[str(tmp_path / "folder")])
+    assert run_module("registry_artifact", options).ok().changed
+    assert not run_module("registry_artifact", options).ok().changed
+
+
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1024, 4096, 1024 * 1024])
 def test_files_of_all_sizes_are_in_a_folder_and_so_is_what_follows_them(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, size: int

@@ -160,6 +160,8 @@ def test_a_bracket_that_nothing_closes_stands_for_itself(registry: FakeRegistry,
         [[file("d/a", "1")], [hard("h", "d/a"), gone("d")], [file("d/a", "2")]],
         [[file("a", "1")], [hard("b", "a"), gone("a")], [hard("h", "b"), gone("b")]],
         [[file("a", "1")], [hard("g", "a"), hard("h", "g"), gone("a"), gone("g")]],
+        [[hard("h", "a"), file("a", "1")]],
+        [[hard("h", "g"), hard("g", "usr/a"), file("usr/a", "1")], [gone("usr"), gone("g")]],
     ],
 )
 def test_a_hard_link_has_the_content_that_it_was_made_for(extract: Extract, tmp_path: Path, layers: Layers) -> None:

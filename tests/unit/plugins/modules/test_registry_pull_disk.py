@@ -228,3 +228,24 @@ def test_an_image_that_is_there_is_a_change_whatever_fails_afterwards(
     monkeypatch.setattr(attributes, "apply", fail)
     assert run_module("registry_pull", arguments("oci-layout")).failure("local_io").changed
     assert holds(tmp_path / "app", "oci-layout", OLD)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_new_image_is_a_change_though_the_old_one_cannot_be_removed(
+    registry: FakeRegistry, run_module: RunModule, tmp_path: Path, arguments: t.Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    disk = plugin("module_utils._local.disk")
+    new = images.image(layers=["base", "new"])
+
+    def fail(self: t.Any, name: str = "") -> None:
+        raise disk.disk_error(self.path, OSError(5, "Input/output error"))
+
+    put(registry, "app", "1.0", OLD)
+    run_module("registry_pull", arguments(kind)).ok()
+    put(registry, "app", "1.0", new)
+    with monkeypatch.context() as patched:
+        patched.setattr(disk.Folder, "remove" if kind == "oci-layout" else "sync", fail)
+        assert run_module("registry_pull", arguments(kind)).failure("local_io").changed
+    assert holds(tmp_path / "app", kind, new)
+    run_module("registry_pull", arguments(kind)).ok()
+    assert not run_module("registry_pull", arguments(kind)).ok().changed

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
 from ansible_collections.ocitools.registry.tests.unit.plugins.deletions import delete, fill, prune, visible
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
-from ansible_collections.ocitools.registry.tests.unit.plugins.images import write_layout
+from ansible_collections.ocitools.registry.tests.unit.plugins.images import OCI_INDEX, write_layout
 from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import image
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -73,3 +74,44 @@ def test_a_copy_does_not_leave_it_out(old: FakeRegistry, run_module: RunModule) 
     result = run_module("registry_copy", arguments).failure("unsupported")
     assert "vnd.oci.artifact.manifest.v1+json" in result.msg
     assert old.tags("mirror/app") == {}
+
+
+@pytest.fixture
+def holder(old: FakeRegistry) -> str:
+    """The tag of an index that lists an image, and a manifest of each of ``TYPES``."""
+    old.add_image("app", "1.0")
+    first, *others = (_entry(old, tag) for tag in ("1.0", "0.0", "0.1", "0.2"))
+    entries = [{**first, "platform": {"os": "linux", "architecture": "amd64"}}, *others]
+    old.add_manifest("app", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}, OCI_INDEX, "all")
+    return "app:all"
+
+
+def _entry(registry: FakeRegistry, tag: str) -> dict[str, t.Any]:
+    content = registry.manifest("app", tag)
+    assert content is not None
+    return {"mediaType": content.media_type, "digest": content.digest, "size": len(content.raw)}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_index_that_lists_it_is_refused_whole_and_read_in_part(
+    old: FakeRegistry, holder: str, run_module: RunModule, tmp_path: Path, check: bool
+) -> None:
+    tasks: dict[str, dict[str, t.Any]] = {
+        "registry_copy": {"src": holder, "dest": "mirror/app:1"},
+        "registry_pull": {"name": holder, "path": str(tmp_path / "layout")},
+    }
+    for module, arguments in tasks.items():
+        result = run_module(module, old.args(**arguments), check=check).failure("unsupported")
+        assert TYPES[0] in result.msg
+        assert "platforms" in result.msg
+    assert old.writes() == []
+    assert list(tmp_path.iterdir()) == []
+    for module, arguments in tasks.items():
+        run_module(module, old.args(**arguments, platforms=["linux/amd64"]), check=check).ok()
+
+
+def test_an_index_may_list_what_its_repository_has(old: FakeRegistry, holder: str, run_module: RunModule) -> None:
+    run_module("registry_index", old.args(name="app:new", images=[holder], annotations={"a": "b"})).ok()
+    stored = old.manifest("app", "new")
+    assert stored is not None
+    assert [entry["mediaType"] for entry in stored.document["manifests"][1:]] == list(TYPES)
