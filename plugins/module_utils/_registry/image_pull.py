@@ -152,9 +152,7 @@ def _single(client: RegistryClient, image: Reference, platforms: t.Sequence[Plat
     return manifest
 
 
-def execute_pull(
-    plan: PullPlan, destination: Destination, client: RegistryClient, on_visible: t.Callable[[], None] = lambda: None
-) -> None:
+def execute_pull(plan: PullPlan, destination: Destination, client: RegistryClient, on_visible: t.Callable[[], None] = lambda: None) -> None:
     """Carry out ``plan``; after a failure what was there before is there still, unless ``on_visible`` was called."""
     options = client.connection.options
     cancellation = Cancellation()

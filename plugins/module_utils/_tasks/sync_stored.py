@@ -20,6 +20,9 @@ from .._oci.manifest import Descriptor
 from .._oci.reference import DIGEST_PREFIXES, Digest, Reference
 from .._registry.attached_images import MOST_COMPANIONS, AttachedImage
 
+_KIND = "kind"  # what cosign save says of each entry, and nothing else
+_SAVED_IMAGES = ("dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex")
+_SAVED_WITH_THEM = {"dev.cosignproject.cosign/sigs": "sig", "dev.cosignproject.cosign/atts": "att"}  # and how their tags end
 _WEIGHT = 1000  # bytes of memory for each manifest that belongs to another one
 
 
@@ -125,6 +128,15 @@ def _places(root: Descriptor) -> list[tuple[str, str]]:
     return [(repository, tag) for repository, tag in places if repository or tag not in told]
 
 
+def _saved_by_cosign(roots: t.Sequence[Descriptor]) -> t.Iterator[tuple[Digest, Descriptor, str]]:
+    """Yield what ``cosign save`` has put beside its image: the digest of that, the entry, and how its tag ends."""
+    images = {root.digest for root in roots if root.annotations.get(_KIND) in _SAVED_IMAGES}
+    for root in roots if len(images) == 1 else ():
+        ending = _SAVED_WITH_THEM.get(root.annotations.get(_KIND, ""))
+        if ending is not None and not entry_names(root):
+            yield next(iter(images)), root, ending
+
+
 def _growing(digests: dict[Digest, None]) -> t.Iterator[Digest]:
     """Yield the ``digests``, also those that are added in the meantime."""
     done = 0
@@ -149,6 +161,8 @@ class _Table(dict[str, "list[_Belonging]"]):
                     self._lists.setdefault(root.digest, []).append((key, repository))
                 elif key:
                     self._add(key, _Belonging(repository, tag, root, None))
+        for image, root, ending in _saved_by_cosign(roots):
+            self._add(digest_key(image), _Belonging("", f"{digest_key(image)}.{ending}", root, None))
         pending = list({root.digest: root for root in roots}.values())
         seen = {root.digest for root in roots}
         while pending:

@@ -49,9 +49,7 @@ def test_a_name_that_is_not_utf_8_is_refused(registry: FakeRegistry, run_module:
     assert registry.log() == []
 
 
-def test_a_folder_may_lie_deeper_than_calls_can_be_nested(
-    registry: FakeRegistry, run_module: RunModule, tmp_path: Path
-) -> None:
+def test_a_folder_may_lie_deeper_than_calls_can_be_nested(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
     inner = tmp_path.joinpath("folder", *"d" * 480)
     inner.mkdir(parents=True)
     (inner / "file").write_bytes(b"x")

@@ -182,3 +182,19 @@ def test_what_is_corrupt_is_found_once(
     result = run_module("registry_sync", import_from(path, destination, images=entries)).failure("digest_mismatch")
     assert all("is corrupt" in image["error"]["msg"] for image in result["images"])
     assert len(times) <= len(named) + 2
+
+
+def test_what_cosign_has_saved_with_an_image_comes_along(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    kinds = {"imageIndex": IMAGE, "sigs": SIGNATURE, "atts": OTHER}
+    path = Path(write(tmp_path / "layout", {"": list(kinds.values())}))
+    index = json.loads((path / "index.json").read_text(encoding="utf-8"))
+    for kind, entry in zip(kinds, index["manifests"]):
+        entry["annotations"] = {"kind": f"dev.cosignproject.cosign/{kind}"}
+    (path / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    destination = make_registry()
+    tags = {"1": IMAGE.digest, f"{key(IMAGE)}.sig": SIGNATURE.digest, f"{key(IMAGE)}.att": OTHER.digest}
+    for referrers in (False, True):
+        arguments = import_from(str(path), destination, images=[{"src": IMAGE.digest, "dest": "app:1", "referrers": referrers}])
+        run_module("registry_sync", arguments).ok()
+        assert destination.tags("app") == (tags if referrers else {"1": IMAGE.digest})
+    assert not run_module("registry_sync", arguments).ok().changed
