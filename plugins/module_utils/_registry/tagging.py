@@ -62,6 +62,12 @@ def find_states(api: RepositoryApi, identifiers: t.Sequence[str], workers: int, 
     return dict(zip(identifiers, fan_out(find, identifiers, workers)))
 
 
+def find_present(api: RepositoryApi, digests: t.Sequence[Digest], workers: int) -> frozenset[Digest]:
+    """Return those of the manifests with ``digests`` that are there, as far as that may be told."""
+    found = find_states(api, [str(digest) for digest in digests], workers, "overwrite")
+    return frozenset(digest for digest in digests if found[str(digest)] is not None)
+
+
 def align(states: TagMap, manifest: Manifest) -> TagMap:
     """Return ``states`` with the digest of ``manifest`` where a tag is on its bytes: the registry may name them by another algorithm."""
     return {tag: manifest.digest if digest and manifest.has_digest(digest) else digest for tag, digest in states.items()}

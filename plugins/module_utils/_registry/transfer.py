@@ -17,7 +17,7 @@ from .._oci.reference import Digest, is_digest
 from .api import RepositoryApi
 from .blob_upload import SMALL, BlobUpload
 from .capabilities import Capabilities
-from .tagging import TagMap, align, apply_policy, find_states, write_tags
+from .tagging import TagMap, align, apply_policy, find_present, find_states, write_tags
 from .transfer_options import TransferOptions
 from .upload_session import UploadSession
 
@@ -134,16 +134,11 @@ def plan_push(
     doubtful = [] if known or is_digest(identifiers[0]) else [root.digest]
     unread = find_unread([root, *(manifest for _child, manifest in children)])
     listed = [*(child for child, _manifest in children), *unread]
-    present = _present(api, [*doubtful, *(child.digest for child in listed)], options.workers)
+    present = find_present(api, [*doubtful, *(child.digest for child in listed)], options.workers)
     for child in unread:
         if child.digest not in present:
             raise unread_error(child, f" that {api.name} does not have")
     return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest})
-
-
-def _present(api: RepositoryApi, digests: t.Sequence[Digest], workers: int) -> frozenset[Digest]:
-    found = find_states(api, [str(digest) for digest in digests], workers, "overwrite")
-    return frozenset(digest for digest in digests if found[str(digest)] is not None)
 
 
 def predict(
