@@ -11,7 +11,7 @@ from .._core.budget import Budget
 from .._core.json import load_object
 from .._local.inventory import NamedImage, list_images
 from .._local.oci_layout import LayoutImage
-from .._local.source import has_platforms, open_store
+from .._local.source import is_index_for, open_store
 from .._oci.manifest import MAX_CONFIG, Manifest
 from .._oci.platform import Platform
 from .._oci.reference import Digest
@@ -42,9 +42,9 @@ def _describe(image: NamedImage, path: str, budget: Budget) -> Result:
     told = _of_layout(source, path, budget) if isinstance(source, LayoutImage) else _of_archive(source, path)
     entry = {"names": printable(list(image.names)), **told}
     if image.index is not None:  # a push can send other platforms that were saved, too
-        listed = [child.platform for child in image.index[1].root.platforms if child.platform]
-        saved = [str(platform) for platform in listed if has_platforms(image.index[1], [platform])]
-        entry["platforms"] = list(dict.fromkeys([*told["platforms"], *saved]))
+        listed = [child.platform for child in image.index[0].root.platforms if child.platform]
+        others = [str(platform) for platform in listed if is_index_for(*image.index, [platform])]
+        entry["platforms"] = list(dict.fromkeys([*told["platforms"], *others]))
     budget.hold_result(entry, f"The result for the images in {path}")
     return entry
 
