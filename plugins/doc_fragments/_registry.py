@@ -16,7 +16,8 @@ options:
       - The registry, C(host[:port][/prefix]), that image names are resolved below. Without it, a name that does not begin with a
         registry is an image of Docker Hub. C(app), for example, is C(docker.io/library/app).
       - If you set this option, names that include the registry or another C(host:port) fail. With a prefix, names that begin with anything that looks
-        like a host, such as C(quay.io/org/db), fail as well.
+        like a host, such as C(quay.io/org/db), fail as well. Without a prefix, C(quay.io/org/db) is a repository of this registry, as in a mirror of
+        several registries.
       - C(https://) and a trailing slash are removed, and so is the path C(/v2/) or C(/v1/) of an address that you copy from C(docker login). C(host/v2)
         without either stays a prefix.
       - Credentials and a client certificate of the task are for this host. If you do not set this option, they are for the one host that all names of

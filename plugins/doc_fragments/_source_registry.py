@@ -26,7 +26,7 @@ options:
       - Whether to use HTTP instead of HTTPS with the host of O(registry), or with the one host that all images share. The collection never falls
         back to HTTP on its own, not even for localhost. For the registry of the sources use O(src_plain_http).
       - Sending credentials over HTTP to another host than this one gives a warning.
-      - A registry that expects TLS fails with the error kind V(network) or V(invalid_response).
+      - If the registry expects TLS, the task fails. The error kind depends on how the registry answers.
     type: bool
     default: false
   src_registry:

@@ -46,6 +46,7 @@ options:
         C(application/vnd.oci.image.layer.v1.tar+gzip) for folders.
       - A folder becomes a tar archive, compressed with gzip and annotated so that ORAS unpacks it. Symbolic links in it are kept. A link that leads out of
         the folder, a device, a pipe or a name that is not UTF-8 fails with the error kind V(invalid_source). All other names are allowed.
+      - The archive of a folder is written to Ansible's temporary folder (C(ansible_remote_tmp)) before it is sent. Files are sent from where they are.
       - Required unless you set O(subject) or O(config).
     type: list
     elements: raw

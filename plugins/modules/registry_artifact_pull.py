@@ -95,7 +95,8 @@ notes:
     characters fails with the error kind V(invalid_response). So do two files with the same path. An archive with paths that are absolute, lead out of its
     folder or are not UTF-8, with links that lead out of it, or with devices fails with V(invalid_source). All other names are allowed in archives.
     These errors are found before anything of that artifact, or of that folder, is written. The set-user-ID and set-group-ID bits are never set.
-  - An archive may unpack to 3 GiB, or to 1100 times its size if that is more.
+  - An archive is downloaded to Ansible's temporary folder (C(ansible_remote_tmp)) and unpacked from there. It may unpack to 3 GiB, or to 1100 times its size
+    if that is more.
   - For files that are up to date, the task reads only the manifest of the artifact. With O(subject) it also sends one HEAD request and reads the list of
     referrers.
 seealso:

@@ -70,7 +70,8 @@ options:
     default: 0
   platform:
     description:
-      - The platform to extract from a multi-platform image, C(os/arch[/variant]). The default is the platform of the host that runs the task.
+      - The platform to extract from a multi-platform image, C(os/arch[/variant]). The default is the platform of the host that runs the task, and on
+        macOS Linux on the same processor.
       - A single-platform image is used as it is if you do not set this option. If you set it, the image must be for that platform.
       - A platform that the image does not have fails with the error kind V(not_found).
     type: str

@@ -14,7 +14,8 @@ description:
   - Deletes the tags that a policy does not keep. The module first reads everything that its decisions need. If any read fails, nothing is deleted.
   - Keeps everything that a kept tag needs. These are the tags of the images in its index, tags that refer to it, and the tags of its signatures,
     attestations and referrers (C(sha256-...)). If a tag shares its digest with a kept tag, only the tag is deleted.
-  - An image of unknown age counts as new. Its age is unknown if it has no date, or one before 2013, as reproducible builds write.
+  - An image of unknown age counts as new. Its age is unknown if it has no date, one before 2013, as reproducible builds write, or one more than
+    a day in the future.
   - A tag whose manifest has a media type that is not supported, such as Docker's schema 1, stays and does not count.
   - With a list of repositories, the module plans all of them before the first deletion. If one cannot be read, nothing is deleted anywhere.
   - Check mode returns the same plan, with the reason for every tag, and so does the diff.
@@ -27,9 +28,9 @@ options:
     description:
       - The repository, C([registry/]repository). A name with a tag or digest fails.
       - A repository that does not exist fails with the error kind V(not_found).
-      - Or a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude), C(protect),
-        C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then count for that repository instead of the
-        options of the task. The result has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
+      - It can also be a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude), C(protect),
+        C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then apply to that repository instead of
+        the options of the task. The result has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
       - A failed deletion in one repository does not stop the others, unless the registry stops answering. The task fails at the end.
     type: raw
     required: true

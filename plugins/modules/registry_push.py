@@ -18,8 +18,8 @@ description:
   - Pushes child images before the index, and tags last, so that no tag ever points to an incomplete image.
   - You can run an interrupted push again. Blobs that arrived are not sent again.
   - For a layout or OCI archive, C(changed) compares the digest of the manifest, which covers every byte. A C(docker save) archive has no manifest, and
-    tools compress differently. It is unchanged if the tag points to an image with the same config and a layer for each digest in the config. The digests of
-    uncompressed layers are compared with it. The content of compressed layers is not read again.
+    tools compress differently. It is unchanged if the tag points to an image with the same config and a layer for each digest in the config. Layers that
+    are not compressed in the registry must have these digests. The content of compressed layers is not read again.
 extends_documentation_fragment:
   - ocitools.registry._registry
   - ocitools.registry._attributes
@@ -92,12 +92,14 @@ options:
   compression:
     description:
       - Compression of the layers of a C(docker save) archive, which are uncompressed in the archive.
+      - With V(gzip), the compressed layers are written to Ansible's temporary folder (C(ansible_remote_tmp)) before they are sent. It needs space for all of
+        them.
     type: str
     choices: [gzip, none]
     default: gzip
   chunk_size:
     description:
-      - Size of upload chunks in bytes. V(0) sends each blob in one request. It uses chunks only if the registry refuses that or the connection breaks
+      - Size of upload chunks in bytes. V(0) sends each blob in one request, and in chunks only if the registry refuses that or the connection breaks
         repeatedly.
       - A negative number fails.
     type: int

@@ -34,6 +34,7 @@ options:
       - The images to mirror. Each is a name, C([registry/]repository[:tag][@digest]), or a dictionary with C(src) and the following keys.
       - C(dest) is the C(repository[:tag]) below O(dest_registry). The default is the path of the source.
       - C(tags) are additional tags. If C(dest) has no tag, they replace the tag of the source.
+      - With O(dest_dir), C(dest) and C(tags) do not change the layouts. The export records them for the import.
       - C(platforms) and C(referrers) override the options O(platforms) and O(referrers) for this entry.
       - With C(include), C(exclude), C(semver) or C(newest), C(src) is a repository. The tags that meet all of these conditions are mirrored. Tags of
         signatures and the like, such as C(sha256-....sig), are never selected. Use O(referrers) for them.
@@ -71,7 +72,8 @@ options:
       - With O(verify), the signatures must be in the export as well. Export with O(referrers=true).
       - An C(images.yml) of more than 16 MiB fails, and so does YAML that an export does not write, such as aliases.
       - An archive of C(docker save), an OCI archive or an OCI layout is allowed as well. If an image in it has no full name, or shares it with
-        another image, list it in O(images) with its name in the archive, or its digest, and with C(dest).
+        another image, list it in O(images) with its name in the archive, or its digest, and with C(dest). Layers of C(docker save) are compressed in
+        Ansible's temporary folder (C(ansible_remote_tmp)) first.
     type: path
   keep_host:
     description:
@@ -132,7 +134,7 @@ options:
     description:
       - The number of pulls to leave unused at a source that limits pulls and reports the remaining ones in C(RateLimit-Remaining), such as Docker Hub.
         Images that would use them fail with the error kind V(rate_limited). Images that are up to date do not use pulls, but for the manifests
-        that O(platforms), O(referrers) or C(sort=created) must read.
+        that O(platforms), O(referrers), O(verify) or C(sort=created) must read.
       - With V(0), the module does not check the limit.
     type: int
     default: 0
@@ -144,7 +146,7 @@ options:
     type: dict
     suboptions:
       index:
-        description: The part to mirror, from 0.
+        description: The part to mirror, from 0 to one less than O(shard.count).
         type: int
         required: true
       count:

@@ -110,6 +110,7 @@ also_deleted_manifests:
   type: list
   elements: str
   returned: once the tags were looked at
+  version_added: 1.1.0
 digests:
   description: The digest that each deleted tag pointed to, or null for a tag without a manifest.
   type: dict
