@@ -91,9 +91,10 @@ options:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
-  - A title that is an absolute path, leads out of O(dest), or contains control characters, characters that change the direction of text or other invisible
-    characters fails with the error kind V(invalid_response). So do two files with the same path. An archive with paths that are absolute, lead out of its
-    folder or are not UTF-8, with links that lead out of it, or with devices fails with V(invalid_source). All other names are allowed in archives.
+  - A title must not be an absolute path, lead out of O(dest), or contain control characters, characters that change the direction of text or other invisible
+    characters. Such a title, and two files with the same path, fail with the error kind V(invalid_response). In an archive, paths must not be absolute, lead
+    out of its folder or be other than UTF-8. Such paths, links that lead out of the folder, and devices fail with V(invalid_source). All other names are
+    allowed in archives.
     These errors are found before anything of that artifact, or of that folder, is written. The set-user-ID and set-group-ID bits are never set.
   - An archive is downloaded to Ansible's temporary folder (C(ansible_remote_tmp)) and unpacked from there. It may unpack to 3 GiB, or to 1100 times its size
     if that is more.

@@ -46,8 +46,8 @@ options:
       - C(*), C(?) and C([...]) match within one part of a path. C(**) matches any number of parts.
       - Symbolic links on the path are followed inside the image, also in front of and behind the C(*) of a glob. C(**) does not go through symbolic links
         that it finds itself. The path itself may be a symbolic link.
-      - A path that the image does not have fails with the error kind V(not_found). A path without glob characters that is a device, a pipe or a socket
-        fails with V(unsupported), and one that is a hard link to a file that the image does not have with V(invalid_source).
+      - A path that the image does not have fails with the error kind V(not_found). A path without glob characters fails with V(unsupported) if it
+        is a device, a pipe or a socket, and with V(invalid_source) if it is a hard link to a file that the image does not have.
     type: list
     elements: raw
     required: true
@@ -104,8 +104,9 @@ options:
     description:
       - Has no effect. A file that cannot be replaced by renaming, such as a mount point, fails with the error kind V(local_io).
 notes:
-  - The module records what it extracted in the file C(.ocitools-extract.json), in O(dest), or beside it for a single file, or if it extracted nothing and
-    O(dest) does not exist. As long as the name points to the same digest, the next run only compares the files with the record and downloads no layer.
+  - The module records what it extracted in the file C(.ocitools-extract.json) in O(dest). For a single file, or if it extracted nothing and O(dest) does not
+    exist, that file is beside O(dest). As long as the name points to the same digest, the next run only compares the files with the record and downloads no
+    layer.
     It restores files that were changed. You can delete the record at any time. If it cannot be written, for example because that of another user is in the
     same shared directory, the module gives a warning.
   - A user other than root may lack the permission to read an extracted file, or to look into an extracted directory, such as one with the permissions

@@ -28,9 +28,9 @@ options:
     description:
       - The repository, C([registry/]repository). A name with a tag or digest fails.
       - A repository that does not exist fails with the error kind V(not_found).
-      - It can also be a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude), C(protect),
-        C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then apply to that repository instead of
-        the options of the task. The result has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
+      - It can also be a list of repositories, since version 1.1.0. An entry is a name, or a dictionary with C(name) and any of C(include), C(exclude),
+        C(protect), C(keep_last), C(keep_within), C(keep_semver), C(sort) and C(method), which then apply to that repository instead of the options of the
+        task. The result has RV(repositories). Errors in all entries are reported at once, before any request. A key without a value is an error.
       - A failed deletion in one repository does not stop the others, unless the registry stops answering. The task fails at the end.
     type: raw
     required: true
@@ -106,8 +106,8 @@ notes:
   - It sends one HEAD request for each tag, and reads manifest and config of each digest whose age matters, O(concurrency) at a time.
   - Digests are deleted one after another, since several registries cannot delete two at the same time. Reads and deletions by tag run in parallel.
     After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.
-  - With O(method=digest), all tags are looked at before each batch of up to 50 deletions and after the last one, since somebody may move a tag that stays
-    to a digest that goes. A tag that lost its manifest that way is restored, and the task fails with the error kind V(conflict) and names it.
+  - With O(method=digest), all tags are looked at before each batch of up to 50 deletions and after the last one, since somebody may move a kept tag to
+    a digest that is deleted. A tag that lost its manifest that way is restored, and the task fails with the error kind V(conflict) and names it.
     If a tag that stays disappears together with its digest, somebody else has deleted it, and a warning names it. If a deleted index lists that digest,
     the registry may have deleted it, and the task ends with the error kind V(conflict).
     The referrers of each digest are read first. If they cannot be read, nothing is deleted.

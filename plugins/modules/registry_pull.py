@@ -17,9 +17,9 @@ description:
     failure, the previous content of O(path) is still there, and no temporary files are left.
   - Verifies existing blobs and does not download them again. If a pull to a layout is interrupted, even by a power failure, run the task again to
     continue it.
-  - With O(format=oci-layout) or O(format=oci-archive), and without O(platforms), an unchanged image takes one request, which registries do not count as a
-    pull, and none if you name it by its digest. Otherwise the manifest is read. With O(format=docker-archive) the manifest of the image for the
-    platform is read too.
+  - An unchanged image takes one request, which registries do not count as a pull, and none if you name it by its digest. This applies to
+    O(format=oci-layout) and O(format=oci-archive) without O(platforms). Otherwise the manifest is read. With O(format=docker-archive) the manifest of the
+    image for the platform is read too.
 extends_documentation_fragment:
   - ocitools.registry._verify
   - ocitools.registry._registry

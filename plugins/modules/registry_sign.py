@@ -15,7 +15,7 @@ description:
     cosign program. C(cosign verify --key) accepts the signature with C(--insecure-ignore-tlog), since the module writes to no transparency log.
   - Does nothing if the image already has a signature with the same key, format and annotations.
   - Signatures that are already there are kept. A registry cannot prevent two tasks from writing the tag C(sha256-*.sig), or a tag for referrers, at the same
-    time, so the module reads the tag again afterwards, and once more a second later, and adds what is missing. If that fails repeatedly, the error kind is
+    time. So the module reads the tag again afterwards, and once more a second later, and adds what is missing. If that fails repeatedly, the error kind is
     V(conflict).
   - Signs a digest, not a tag. A tag is resolved once. To sign exactly the image that you tested, use its digest, C(registry/repository@sha256:...).
   - Keyless signing with Fulcio and Rekor is not supported. Neither are keys in hardware tokens or in a cloud.

@@ -16,8 +16,8 @@ description:
   - Verifies the digest of the image against the digest in the signed text. A tag is resolved once. Deploy RV(images[].image), which contains the digest
     that was verified.
   - Other modules have the option O(ocitools.registry.registry_copy#module:verify), which verifies images before anything is written.
-  - For each image, the module sends one HEAD request, one GET request for cosign's tag and one for each signature under it, one for the list of referrers
-    and two for each signature in it.
+  - For each image, the module sends one HEAD request, and two GET requests for cosign's tag and the list of referrers. A signature under the tag takes one
+    GET request more, and a signature in the list two.
 requirements:
   - cryptography >= 36
 extends_documentation_fragment:
