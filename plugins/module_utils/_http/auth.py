@@ -199,23 +199,31 @@ class Authenticator:
                 return self._fetch(challenge, whole, credentials)
             except TokenRefused as refusal:
                 if key in self._refused or not asked or set(merge_scopes(asked)) == set(whole):
-                    if asked and credentials is not None:
-                        self._try_without_scopes(challenge, credentials, refusal)
+                    token = self._try_without_scopes(challenge, key, refusal) if asked else None
+                    if token is not None and not scopes:
+                        return token  # nothing but a login was needed: some registries name a placeholder at their root
                     self._refused.add(key)
                     raise
                 self._refused.add(key)
         return self._fetch(challenge, asked, credentials)
 
-    def _try_without_scopes(self, challenge: Challenge, credentials: Credentials, refusal: TokenRefused) -> None:
-        """Find out, once, whether it is the credentials that are refused, and not what was asked for: others may ask for something else."""
+    def _try_without_scopes(self, challenge: Challenge, key: tuple[Credentials | None, Scopes], refusal: TokenRefused) -> Token | None:
+        """Find out whether it is the credentials that are refused, and not what was asked for: others may ask for something else.
+
+        Return the token that they are good for without any scope, None where there is none, or where nobody wants to know.
+        """
+        credentials, scopes = key
+        if credentials is None:
+            return None
         standing = self._standing(credentials)
         if refusal.status == 401:
             standing.refuse(refusal, True)
-        elif not standing.accepted and not standing.over:
+        elif not standing.over and not (standing.accepted and scopes):
             try:
-                self._fetch(challenge, (), credentials)
+                return self._fetch(challenge, (), credentials)
             except RegistryError:
                 standing.refuse(refusal, True)
+        return None
 
     def _fetch(self, challenge: Challenge, scopes: Scopes, credentials: Credentials | None) -> Token:
         if credentials is None:

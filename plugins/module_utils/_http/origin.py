@@ -36,6 +36,8 @@ _METADATA = tuple(
 )
 # IPv4 in disguise.
 _TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("2001::/32", "2002::/16", "64:ff9b::/96", "64:ff9b:1::/48"))
+# The one of those that hosts without IPv4 reach everything by: their DNS servers answer so for all that has no other address.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # Not all versions of Python know that these are not public.
 _PRIVATE = tuple(ipaddress.ip_network(text) for text in ("100.64.0.0/10", "fec0::/10", "3fff::/20", "5f00::/16"))
 
@@ -128,6 +130,8 @@ def classify(text: str) -> str:
     mapped = getattr(address, "ipv4_mapped", None)
     if mapped is not None:
         address = mapped
+    if address in _NAT64:
+        return "public" if classify(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))) == "public" else "forbidden"
     if any(address in network for network in _METADATA) or address.is_loopback or address.is_link_local or address.is_unspecified:
         return "forbidden"
     if address.is_multicast or address.is_reserved or any(address in network for network in _TRANSLATED):

@@ -65,8 +65,10 @@ class TlsOptions(t.NamedTuple):
 
 
 def _host_folder(host: str) -> Path | None:
-    found = [Path(folder) / host for folder in CERTIFICATE_FOLDERS if os.path.isdir(Path(folder) / host)]  # False where it is closed to us
-    return found[0] if found else None
+    """Return the folder of ``host``, or of ``host:443``: so it is called where names of images have the port."""
+    names = [host] if ":" in host.rpartition("]")[2] else [host, f"{host}:443"]
+    places = [Path(folder) / name for folder in CERTIFICATE_FOLDERS for name in names]
+    return next((place for place in places if os.path.isdir(place)), None)  # False where it is closed to us
 
 
 def _load_default_authorities(context: ssl.SSLContext, folder: Path | None, environ: t.Mapping[str, str]) -> None:

@@ -73,7 +73,7 @@ class TokenServer:
             message = f"The token server {where} gave no token: it responded with status {answer.status}{_reason(answer, ': ') or '.'}"
             raise RegistryError(message, kind, answer.status)
         raw = answer.read_all(MAX_TOKEN_BODY, f"The answer of the token server {where}")
-        if is_page(answer.content_type, raw):
+        if is_page(answer.content_type, raw) and raw.lstrip()[:1] != b"{":  # what frameworks call any text that nobody gave a type
             raise RegistryError(f"The answer of the token server {where} is a web page, not a token.", "invalid_response", answer.status)
         return self._parse(raw, where)
 

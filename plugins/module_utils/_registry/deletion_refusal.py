@@ -21,6 +21,7 @@ _OWN_WAYS = (
         "It is its vendor's for everybody to read",
     ),
 )
+_STILL_TAGGED = frozenset({"GOOGLE_MANIFEST_DANGLING_TAG"})
 
 
 class NoDeletion(RegistryError):
@@ -53,6 +54,8 @@ def no_deletion(failure: RegistryError, registry: str) -> RegistryError:
     if failure.kind in ("denied", "unauthorized", "conflict", "rate_limited", "server", "network", "timeout"):
         return failure
     hint = "Deletion is disabled on this registry, or it is read-only; its operator can enable it (distribution: storage.delete.enabled)."
+    if failure.code in _STILL_TAGGED:
+        hint = "It deletes a manifest only when no tag points to it: set method to auto or tag, which delete the tags."
     return _unsupported(failure, hint)
 
 

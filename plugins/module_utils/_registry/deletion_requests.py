@@ -19,6 +19,7 @@ from .deletion_refusal import no_deletion
 from .tagging import find_digest
 
 DELETED = frozenset({200, 202, 204})
+Find = t.Callable[[RepositoryApi, str], t.Optional[Digest]]
 UNCERTAIN = frozenset({"network", "timeout", "server", "not_found"})  # an answer before the last one may have been lost
 
 
@@ -67,10 +68,10 @@ def check_enabled(api: RepositoryApi, shown: str, state: DeletionState) -> None:
         state.enabled = True
 
 
-def find_readable(api: RepositoryApi, identifier: str, surely: bool = True) -> Digest | None:
+def find_readable(api: RepositoryApi, identifier: str, find: Find = find_digest) -> Digest | None:
     """Return the digest of what could be read before a deletion, None where it is absent or, as some registries say then, denied."""
     try:
-        return find_digest(api, identifier, surely)
+        return find(api, identifier)
     except RegistryError as error:
         if error.kind != "denied":
             raise

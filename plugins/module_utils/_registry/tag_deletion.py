@@ -16,10 +16,10 @@ from .._oci.manifest import Manifest
 from .._oci.reference import Digest
 from .api import RepositoryApi
 from .deletion_refusal import no_deletion, no_tag_deletion
-from .deletion_requests import UNCERTAIN, DeletionState, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
+from .deletion_requests import UNCERTAIN, DeletionState, Find, StillThere, ask_to_delete, check_enabled, find_readable, wait_until
 from .listing import is_unlisted
 from .referrers import remove_referrer
-from .tagging import find_digest, write_tags
+from .tagging import find_digest, find_left, write_tags
 
 _NONCE_BITS = 96
 _PADDING = re.compile(rb"\n[ \t]{96}\Z")
@@ -80,10 +80,10 @@ class TagDeletion:
         self.state.doubtful = True
         return None
 
-    def _find_tag(self, surely: bool = True) -> Digest | None:
+    def _find_tag(self, find: Find = find_digest) -> Digest | None:
         """Return what the tag is on now, None where it is absent."""
         try:
-            return find_digest(self.api, self.tag, surely)
+            return find(self.api, self.tag)
         except RegistryError as error:
             if not is_unlisted(self.api, self.tag, error):
                 raise
@@ -96,7 +96,7 @@ class TagDeletion:
         """
 
         def is_gone() -> bool:
-            found = self._find_tag(surely=False)  # the registry has said that it did it
+            found = self._find_tag(find_left)
             if found is not None and found not in ours and not is_substitute(self.api, found, self.manifest.digest):
                 message = (
                     f"The tag {self.shown} was deleted from {self.manifest.digest}, but somebody else moved it to {found} in the meantime."
@@ -297,4 +297,4 @@ def _delete_manifest(
         with gone_by("digest"):
             on_deleted(manifest)
     with gone_by("digest"):
-        wait_until(lambda: find_readable(api, name, surely=False) is None, api, shown)
+        wait_until(lambda: find_readable(api, name, find_left) is None, api, shown)

@@ -33,10 +33,19 @@ def find_digest(api: RepositoryApi, identifier: str, surely: bool = True) -> Dig
         return Digest.parse(identifier)
     if head is not None and head.digest is not None:
         return head.digest
+    return _read_digest(api, identifier)
+
+
+def _read_digest(api: RepositoryApi, identifier: str) -> Digest | None:
     try:
         return api.get_manifest(identifier).digest
     except NotFound:
         return None
+
+
+def find_left(api: RepositoryApi, identifier: str) -> Digest | None:
+    """Return the digest of what the registry said that it deleted, None once it is absent: by GET, until a HEAD has found something here."""
+    return find_digest(api, identifier, surely=False) if api.exchange.answers_head else _read_digest(api, identifier)
 
 
 def hides(error: RegistryError) -> bool:

@@ -18,6 +18,7 @@ from .._registry.client import RegistryClient
 from .._registry.deletion_refusal import NoDeletion
 from .._registry.deletion_requests import DeletionState, StillThere, ask_to_delete, find_readable
 from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unmoved, delete_digest, gone_by, unpadded
+from .._registry.tagging import find_left
 
 Delete = t.Callable[[str], str]
 _FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
@@ -130,7 +131,7 @@ def delete_with_tags(
     delete_digest(client.api, manifest, state, on_deleted)
     for tag in tags:
         with gone_by("digest"):
-            is_left = find_readable(client.api, tag, surely=False) == digest and not _delete_outliving(client.api, tag, digest)
+            is_left = find_readable(client.api, tag, find_left) == digest and not _delete_outliving(client.api, tag, digest)
         if is_left:
             raise RegistryError(
                 f"The registry deleted {client.registry}@{digest}, but the tag {tag} still points to it: delete it with method tag.",

@@ -116,7 +116,7 @@ def test_by_tag_it_costs_seven_requests(token_registry: FakeRegistry, run_module
             "GET /v2/app/manifests/1.0",
             "GET /v2/app/tags/list",
             "DELETE /v2/app/manifests/1.0",
-            "HEAD /v2/app/manifests/1.0",
+            "GET /v2/app/manifests/1.0",
             f"HEAD /v2/app/manifests/{digest}",
         ]
     )

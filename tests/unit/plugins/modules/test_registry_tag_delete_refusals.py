@@ -39,6 +39,14 @@ def test_deletion_is_disabled(make_registry: MakeRegistry, run_module: RunModule
     assert not [line for line in registry.writes() if line.startswith("PUT")]
 
 
+def test_a_registry_that_deletes_no_manifest_with_a_tag(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_image("app", "1.0")
+    registry.on("delete_manifest").answer(400, code="GOOGLE_MANIFEST_DANGLING_TAG")
+    result = delete(run_module, registry, method="digest").failure("unsupported")
+    assert "set method to auto or tag" in result.msg
+    assert "disabled" not in result.msg
+
+
 @pytest.mark.parametrize("way", ["digest_invalid", "unsupported", "not_found"])
 def test_method_tag_alone_is_not_enough(make_registry: MakeRegistry, run_module: RunModule, way: str) -> None:
     registry = make_registry(delete_by_tag=way)
@@ -237,7 +245,7 @@ def test_by_digest_a_registry_that_keeps_the_tags(make_registry: MakeRegistry, r
     def put_back(_request: Recorded) -> None:
         registry.add_image("app", "1.0")
 
-    registry.on("head_manifest", "/1.0$").call(put_back)
+    registry.on("get_manifest", "/1.0$", nth=2).call(put_back)
     result = delete(run_module, registry, method="digest").failure("conflict")
     assert digest in result.msg
     assert "still points to it" in result.msg

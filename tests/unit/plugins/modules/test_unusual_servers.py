@@ -216,6 +216,16 @@ def test_a_tag_that_head_does_not_find_is_deleted_and_no_other(
     assert len(registry.writes()) <= (1 if style == "distribution3" and method != "substitute" else 4)
 
 
+def test_a_deletion_that_takes_its_time_is_waited_for_where_head_finds_nothing(
+    make_registry: MakeRegistry, run_module: RunModule, waits: list[float]
+) -> None:
+    registry = make_registry(auth="token", head_manifest=404, delete_by_tag="stale")
+    registry.add_image("app", "1")
+    run_module("registry_tag_delete", registry.args(name="app:1")).ok()
+    assert waits
+    assert registry.tags("app") == {}
+
+
 @pytest.mark.parametrize("status", [400, 403, 405])
 def test_an_address_that_is_signed_for_get_alone(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, status: int) -> None:
     registry = make_registry(mount="ignored")

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
@@ -201,3 +203,37 @@ def test_a_root_that_is_a_page_with_the_version_header_is_a_registry(make_regist
     registry.on("base", times=None, where=lambda request: request.scheme == "bearer").call(lambda request: Answer(200, page, b"true"))
     result = run_module("registry_info", registry.args()).ok()
     assert result["authenticated"] is True
+
+
+# What only a login is needed for
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("module", ["registry_info", "registry_login"])
+def test_a_placeholder_in_the_challenge_of_the_root_does_not_refuse_a_login(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, module: str, status: int
+) -> None:
+    registry = _with_placeholder(make_registry, status)
+    options: dict[str, t.Any] = {"auth_file": str(tmp_path / "auth.json")} if module == "registry_login" else {}
+    assert run_module(module, registry.args(**options)).ok()["authenticated"] is True
+    run_module(module, registry.args(credentials=False, username="user", password=WRONG, **options)).failure("unauthorized")
+
+
+def test_nor_does_it_after_others_have_logged_in(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    registry = fill(_with_placeholder(make_registry, 403))
+    login = registry.auth.credentials()
+    config = {"auths": {registry.host: login}}
+    checked = run_module("registry_preflight", registry.args(credentials=False, images=NAMES[:2], auth_config=config, concurrency=1)).ok()
+    assert checked["passed"] is True
+
+
+def _with_placeholder(make_registry: MakeRegistry, status: int) -> FakeRegistry:
+    """Make a registry as GitHub's: whoever asks it for nothing special is told to ask for an image that there is not."""
+    auth = TokenAuth({"user": User(grants={"*:app*": "*"})}, refuses_partly_granted=True, refused_status=status)
+    registry = make_registry(auth=auth)
+    challenge = f'Bearer realm="{auth.url}",service="registry.test",scope="repository:user/image:pull"'
+    refused = Headers([("Content-Type", "application/json"), ("WWW-Authenticate", challenge)])
+    registry.on("base", times=None, before_auth=True, where=lambda request: request.scheme != "bearer").call(
+        lambda request: Answer(401, refused, b"{}")
+    )
+    return registry

@@ -146,6 +146,18 @@ def test_t10_the_folder_of_another_host_does_not_count(tmp_path: Path, machine: 
         shake(options().context(f"{HOST}:5000", {}), good.server())
 
 
+def test_the_folder_of_a_host_may_have_the_port_of_https(tmp_path: Path, machine: Path, good: Authority, evil: Authority) -> None:
+    shutil.copy(evil.path, tmp_path / "store.pem")
+    folder = machine.with_name(f"{HOST}:443")
+    folder.mkdir(parents=True)
+    shutil.copy(good.path, folder / "ca.crt")
+    shake(options().context(HOST, {}), good.server())
+    machine.mkdir()
+    shutil.copy(evil.path, machine / "ca.crt")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(options().context(HOST, {}), good.server())
+
+
 def test_t10_a_folder_that_is_closed_to_us_does_not_count(monkeypatch: pytest.MonkeyPatch, good: Authority) -> None:
     real = os.stat
 

@@ -9,6 +9,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
+from ansible_collections.ocitools.registry.plugins.module_utils._http.address_guard import AddressGuard
+from ansible_collections.ocitools.registry.plugins.module_utils._http.origin import Origin, Trust
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.ocitools.registry.plugins.module_utils._registry.connections import ConnectionOptions, Connections
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeClient, MakeRegistry
@@ -47,6 +50,18 @@ def _name(names: Names, registry: FakeRegistry, addresses: str) -> str:
 
 
 # T47: names with several addresses, and names that move
+
+
+TRANSLATED = "64:ff9b::5db8:d823"  # a public address of IPv4, as a host without IPv4 reaches it
+
+
+def test_t47_a_host_without_ipv4_reaches_public_registries_and_their_storage() -> None:
+    lookup = {"reg.example": [TRANSLATED, PUBLIC], "storage.example": [TRANSLATED], "inner.example": ["64:ff9b::a00:1"]}
+    guard = AddressGuard(Trust(Origin("https", "reg.example", 443)), lambda host, _port: lookup[host])
+    assert guard.named("reg.example", 443) == [TRANSLATED, PUBLIC]
+    assert guard.strange("storage.example", 443) == [TRANSLATED]
+    with pytest.raises(RegistryError, match="does not have a public address"):
+        guard.strange("inner.example", 443)
 
 
 @pytest.mark.parametrize("channel", ["redirect", "realm", "location"])

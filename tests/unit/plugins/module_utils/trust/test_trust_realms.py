@@ -221,6 +221,11 @@ def test_t15_an_answer_that_is_no_token_is_refused_and_not_shown(guarded: FakeRe
     assert "words" not in result.text
 
 
+def test_a_token_may_come_as_any_type_of_text(guarded: FakeRegistry, run_module: RunModule) -> None:
+    guarded.on("token").headers({"Content-Type": "text/html; charset=utf-8"})
+    _look(run_module, guarded).ok()
+
+
 @pytest.mark.parametrize("expires_in", [0, -5, None, "3600", 10**20, True, 1.5])
 def test_t15_any_lifetime_of_a_token_is_lived_with(make_registry: MakeRegistry, connect: MakeClient, expires_in: t.Any) -> None:
     registry = make_registry(auth=TokenAuth(expires_in=expires_in))
