@@ -119,8 +119,11 @@ options:
       - What to do with other tags at the destination, in repositories for which an entry selects tags. V(delete) deletes the tags that the list does not
         include, with the safeguards of M(ocitools.registry.registry_prune). Whatever the remaining images need is kept.
       - Nothing is deleted in a repository if one of its images failed, or if an entry selected no tag.
+      - If the first deleted tag disappears from the source as well, the destination is the same repository under another name. The tag is then restored,
+        and the task fails with the error kind V(conflict).
       - V(delete) fails with O(dest_dir). With O(src_dir), it requires entries in O(images) that select tags, and deletes nothing in a repository of
-        which the export could not export an image.
+        which the export could not export an image. If the directory lacks an image of O(images), nothing is deleted in the repository that its C(dest)
+        names, without C(dest) nothing at all.
     type: str
     choices: [keep, delete]
     default: keep

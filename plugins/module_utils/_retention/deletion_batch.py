@@ -21,19 +21,26 @@ from .._registry.tag_deletion import OnDeleted, TagDeletion, TookMore, check_unm
 from .._registry.tagging import find_left
 
 Delete = t.Callable[[str], str]
+Look = t.Callable[[], None]
+Probe = t.Callable[[str], Look]
 _FOR_ALL = frozenset({"denied", "unauthorized", "rate_limited", "server", "network", "timeout", "tls"})
+
+
+class PutBack(RegistryError):
+    """What was deleted is there again, since it should not have been: nothing further must be deleted."""
 
 
 class DeletionBatch:
     """Deletes names (tags, or digests) and notes what became of each.
 
     ``done`` has the method that did it, "" for what was gone already. A failure stops the others only where they would fail alike, or
-    where the registry took more than it was asked to.
+    where the registry took more than it was asked to. ``probe`` is called before the first name that can be deleted is, and what it returns
+    afterwards.
     """
 
-    def __init__(self, client: RegistryClient, after_first: t.Callable[[], None] = lambda: None) -> None:
+    def __init__(self, client: RegistryClient, probe: Probe = lambda name: lambda: None) -> None:
         self._client = client
-        self._after_first = after_first
+        self._probe = probe
         self._proven = False
         self.done: dict[str, str] = {}
         self.failures: dict[str, RegistryError] = {}
@@ -44,16 +51,19 @@ class DeletionBatch:
         pending = list(names)
         while pending and not self._proven:
             name = pending.pop(0)
+            look = self._probe(name)
             self._delete_one(name, delete)
             if self.done.get(name):
                 self._proven = True
-                self._look_after(name)
+                self._look_after(name, look)
         self._client.fan_out(lambda name: self._delete_one(name, delete), pending)
 
-    def _look_after(self, name: str) -> None:
+    def _look_after(self, name: str, look: Look) -> None:
         try:
-            self._after_first()
+            look()
         except RegistryError as error:
+            if isinstance(error, PutBack):
+                del self.done[name]
             self.fail(name, error)
             raise
 

@@ -176,7 +176,7 @@ class Deletion:
         self._listed = plan.listed
         self._checked: set[Digest] = set()
         self._are_others_checked = False
-        self._deletions = DeletionBatch(client, self._check_others)
+        self._deletions = DeletionBatch(client, lambda name: self._check_others)
 
     def run(self) -> None:
         """Delete what the plan says; what is broken off leaves no ghosts either."""

@@ -15,7 +15,7 @@ from .._oci.reference import Digest, is_digest
 from .._registry.client import RegistryClient
 from .._registry.deletion_requests import DeletionState
 from .._registry.tag_deletion import check_unmoved
-from .deletion_batch import DeletionBatch, delete_planned, delete_with_tags
+from .deletion_batch import DeletionBatch, Probe, delete_planned, delete_with_tags
 from .dependencies import below
 from .ghosts import check_unlisted, list_all, repair_ghost
 from .prune_plan import Entry, PrunePlan
@@ -25,9 +25,9 @@ Result = dict[str, t.Any]
 
 
 class Pruning:
-    """Carries out a plan, and knows at any moment what was done of it."""
+    """Carries out a plan, and knows at any moment what was done of it; ``probe`` looks at the first deletion, see ``DeletionBatch``."""
 
-    def __init__(self, client: RegistryClient, plan: PrunePlan, method: str) -> None:
+    def __init__(self, client: RegistryClient, plan: PrunePlan, method: str, probe: Probe = lambda name: lambda: None) -> None:
         self._client = client
         self._plan = plan
         self._method = "auto" if method == "digest" else method
@@ -39,7 +39,7 @@ class Pruning:
         self._staying = _by_digest({entry.tag: tagged[entry.tag].digest for entry in plan.entries if entry.keep})
         self._going = _by_digest(self._doomed)
         self._watch = Watch(client, {tag: descriptor.digest for tag, descriptor in tagged.items()}, self._doomed, plan.manifests)
-        self._deletions = DeletionBatch(client)
+        self._deletions = DeletionBatch(client, probe)
 
     def run(self) -> None:
         """Delete what the plan says; what belongs to an image by its name goes after it. Afterwards the state decides, not the answers."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .._core.budget import Kept
-from .._core.errors import RegistryError
+from .._core.errors import NotFound, RegistryError
 from .._core.scrub import some
-from .._oci.digest_tags import owner_digest
+from .._oci.digest_tags import owner_digest, owner_key
 from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
@@ -115,7 +115,7 @@ def plan_prune(client: RegistryClient, policy: Judge, now: datetime, method: str
 
 def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, foreseen: Foreseen) -> PrunePlan:
     unusable: list[str] = []
-    names = sorted({*client.list_tags(on_unusable=unusable.append), *foreseen.tags})
+    names = sorted({*_list(client, unusable.append, foreseen), *foreseen.tags})
     entries: Kept[Entry] = Kept()
     if policy.keeps_all(names):
         return PrunePlan(entries, settle({}, {}, {}).kept, {}, False, tuple(_warnings(client.registry, [], unusable, method)))
@@ -139,7 +139,9 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, for
         reader.read(descriptor.digest for descriptor in found.values() if descriptor.is_index)
         reader.read(tags[tag] for tag, verdict in verdicts.items() if verdict is not None and not verdict.keep)
     settlement = settle(tags, verdicts, reader.found)
-    gone = _find_gone(client, settlement.orphans, foreseen.manifests)
+    # A repository that has nothing but signatures has never had their images, which are in another one: cosign can be told so.
+    orphans = () if all(map(owner_key, names)) else settlement.orphans
+    gone = _find_gone(client, orphans, foreseen.manifests)
     gone = {tag for tag in gone if not any(child in settlement.kept.tagged for child in reader.found.get(tags[tag], NO_LINKS).children)}
     if gone:
         settlement = settle(tags, verdicts, reader.found, gone)
@@ -151,6 +153,16 @@ def _plan(client: RegistryClient, policy: Judge, now: datetime, method: str, for
     plan = PrunePlan(entries, settlement.kept, reader.found, by_digest, warnings)
     _check_referrers(client, plan)
     return plan
+
+
+def _list(client: RegistryClient, on_unusable: t.Callable[[str], None], foreseen: Foreseen) -> t.Sequence[str]:
+    """Return the tags of the repository, which need not be there yet where some are ``foreseen``."""
+    try:
+        return client.list_tags(on_unusable=on_unusable)
+    except NotFound:
+        if not foreseen.tags:
+            raise
+        return ()
 
 
 def _warnings(registry: str, ghosts: t.Sequence[str], unusable: t.Sequence[str], method: str) -> t.Iterator[str]:

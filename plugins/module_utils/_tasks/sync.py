@@ -125,7 +125,7 @@ class Sync:
         foresight = Foresight(task.budget)
         self._foresee = foresight.note
         outcomes = self._run(plan.jobs, bring)
-        extra = Extra(self._deleter, params["max_deletions"], task.warn, foresight)
+        extra = Extra(self._deleter, lambda target: self._sources(plan, target), params["max_deletions"], task.warn, foresight)
         failure = self._delete(extra, plan, outcomes)
         task.result["deleted_tags"] = extra.deleted
         self._tell(plan, outcomes, *extra.states(), failure)
@@ -148,7 +148,8 @@ class Sync:
         planner = self._planner()
         plan = SyncPlan(planner.check(jobs), planner.own_failures(failed))
         if params["extra"] == "delete":
-            plan.chosen = planner.account(choosing, {entry.number for entry in choosing if source.is_clear(entry, jobs)}, plan.jobs)
+            unclear = source.unclear(choosing, jobs, [entry for entry, _outcome in failed])
+            plan.chosen = {} if unclear is None else planner.account(choosing, unclear, plan.jobs)
         copier = self._copier()
 
         def bring(job: Job) -> Outcome:
@@ -179,6 +180,13 @@ class Sync:
 
     def _deleter(self, image: Reference) -> RegistryClient:
         return self._registries.destination(image, *(("pull",) if self._task.check_mode else ("pull", "push", "delete")))
+
+    def _sources(self, plan: SyncPlan, target: Reference) -> list[RegistryClient]:
+        """Return what reads the repositories that the images of ``target`` come from, none for a directory."""
+        if self._task.params["src_dir"] is not None:
+            return []
+        images = {job.copy.source.name: job.copy.source for job in plan.jobs if job.copy.destination.name == target.name}
+        return [self._source(image) for image in images.values()]
 
     def _delete(self, extra: Extra, plan: SyncPlan, outcomes: t.Sequence[Outcome]) -> RegistryError | None:
         """Delete what is not in the list, but nothing where an image failed; return why not all of it is gone, which is told at the end."""

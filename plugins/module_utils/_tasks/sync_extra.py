@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from .._core.budget import Budget
-from .._core.errors import NotFound, RegistryError
+from .._core.errors import RegistryError
 from .._oci.manifest import Manifest
 from .._oci.reference import Reference
 from .._registry.client import RegistryClient
+from .._registry.deletion_requests import find_readable
 from .._registry.transfer import PushPlan
+from .._retention.deletion_batch import Look, PutBack
 from .._retention.dependencies import NO_LINKS, ManifestLinks
 from .._retention.policy import Listed
 from .._retention.prune import Pruning
@@ -54,11 +56,46 @@ class Foresight:
         return self._foreseen.get(repository.name)
 
 
+class _TwoNames:
+    """Finds out by the first deletion in a repository whether it is one of its ``sources`` under another name, which nothing else tells."""
+
+    def __init__(self, client: RegistryClient, sources: t.Sequence[RegistryClient]) -> None:
+        self._client = client
+        self._sources = sources
+
+    def __call__(self, tag: str) -> Look:
+        """Look at ``tag``, which is to be deleted; what is returned looks whether it is gone from a source too, and puts it back then."""
+        there = find_readable(self._client.api, tag)
+        same = [source for source in self._sources if there is not None and find_readable(source.api, tag) == there]
+        manifest = self._client.get_manifest(tag) if same else None
+
+        def look() -> None:
+            lost = [source for source in same if find_readable(source.api, tag) is None]
+            if manifest is None or not lost:
+                return
+            shown = self._client.api.display(tag)
+            try:
+                self._client.tag_manifest(manifest, [tag])
+            except RegistryError as error:
+                told = f"It could not be restored: {error.message}"
+            else:
+                told = "It was restored, and nothing more was deleted."
+            raise PutBack(
+                f"When the tag {shown} was deleted, it disappeared from {lost[0].registry} too, where its images come from: they seem to be one "
+                f"repository under two names. {told}",
+                "conflict",
+                reference=shown,
+            )
+
+        return look
+
+
 @dataclass
 class Extra:
-    """What goes in each repository, by reads alone, and what is gone of it."""
+    """What goes in each repository, by reads alone, and what is gone of it; ``sources_of`` returns what reads the repositories that its images come from."""
 
     client_of: ClientOf
+    sources_of: t.Callable[[Reference], t.Sequence[RegistryClient]]
     limit: int
     warn: t.Callable[[str], None]
     foresight: Foresight
@@ -69,10 +106,7 @@ class Extra:
         """Read what each repository has beside the tags that the list accounts for; raises where it is more than may be deleted."""
         now = datetime.now(timezone.utc)
         for image, tags in chosen.items():
-            try:
-                plan = plan_prune(self.client_of(image), Listed(tags), now, "auto", self.foresight.of(image))
-            except NotFound:
-                continue  # in check mode, a repository that is not there yet
+            plan = plan_prune(self.client_of(image), Listed(tags), now, "auto", self.foresight.of(image))
             for warning in plan.warnings:
                 self.warn(warning)
             if plan.doomed:
@@ -88,7 +122,8 @@ class Extra:
     def carry_out(self) -> None:
         """Delete, one repository after the other; what is ``gone`` is known at any moment."""
         for image, plan in self.plans.items():
-            pruning = Pruning(self.client_of(image), plan, "auto")
+            client = self.client_of(image)
+            pruning = Pruning(client, plan, "auto", _TwoNames(client, self.sources_of(image)))
             try:
                 pruning.run()
             finally:

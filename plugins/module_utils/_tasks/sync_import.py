@@ -193,14 +193,32 @@ class Import:
             copy = Copy(replace(name, digest=stored.digest), destination, tags, entry.platforms)
             yield Job(whole, copy, bool(exported.referrers) if exported else entry.referrers, stored, stored.title)
 
-    def is_clear(self, entry: Entry, jobs: t.Sequence[Job]) -> bool:
-        """Tell whether what an entry has chosen is all that its repository should have: it goes there, and no image of it failed."""
-        if entry.image.name in self._incomplete:
-            self._task.warn(f"Nothing is deleted for {entry.image.name}, because not all of its images could be exported to {self._path}.")
-            return False
-        target = destination_of(self._task.params, entry, entry.source).name
-        places = {job.copy.destination.name for job in jobs if job.entry.number == entry.number}
-        return places == {target}
+    def unclear(self, choosing: t.Sequence[Entry], jobs: t.Sequence[Job], failed: t.Sequence[Entry]) -> set[str] | None:
+        """Return the repositories at the destination of which this may not have all that the list means; None where that may be any of them.
+
+        Of an image that is not there nobody knows to which place its export would have sent it.
+        """
+        found: set[str] = set()
+        for entry in failed:
+            if entry.dest is None:
+                return None
+            found.add(destination_of(self._task.params, entry, entry.source).name)
+        for entry in choosing:
+            target = destination_of(self._task.params, entry, entry.source).name
+            places = {job.copy.destination.name for job in jobs if job.entry.number == entry.number}
+            is_complete = self._is_complete(entry)
+            if not (is_complete or places or entry.dest):
+                return None
+            if not is_complete or places != {target}:
+                found |= {target, *places}
+        return found
+
+    def _is_complete(self, entry: Entry) -> bool:
+        """Tell whether the export has all images of the repository that an entry chooses from."""
+        if entry.image.name not in self._incomplete:
+            return True
+        self._task.warn(f"Nothing is deleted for {entry.image.name}, because not all of its images could be exported to {self._path}.")
+        return False
 
     def _find(self, entry: Entry) -> list[StoredImage]:
         wanted = entry.source

@@ -97,7 +97,8 @@ class Planner:
                 jobs += self._jobs(entry, tags)
         plan.jobs = self.check(jobs)
         clear = {number for number, tags in found.items() if tags and not isinstance(tags, RegistryError)}
-        plan.chosen = self.account([entry for entry in entries if entry.choice], clear, plan.jobs)
+        choosing = [entry for entry in entries if entry.choice]
+        plan.chosen = self.account(choosing, {self._target(entry).name for entry in choosing if entry.number not in clear}, plan.jobs)
         return plan
 
     def check(self, jobs: t.Sequence[Job]) -> list[Job]:
@@ -185,24 +186,18 @@ class Planner:
             copy = Copy(source, destination, destination_tags(source, destination, entry.tags), entry.platforms)
             yield Job(entry, copy, entry.referrers)
 
-    def account(self, choosing: t.Sequence[Entry], clear: t.Collection[int], jobs: t.Sequence[Job]) -> dict[Reference, set[str]]:
+    def account(self, choosing: t.Sequence[Entry], unclear: t.Container[str], jobs: t.Sequence[Job]) -> dict[Reference, set[str]]:
         """Return the repositories of this shard of which entries choose tags, with the tags that the list accounts for.
 
-        Those of an entry that is not ``clear``, by its number, are left out.
+        Those that are ``unclear``, by their names, are left out.
         """
-        chosen: dict[Reference, set[str]] = {}
-        unclear: set[Reference] = set()
-        for entry in choosing:
-            target = self._target(entry)
-            if self._shard.owns(target):
-                chosen[target] = set()
-                if entry.number not in clear:
-                    unclear.add(target)
+        targets = [self._target(entry) for entry in choosing]
+        chosen: dict[Reference, set[str]] = {target: set() for target in targets if self._shard.owns(target) and target.name not in unclear}
         for job in jobs:
             target = replace(job.copy.destination, tag=None)
             if target in chosen:
                 chosen[target].update(job.copy.tags)
-        return {target: tags for target, tags in chosen.items() if target not in unclear}
+        return chosen
 
 
 def _error_of(read: _Read) -> RegistryError | None:

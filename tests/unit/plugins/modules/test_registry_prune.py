@@ -140,6 +140,16 @@ def test_signatures_of_untagged_images_stay(registry: FakeRegistry, run_module: 
     assert result["protected_by"][signature] == "it belongs to an image that no tag leads to"
 
 
+def test_a_repository_of_nothing_but_signatures_keeps_them(registry: FakeRegistry, run_module: RunModule) -> None:
+    signatures = [f"{registry.add_image('app', str(number)).digest}.sig".replace(":", "-") for number in range(3)]
+    for tag in signatures:
+        registry.add_image("signatures", tag, 1)
+    result = prune(run_module, registry, name="signatures", keep_last=1).ok()
+    assert (result.changed, result["deleted"]) == (False, [])
+    registry.add_image("signatures", "1.0")
+    assert sorted(prune(run_module, registry, name="signatures", keep_last=1).ok()["deleted"]) == sorted(signatures)
+
+
 @pytest.mark.parametrize(("ages", "stays"), [((9, 1), True), ((9, 8), False), ((9, None), True)])
 def test_an_index_is_as_old_as_its_newest_image(
     registry: FakeRegistry, run_module: RunModule, ages: t.Sequence[float | None], stays: bool

@@ -194,3 +194,37 @@ def test_nothing_is_deleted_from_a_source(registry: FakeRegistry, run_module: Ru
     assert f"{registry.name('app')} is both a source and a destination" in failure.msg
     assert set(registry.tags("app")) == {"1.0", "2.0"}
     assert registry.log() == []
+
+
+@pytest.mark.parametrize("style", ["full", "distribution2", "quay"])
+def test_nothing_is_deleted_from_a_source_by_another_name(make_registry: MakeRegistry, run_module: RunModule, style: str) -> None:
+    registry = make_registry(style)
+    digests = _fill(registry)
+    task = _sync(registry, registry, {"src": "app", "semver": "1.x"}, extra="delete")
+    task.update(src_registry=registry.host.replace("127.0.0.1", "localhost"))
+    failed = run_module("registry_sync", task).failure("conflict")
+    assert "repository under two names. It was restored, and nothing more was deleted." in failed.msg
+    assert (failed.changed, failed["deleted_tags"]) == (False, [])
+    assert registry.tags("app") == digests
+    assert registry.gaps() == []
+
+
+def test_a_tag_that_the_source_has_as_well_is_deleted(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = make_registry(), make_registry()
+    digests = _fill(source)
+    run_module("registry_sync", _sync(source, destination, {"src": "app", "include": ["."]})).ok()
+    task = _sync(source, destination, {"src": "app", "semver": "1.x"}, extra="delete")
+    assert len(run_module("registry_sync", task).ok()["deleted_tags"]) == 4
+    assert set(destination.tags("app")) == {"1.9", "1.10"}
+    assert source.tags("app") == digests
+
+
+def test_a_destination_that_cannot_be_read_fails(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = make_registry(), make_registry()
+    _fill(source, "1.0")
+    _fill(destination, "old")
+    lost = destination.add_index("app", "lost").digest
+    destination.on("get_manifest", path=lost, times=None).answer(404, code="MANIFEST_UNKNOWN")
+    failed = run_module("registry_sync", _sync(source, destination, {"src": "app", "semver": "1.x"}, extra="delete")).failure("not_found")
+    assert lost in failed.msg
+    assert set(destination.tags("app")) == {"1.0", "old", "lost"}

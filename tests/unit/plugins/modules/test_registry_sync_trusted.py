@@ -146,3 +146,55 @@ def test_nothing_is_deleted_where_an_export_does_not_tell_all(
     assert "0.9" in destination.tags("other")
     if fault == "an image that was not exported":
         assert "could be exported" in result.warnings[0]
+
+
+ELSEWHERE = {"src": "team/tool", "include": ["."], "dest": "app"}
+
+
+@pytest.mark.parametrize(
+    ("exported", "missing", "wanted"),
+    [
+        ([], None, ["app:2.0"]),
+        ([], None, [{"src": "app:2.0", "dest": "app", "tags": ["stable"]}]),
+        ([], None, [{"src": "other:1", "dest": "app:0.9"}]),
+        ([{"src": "team/tool:9", "dest": "app"}], "team/tool/manifests/9", ["team/tool:9"]),
+        ([ELSEWHERE], "team/tool/manifests/9", [{"src": "team/tool", "include": ["."]}]),
+        ([ELSEWHERE], "team/tool", [{"src": "team/tool", "include": ["."]}]),
+    ],
+)
+@pytest.mark.parametrize("empty", ["fail", "ok"])
+def test_nothing_is_deleted_where_an_image_of_the_list_was_not_carried(
+    make_registry: MakeRegistry,
+    run_module: RunModule,
+    tmp_path: Path,
+    exported: list[t.Any],
+    missing: str | None,
+    wanted: list[t.Any],
+    empty: str,
+) -> None:
+    source, destination = make_registry(), make_registry()
+    _fill(source, destination)
+    for tag in ("8", "9"):
+        source.add_image("team/tool", tag)
+    for tag in ("2.0", "stable", "8", "9"):
+        destination.add_image("app", tag)
+    if missing:
+        source.on("get_manifest", path=missing, times=None).answer(403, code="DENIED")
+    run_module("registry_sync", _export(source, tmp_path / "d", images=[{"src": "app", "semver": "1.x"}, *exported]))
+    listed = [{"src": "app", "semver": "1.x"}, *wanted]
+    named = [{**entry, "src": source.name(entry["src"])} if isinstance(entry, dict) else source.name(entry) for entry in listed]
+    task = import_from(tmp_path / "d", destination, images=named, extra="delete", empty=empty)
+    before = set(destination.tags("app"))
+    for check in (True, False):
+        assert run_module("registry_sync", task, check=check).data["deleted_tags"] == []
+    assert set(destination.tags("app")) >= before
+
+
+def test_only_the_repository_that_lacks_an_image_keeps_its_tags(make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
+    source, destination = make_registry(), make_registry()
+    _fill(source, destination)
+    run_module("registry_sync", _export(source, tmp_path / "d", images=[{"src": "app", "semver": "1.x"}])).ok()
+    listed = [{"src": source.name("app"), "semver": "1.x"}, {"src": source.name("app:2.0"), "dest": "other"}]
+    failed = run_module("registry_sync", import_from(tmp_path / "d", destination, images=listed, extra="delete")).failure("not_found")
+    assert failed["deleted_tags"] == [destination.name("app:0.9")]
+    assert "0.9" in destination.tags("other")
