@@ -13,7 +13,8 @@ description:
   - Returns the digest of each image, or the image with its digest. There is one result for each term, in order. Terms are resolved in parallel and share
     connections and tokens.
   - Runs on the controller, with the controller's auth files and environment. C(module_defaults) do not apply. To set
-    options for all lookups of a play, use variables with the name C(ocitools_registry_) and the option, such as C(ocitools_registry_username).
+    options for all lookups of a play, use variables with the name C(ocitools_registry_) and the option, such as C(ocitools_registry_username). Modules
+    do not read these variables.
   - Files of keys and certificates in O(verify) are looked for in the folder C(files) of the role or playbook, beside the playbook, and in the current folder.
 extends_documentation_fragment:
   - ocitools.registry._verify
