@@ -16,9 +16,10 @@ from .._oci.artifact import CONTENT_DIGEST, EMPTY, FILE_TYPE, FOLDER_TYPE, TITLE
 from .._oci.image_source import BlobStream, VerifiedBlob, copy_stream
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Digest
+from .compression import CountedDigest
 from .files import Directory, FileRange, LocalFile, MemoryFile, open_path
 from .folder_tar import FolderTar
-from .saved_layers import CountedDigest, Layer, gzip_layer
+from .saved_layers import Layer, gzip_layer
 
 
 @dataclass(frozen=True)

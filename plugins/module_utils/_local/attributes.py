@@ -80,6 +80,11 @@ class Attributes:
         """Whether the task states more than owner, group and mode."""
         return any(self._wanted.context) or self._wanted.attributes is not None
 
+    @property
+    def hides_new(self) -> bool:
+        """Whether new files are their owner's alone until they have their mode: one that is added to another mode needs that other one first."""
+        return self._wanted.mode is not None and not set("+-") & set(str(self._wanted.mode))
+
     def apply(self, file: Found, predict: bool = False, placed: bool = True) -> dict[str, State]:
         """Give an open file or folder its attributes, or ``predict`` that; return the states of what changes.
 
@@ -87,6 +92,16 @@ class Attributes:
         """
         steps = [self._owner, self._mode, self._context, *([self._attributes] if placed else [])]
         return self._apply(file, steps, predict or self._check_mode)
+
+    def apply_to_all(self, files: t.Callable[[], t.Iterable[Found]], on_change: t.Callable[[], None]) -> None:
+        """Give all ``files`` their attributes, and tell ``on_change`` of each that has changed.
+
+        Folders come last: a folder says who may have put something into it until it gets another mode.
+        """
+        for are_folders in (False, True):
+            for file in files():
+                if file.is_folder is are_folders and self.apply(file):
+                    on_change()
 
     def apply_others(self, file: Found, predict: bool = False) -> dict[str, State]:
         """Do the same for all but owner, group and mode, which the file has from ``of_new``: a symbolic mode would be added to itself."""

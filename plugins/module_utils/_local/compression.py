@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Streams of gzip, bzip2, xz and zstd, decompressed as they are read and never held whole."""
+"""Streams of gzip, bzip2, xz and zstd, decompressed as they are read and never held whole, and what is learnt of a stream on the way."""
 
 from __future__ import annotations
 
 import bz2
+import hashlib
 import lzma
 import threading
 import typing as t
@@ -13,6 +14,8 @@ import zlib
 
 from .._core.errors import RegistryError, missing_library
 from .._oci.image_source import BLOCK, BlobStream
+from .._oci.reference import Digest
+from .tar import RECORD, is_header
 
 MAGIC_LENGTH = 6
 LIGHT = 20 * 1024 * 1024  # bytes that one decompressor may hold: what the tools do by default stays below
@@ -215,3 +218,52 @@ class GzipStream:
     def close(self) -> None:
         """Close what is compressed."""
         self._stream.close()
+
+
+class BegunStream:
+    """A layer whose first bytes were looked at: ``codec`` is its compression, "" for a tar without; it is still read from its first byte."""
+
+    def __init__(self, stream: BlobStream) -> None:
+        self._stream = stream
+        self._left = b""
+        while len(self._left) < RECORD:
+            block = stream.read(RECORD - len(self._left))
+            if not block:
+                break
+            self._left += block
+        self.codec = "" if is_header(self._left) else detect(self._left)
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+        block, self._left = self._left[:amount], self._left[amount:]
+        return block or self._stream.read(amount)
+
+    def close(self) -> None:
+        """Close the stream beneath."""
+        self._stream.close()
+
+
+class CountedDigest:
+    """A stream whose digest and length are taken as it is read."""
+
+    def __init__(self, stream: BlobStream, algorithm: str = "sha256") -> None:
+        self._stream = stream
+        self._algorithm = algorithm
+        self._hash = hashlib.new(algorithm)
+        self.length = 0
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, b"" at the end."""
+        block = self._stream.read(amount)
+        self._hash.update(block)
+        self.length += len(block)
+        return block
+
+    def close(self) -> None:
+        """Close the stream beneath."""
+        self._stream.close()
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what was read."""
+        return Digest(self._algorithm, self._hash.hexdigest())

@@ -10,6 +10,7 @@ import json
 import os
 import typing as t
 
+from .._core.cleanup import on_failure
 from .._core.errors import RegistryError
 from .._core.scrub import clean
 from .._oci.image_content import Gap, ImageContent, ImageName
@@ -17,12 +18,11 @@ from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import CONFIG_TYPES, ENCRYPTED, MAX_CONFIG, Descriptor, Manifest
 from .._oci.reference import Digest
 from .archive_writer import INCOMPLETE, RENAMED, ArchivePlace, Dress
-from .compression import HEAVY, Allowance, Decoder, detect
+from .compression import HEAVY, Allowance, BegunStream, Decoder
 from .disk import NewFile
 from .docker_archive import DockerArchive, read_diff_ids
 from .files import SAVED_IMAGES, FileRange, LocalFile, MemoryFile, read_all
 from .open_path import Found
-from .tar import RECORD, is_header
 from .tar_writer import end_of, header, padded
 
 
@@ -178,14 +178,14 @@ class _Tar:
 
 def _decoded(file: NewFile, size: int, what: str, allowance: Allowance) -> BlobStream:
     """Return the content of a layer without its compression, whatever that is."""
+    packed = _range(file, size, what)
+    with on_failure(packed.close):
+        begun = BegunStream(packed)
+        return Decoder(begun, begun.codec, what, HEAVY, allowance) if begun.codec else begun  # one layer at a time
 
-    def open_range() -> FileRange:
-        return FileRange(LocalFile(open(os.dup(file.descriptor), "rb", buffering=0), what), 0, size, owned=True)
 
-    with contextlib.closing(open_range()) as start:
-        head = start.read(RECORD)
-    codec = "" if is_header(head) else detect(head)
-    return Decoder(open_range(), codec, what, HEAVY, allowance) if codec else open_range()  # one layer at a time
+def _range(file: NewFile, size: int, what: str) -> FileRange:
+    return FileRange(LocalFile(open(os.dup(file.descriptor), "rb", buffering=0), what), 0, size, owned=True)
 
 
 def _names(content: ImageContent) -> list[str]:

@@ -14,10 +14,9 @@ from .._core.errors import RegistryError
 from .._core.scrub import quoted
 from .._oci.image_source import BLOCK, BlobStream, drain
 from .._oci.manifest import Descriptor
-from .compression import HEAVY, Allowance, Decoder, detect
+from .compression import HEAVY, Allowance, BegunStream, Decoder
 from .image_paths import NeededPaths, Parts, split_path
-from .saved_layers import BegunStream
-from .tar import Header, HeaderReader, is_header
+from .tar import Header, HeaderReader
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -77,8 +76,7 @@ class _Forward:
 
     def __init__(self, blob: BlobStream, layer: Descriptor, what: str) -> None:
         begun = BegunStream(blob)
-        codec = "" if is_header(begun.head) else detect(begun.head)
-        self._stream: BlobStream = Decoder(begun, codec, what, HEAVY, Allowance(layer.size)) if codec else begun
+        self._stream: BlobStream = Decoder(begun, begun.codec, what, HEAVY, Allowance(layer.size)) if begun.codec else begun
         self.position = 0
 
     def read(self, amount: int) -> bytes:

@@ -18,10 +18,9 @@ from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import lower
 from .._oci.reference import Digest
 from .compressed_file import CompressedFile, Room
-from .compression import HEAVY, MAGIC_LENGTH, Allowance, Decoder, detect
+from .compression import HEAVY, MAGIC_LENGTH, Allowance, CountedDigest, Decoder, detect
 from .file_tree import Check, FileTree
 from .files import FileRange, LocalFile, StoredFile
-from .saved_layers import CountedDigest
 from .tar import MAX_EXTENSIONS, MAX_MEMBERS, Header, HeaderReader
 
 _WEIGHT = 600  # bytes of memory, besides the name

@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Layers of docker save archives, which are not compressed there, made ready for a registry."""
+"""Layers made ready for a registry: those of docker save archives, which are not compressed there, and folders that artifacts pack."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import tempfile
 import threading
 import typing as t
@@ -19,9 +18,8 @@ from .._core.scrub import quoted
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import Descriptor
 from .._oci.reference import Digest
-from .compression import HEAVY, LIGHT, Allowance, Decoder, GzipStream, TooMuchMemory, detect
+from .compression import HEAVY, LIGHT, Allowance, BegunStream, CountedDigest, Decoder, GzipStream, TooMuchMemory
 from .files import FileRange, LocalFile, Store
-from .tar import RECORD, is_header
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _SENT_AS_THEY_ARE = ("gzip", "zstd")
@@ -42,53 +40,6 @@ class Layer:
 
 
 PackedLayers = Once[tuple[int, Digest], Layer]  # by the length of the file, which has several names in some archives, and the diff_id
-
-
-class CountedDigest:
-    """A stream whose digest and length are taken as it is read."""
-
-    def __init__(self, stream: BlobStream, algorithm: str = "sha256") -> None:
-        self._stream = stream
-        self._algorithm = algorithm
-        self._hash = hashlib.new(algorithm)
-        self.length = 0
-
-    def read(self, amount: int) -> bytes:
-        """Return up to ``amount`` bytes, b"" at the end."""
-        block = self._stream.read(amount)
-        self._hash.update(block)
-        self.length += len(block)
-        return block
-
-    def close(self) -> None:
-        """Close the stream beneath."""
-        self._stream.close()
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of what was read."""
-        return Digest(self._algorithm, self._hash.hexdigest())
-
-
-class BegunStream:
-    """A stream whose first bytes, its ``head``, were looked at; it is still read from its first byte."""
-
-    def __init__(self, stream: BlobStream) -> None:
-        self._stream = stream
-        self.head = b""
-        while len(self.head) < RECORD:
-            block = stream.read(RECORD - len(self.head))
-            if not block:
-                break
-            self.head += block
-        self._left = self.head
-
-    def read(self, amount: int) -> bytes:
-        block, self._left = self._left[:amount], self._left[amount:]
-        return block or self._stream.read(amount)
-
-    def close(self) -> None:
-        self._stream.close()
 
 
 def gzip_layer(
@@ -164,7 +115,7 @@ class LayerPacker:
             return self._pack(BegunStream(file), name, diff_id, memory)
 
     def _pack(self, file: BegunStream, name: str, diff_id: Digest, memory: int) -> Layer:
-        codec = "" if is_header(file.head) else detect(file.head)
+        codec = file.codec
         if codec in _SENT_AS_THEY_ARE:
             return self._as_it_is(file, name, diff_id, codec, memory)
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from .._core.errors import RegistryError
 from .._core.fanout import Cancellation, fan_out
 from .._local.compressed_file import Room
+from .._local.compression import CountedDigest
 from .._local.file_tree import FileTree
 from .._local.files import LocalFile
 from .._local.folder_tar import FolderTar
 from .._local.packed_folder import PackedEntry, PackedFolder
-from .._local.saved_layers import CountedDigest
 from .._oci.artifact import TitledLayer
 from .._oci.image_source import BlobStream, CountedBlob, copy_stream
 from .._oci.manifest import Manifest

@@ -15,6 +15,7 @@ from .._core.errors import NotFound, RegistryError
 from .._core.scrub import quoted, some
 from .._local.attributes import Attributes
 from .._local.file_tree import FileTree
+from .._local.open_path import Found
 from .._oci.artifact import CREATED, TITLE, VERSION, is_untitled_chart, titled_layers
 from .._oci.manifest import Descriptor, Manifest
 from .._oci.reference import Reference
@@ -156,13 +157,12 @@ def _plan(task: Task, client: RegistryClient, image: Reference, tree: FileTree, 
 def _plan_attributes(attributes: Attributes, tree: FileTree, pulls: t.Sequence[ArtifactPull]) -> int:
     """Return how many files that are there have other attributes; an owner or mode that does not exist is found before any download."""
     attributes.apply(tree.surroundings, predict=True)
-    return sum(
-        bool(attributes.apply(found, predict=True))
-        for pull in pulls
-        for file in pull.files
-        for place in file.places
-        for found in tree.files(place)
-    )
+    return sum(bool(attributes.apply(found, predict=True)) for found in _own_files(tree, pulls))
+
+
+def _own_files(tree: FileTree, pulls: t.Sequence[ArtifactPull]) -> t.Iterator[Found]:
+    """Yield what is there of the artifacts, each open until the next one."""
+    return (found for pull in pulls for file in pull.files for place in file.places for found in tree.files(place))
 
 
 def _carry_out(task: Task, tree: FileTree, pulls: t.Sequence[ArtifactPull], attributes: Attributes) -> None:
@@ -181,16 +181,9 @@ def _carry_out(task: Task, tree: FileTree, pulls: t.Sequence[ArtifactPull], attr
     task.done = lambda: written
     if any(not file.is_there for pull in pulls for file in pull.files):
         tree.begin()
-
-    def note() -> None:
-        task.has_written = True
-
     for pull in pulls:
-        pull.execute(written, note)
-    for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
-        for found in (found for pull in pulls for file in pull.files for place in file.places for found in tree.files(place)):
-            if found.is_folder is are_folders and attributes.apply(found):
-                note()
+        pull.execute(written, task.note_written)
+    attributes.apply_to_all(lambda: _own_files(tree, pulls), task.note_written)
 
 
 def _told(task: Task, pulls: t.Sequence[ArtifactPull]) -> Result:
@@ -230,12 +223,10 @@ def run(task: Task) -> None:
         raise RegistryError("The options artifact_type and select require subject.", "invalid_option")
     if not params["dest"]:
         raise RegistryError("The option dest is empty: name a folder.", "invalid_option")
-    # A mode that is added to another one needs that other one first.
-    private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
     attributes = task.attributes(params["dest"])
     keeps_modes = _leaves_programs(attributes)
     with contextlib.ExitStack() as opened:
-        tree = FileTree(params["dest"], private, lambda file: attributes.apply(file, placed=False))
+        tree = FileTree(params["dest"], attributes.hides_new, lambda file: attributes.apply(file, placed=False))
         opened.callback(tree.close)
         pulls = _plan(task, task.client(image), image, tree, keeps_modes)
         for pull in pulls:

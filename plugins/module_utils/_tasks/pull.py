@@ -58,17 +58,10 @@ def _pull(task: Task, image: Reference, platforms: t.Sequence[Platform], destina
         image = verification.pin(client, image)
     plan = plan_pull(client, image, platforms, destination, params["format"] == DOCKER_ARCHIVE)
     before, after = _plan_attributes(attributes, destination)
-
-    def note() -> None:
-        task.has_written = True
-
     if task.changes({**plan.gap.before, **before}, {**plan.gap.after, **after}, str(image)):
         if plan.gap.before != plan.gap.after:
-            execute_pull(plan, destination, client, note)
-        for are_folders in (False, True):  # a folder says who may have put something into it until it gets another mode
-            for file in destination.files():
-                if file.is_folder is are_folders and attributes.apply(file):
-                    note()
+            execute_pull(plan, destination, client, task.note_written)
+        attributes.apply_to_all(destination.files, task.note_written)
     task.result.update(path=params["path"], format=params["format"], **pull_result(plan))
 
 
@@ -78,11 +71,9 @@ def run(task: Task) -> None:
     image = task.reference(params["name"])
     task.progress.name(str(image))
     platforms = [Platform.parse(text) for text in params["platforms"]]
-    # A mode that is added to another one needs that other one first.
-    private = params["mode"] is not None and not set("+-") & set(str(params["mode"]))
     attributes = task.attributes(task.path())
     destination = open_destination(
-        task.path(), params["format"], params["append"], private, lambda file: attributes.apply(file, placed=False)
+        task.path(), params["format"], params["append"], attributes.hides_new, lambda file: attributes.apply(file, placed=False)
     )
     try:
         _pull(task, image, platforms, destination, attributes)

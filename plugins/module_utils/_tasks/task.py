@@ -161,6 +161,10 @@ class Task:
         shown = [{name: state for name, state in planned.items() if name in known} for planned in (before, after)]
         self.changes(shown[0], shown[1], header)
 
+    def note_written(self) -> None:
+        """Note that something was written, which a task that fails tells all the same."""
+        self.has_written = True
+
     def warn(self, text: str) -> None:
         """Give a warning, scrubbed."""
         self._front.on_warning(self._scrubber.shown(text))
