@@ -42,9 +42,10 @@ def _die_before(change: int) -> None:
 
     def audit(event: str, _arguments: t.Any) -> None:
         nonlocal left
-        left -= event in _CHANGES
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if event in _CHANGES:  # and not, over and over, the event of the signal itself
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(audit)
 

@@ -17,6 +17,7 @@ from ansible_collections.ocitools.registry.tests.unit.plugins.pushes import layo
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 SOON = 10  # seconds: far more than it takes, far less than the 60 seconds of a request
+_MOST_CHANGES = 50
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 IMAGE = images.image(layers=["a", "b", "c", "d", "e"])
 
@@ -67,3 +68,23 @@ def kill_at(process: Process, held: Held) -> tuple[int, str, str]:
 def push(registry: FakeRegistry, folder: Path, **options: t.Any) -> dict[str, t.Any]:
     """Return the options of a push that the registry will never finish."""
     return registry.args(name="app:1", path=layout(folder, IMAGE), **options)
+
+
+def killed_before_each_change(
+    start_module: t.Callable[..., Process], name: str, prepare: t.Callable[[Path], dict[str, t.Any]], folder: Path, least: int
+) -> t.Iterator[tuple[Path, dict[str, t.Any]]]:
+    """Run a module as often as it makes changes to the disk, each time killed right before another one, and at last to its end.
+
+    ``prepare`` makes a folder, of each run alone, ready and returns the arguments; both are yielded after the run. There must be ``least``
+    changes.
+    """
+    for change in range(1, _MOST_CHANGES):
+        home = folder / str(change)
+        home.mkdir()
+        arguments = prepare(home)
+        status, _out, err = start_module(name, arguments, env={"KILLED_BEFORE_CHANGE": str(change)}).wait_for_end()
+        yield home, arguments
+        if status != -signal.SIGKILL:
+            assert (status, change > least) == (0, True), err
+            return
+    raise AssertionError(f"{name} does not come to its end.")

@@ -150,17 +150,23 @@ FAULTS: dict[str, t.Callable[[Path], object]] = {
 }
 
 
+def _damaged(folder: Path, fault: str, form: str) -> str:
+    """A layout with a layer that has a fault, as a directory or an archive."""
+    layout = folder / "layout"
+    path = images.write_layout(layout, INDEX)
+    FAULTS[fault](layout / "blobs" / INDEX_LAYER.replace(":", "/"))
+    if form == "directory":
+        return path
+    files = [(str(file.relative_to(layout)), file.read_bytes()) for file in layout.rglob("*") if file.is_file()]
+    return images.write_bytes(folder / "app.tar", COMPRESSIONS["" if form == "tar" else form](tar_bytes(files)))
+
+
 @pytest.mark.parametrize("form", ["directory", "tar", "gzip"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_check_mode_finds_what_a_push_would_refuse(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, fault: str, form: str
 ) -> None:
-    layout = tmp_path / "layout"
-    path = images.write_layout(layout, INDEX)
-    FAULTS[fault](layout / "blobs" / INDEX_LAYER.replace(":", "/"))
-    if form != "directory":
-        files = [(str(file.relative_to(layout)), file.read_bytes()) for file in layout.rglob("*") if file.is_file()]
-        path = images.write_bytes(tmp_path / "app.tar", COMPRESSIONS["" if form == "tar" else form](tar_bytes(files)))
+    path = _damaged(tmp_path, fault, form)
     predicted = run_module("registry_push", registry.args(name="app:1", path=path), check=True)
     assert predicted.failed
     assert registry.writes() == []
@@ -174,13 +180,7 @@ def test_check_mode_finds_what_a_push_would_refuse(
 def test_nothing_is_sent_where_a_blob_is_missing_or_has_another_size(
     registry: FakeRegistry, run_module: RunModule, tmp_path: Path, fault: str, form: str
 ) -> None:
-    layout = tmp_path / "layout"
-    path = images.write_layout(layout, INDEX)
-    FAULTS[fault](layout / "blobs" / INDEX_LAYER.replace(":", "/"))
-    if form != "directory":
-        files = [(str(file.relative_to(layout)), file.read_bytes()) for file in layout.rglob("*") if file.is_file()]
-        path = images.write_bytes(tmp_path / "app.tar", COMPRESSIONS[form](tar_bytes(files)))
-    result = run_module("registry_push", registry.args(name="app:1", path=path))
+    result = run_module("registry_push", registry.args(name="app:1", path=_damaged(tmp_path, fault, form)))
     assert INDEX_LAYER.partition(":")[2] in result.msg
     assert registry.writes() == []
 

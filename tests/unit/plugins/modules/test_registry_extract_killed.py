@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._tasks.signals import orderly_end
 from ansible_collections.ocitools.registry.tests.unit.plugins.filesystems import file, folder, layer, link, tree
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Process, plugin, run_module
+from ansible_collections.ocitools.registry.tests.unit.plugins.signals import killed_before_each_change
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
 WANTED = {"out": "0755 /", "out/d": "0755 /", "out/d/a": "0644 1", "out/d/l": "-> a", "out/d/n": "0644 2"}
@@ -27,17 +28,13 @@ def test_a_task_that_is_killed_before_any_change_leaves_nothing_for_ever(
     registry: FakeRegistry, start_module: t.Callable[..., Process], tmp_path: Path
 ) -> None:
     registry.add_image("app", "1", [layer(folder("d"), file("d/a", "1"), file("d/n", "2"), link("d/l", "a"))])
-    for change in range(1, 50):
-        home = tmp_path / str(change)
-        home.mkdir()
-        args = registry.args(name="app:1", paths=["/"], dest=str(home / "out"))
-        start_module("registry_extract", args, env={"KILLED_BEFORE_CHANGE": str(change)}).wait_for_end()
-        is_killed = _found(home) != WANTED
+
+    def prepare(home: Path) -> dict[str, t.Any]:
+        return registry.args(name="app:1", paths=["/"], dest=str(home / "out"))
+
+    for home, args in killed_before_each_change(start_module, "registry_extract", prepare, tmp_path, least=5):
         run_module("registry_extract", args, False, False, tmp_path).ok()
         assert _found(home) == WANTED
-        if not is_killed:
-            break
-    assert change > 5
 
 
 def test_a_signal_while_the_files_that_waited_are_removed_keeps_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
