@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import math
-import socket
 import subprocess
 import sys
 import threading
@@ -20,92 +18,52 @@ import urllib.request
 from pathlib import Path
 
 from environment import CHECKOUT, LeftOut, private_home
-from pythons import Failed
 
 USER, PASSWORD = "deployer", "rulebook-passw0rd"
 REPOSITORY = "team/app"
-_ADDRESS = "127.0.0.1"
-_PATIENCE = 30
-_FIND = "import pathlib, sys; from tests.servers.programs import find_registry; print(find_registry(pathlib.Path(sys.argv[1])))"
 
 
 class Registry:
-    """A registry that is watched; ``stop`` and ``start`` let it go away and come back with what it had."""
+    """A registry that is watched: a process that says at which host it serves, and ends with its input.
 
-    name = ""
-    goes_away = False
-    host = ""
+    One that ``goes_away`` is started again on its port, with what it had.
+    """
 
-    def start(self) -> None:
-        """Serve."""
-
-    def stop(self) -> None:
-        """End."""
-
-
-class Fake(Registry):
-    """The registry of the unit tests, with a login."""
-
-    name = "the fake registry"
-
-    def __init__(self, tree: Path) -> None:
-        program = tree / "tests" / "unit" / "registry" / "__main__.py"
-        self._command = [sys.executable, str(program), "--user", USER, "--password", PASSWORD]
+    def __init__(self, name: str, command: t.Sequence[str | Path], goes_away: bool = False) -> None:
+        self.name = name
+        self.goes_away = goes_away
+        self.host = ""
+        self._command = [sys.executable, *command]
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Serve."""
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.host = json.loads(t.cast("t.IO[str]", self._process.stdout).readline())["host"]
+        """Serve; raise LeftOut where this machine lacks what that takes."""
+        port = ["--port", self.host.rpartition(":")[2]] if self.host else []
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([*self._command, *port], cwd=CHECKOUT, stdin=pipe, stdout=pipe, text=True)
+        said = json.loads(t.cast("t.IO[str]", self._process.stdout).readline() or "{}")
+        if "host" not in said:
+            raise LeftOut(f"{self.name} cannot be watched: {said.get('missing', 'it does not start.')}")
+        self.host = said["host"]
 
     def stop(self) -> None:
         """End."""
         if self._process is not None:
-            self._process.communicate("")  # it ends with its input
+            self._process.communicate("")
+            self._process = None
 
 
-class Debian(Registry):
-    """Debian's docker-registry, on a port that it keeps."""
+def fake(tree: Path) -> Registry:
+    """Return the registry of the unit tests, with a login."""
+    program = tree / "tests" / "unit" / "registry" / "__main__.py"
+    return Registry("the fake registry", [program, "--user", USER, "--password", PASSWORD])
 
-    name = "Debian's docker-registry"
-    goes_away = True
 
-    def __init__(self, folder: Path) -> None:
-        cache = private_home() / ".cache" / "ocitools-servers"
-        found = subprocess.run([sys.executable, "-c", _FIND, str(cache)], cwd=CHECKOUT, capture_output=True, text=True, check=False)
-        if found.returncode:
-            raise LeftOut(f"There is no docker-registry to watch: {(found.stderr.strip() or 'it is not found').splitlines()[-1]}")
-        with socket.socket() as probe:
-            probe.bind((_ADDRESS, 0))
-            self.host = f"{_ADDRESS}:{probe.getsockname()[1]}"
-        folder.mkdir()
-        settings = {
-            "version": "0.1",
-            "log": {"level": "error"},
-            "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}},
-            "http": {"addr": self.host, "secret": "a secret of the test"},
-        }
-        (folder / "config.yml").write_text(json.dumps(settings), encoding="utf-8")
-        self._command = [found.stdout.strip(), "serve", str(folder / "config.yml")]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Serve, and wait until it answers."""
-        environment = {"PATH": "/usr/bin:/bin", "OTEL_TRACES_EXPORTER": "none"}
-        silent = subprocess.DEVNULL
-        self._process = subprocess.Popen(self._command, env=environment, stdin=silent, stdout=silent, stderr=silent)
-        deadline = time.monotonic() + _PATIENCE
-        while self._process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection((_ADDRESS, int(self.host.rpartition(":")[2])), 1):
-                return
-            time.sleep(0.05)
-        raise Failed(f"{self.name} does not start.")
-
-    def stop(self) -> None:
-        """End."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(_PATIENCE)
+def debian(folder: Path) -> Registry:
+    """Return Debian's docker-registry, with its storage in ``folder``."""
+    cache = private_home() / ".cache" / "ocitools-servers"
+    command: list[str | Path] = ["-m", "tests.servers.distribution", folder, "--cache", cache]
+    return Registry("Debian's docker-registry", command, goes_away=True)
 
 
 def move(host: str, tag: str, number: int) -> str:

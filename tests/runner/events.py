@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 from environment import REQUIREMENTS, Job, LeftOut, collection_tree, environment, make_venv, run
-from event_registries import PASSWORD, USER, Debian, Fake, Registry, Story, move
+from event_registries import PASSWORD, USER, Registry, Story, debian, fake, move
 from pythons import Failed, find_controller, find_pythons
 
 _SECONDS = 100  # the most that one rulebook takes, on a busy machine
@@ -143,9 +143,7 @@ def _events(out: t.TextIO) -> None:
     venv, tree = _make_rulebook(out), collection_tree("events")
     env = environment(venv, ANSIBLE_COLLECTIONS_PATH=str(tree.parents[2]), JAVA_HOME=str(java))
     with tempfile.TemporaryDirectory() as scratch:
-        kinds: list[t.Callable[[], Registry]] = [lambda: Fake(tree), lambda: Debian(Path(scratch, "registry"))]
-        for number, kind in enumerate(kinds):
-            registry = kind()
+        for number, registry in enumerate((fake(tree), debian(Path(scratch, "registry")))):
             try:
                 registry.start()
                 _watch(registry, Path(scratch, str(number)), venv / "bin" / "ansible-rulebook", env, out)

@@ -18,6 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 import ansible_test
+import event_registries
 import pulp
 import pythons
 import run
@@ -235,6 +236,31 @@ class Pulp(unittest.TestCase):
     def test_a_database_that_is_not_there_is_no_failure(self) -> None:
         words = self.leave_out(make_venv=mock.Mock(), run=mock.Mock(return_value="There is no apt-get here.\n"))
         assert words == "Pulp cannot be started. There is no apt-get here."
+
+
+class Watched(unittest.TestCase):
+    """The registries that the event source watches."""
+
+    def test_a_registry_comes_back_where_it_was(self) -> None:
+        registry = event_registries.fake(CHECKOUT)
+        self.addCleanup(registry.stop)
+        hosts = []
+        for _time in range(2):
+            registry.start()
+            hosts.append(registry.host)
+            event_registries.move(registry.host, "production", 0)
+            registry.stop()
+            with self.assertRaises(OSError):
+                event_registries.move(registry.host, "production", 0)
+        assert hosts[0] == hosts[1]
+
+    def test_a_program_that_is_not_there_is_no_failure(self) -> None:
+        for said, told in ('\'{"missing": "There is no apt-get here."}\'', "There is no apt-get here."), ("''", "it does not start."):
+            registry = event_registries.Registry("A registry", ["-c", f"print({said}, end='')"])
+            self.addCleanup(registry.stop)
+            with self.assertRaises(LeftOut) as caught:
+                registry.start()
+            assert str(caught.exception) == f"A registry cannot be watched: {told}"
 
 
 if __name__ == "__main__":

@@ -1,20 +1,28 @@
 # Copyright: (c) 2026, the ocitools.registry authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One real registry, Debian's docker-registry, on a free loopback port."""
+"""One real registry, Debian's docker-registry, on a free loopback port.
+
+``python -m tests.servers.distribution FOLDER --cache CACHE`` serves one, open to all, until its input ends, and prints as JSON at which ``host``, or what is
+``missing``.
+"""
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import secrets
 import ssl
+import sys
 import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .debian import Unavailable
 from .processes import ADDRESS, Child, NotStarted, free_port
+from .programs import find_registry
 
 _PATIENCE = 30  # seconds until a registry answers, on a busy machine
 _TRIES = 5
@@ -45,10 +53,11 @@ class Settings:
 
 
 class Distribution:
-    """A running registry; it ends with the process that started it."""
+    """A running registry; it ends with the process that started it. One in the ``folder`` of another goes on with what that had, on its ``port`` if asked."""
 
-    def __init__(self, program: Path, folder: Path, settings: Settings) -> None:
+    def __init__(self, program: Path, folder: Path, settings: Settings, port: int = 0) -> None:
         self._program = program
+        self._port = port
         self._folder = folder
         self._settings = settings
         self._mark = secrets.token_hex(16)
@@ -62,9 +71,9 @@ class Distribution:
 
     def start(self) -> None:
         """Start and wait until this very process answers; a port that somebody took meanwhile leads to another try."""
-        (self._folder / "storage").mkdir(parents=True)
+        (self._folder / "storage").mkdir(parents=True, exist_ok=True)
         for _attempt in range(_TRIES):
-            port = free_port()
+            port = self._port or free_port()
             self._launch(port)
             if self._wait_for_answer(port):
                 self.host = f"{ADDRESS}:{port}"
@@ -110,3 +119,28 @@ class Distribution:
         """End the process."""
         if self._process is not None:
             self._process.stop()
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.servers.distribution", description="One real registry, until its input ends.")
+    parser.add_argument("folder", type=Path, help="where its configuration and storage are")
+    parser.add_argument("--cache", type=Path, required=True, help="keeps downloaded packages")
+    parser.add_argument("--port", type=int, default=0, help="the port that it must have; by default a free one")
+    options = parser.parse_args()
+    try:
+        registry = Distribution(find_registry(options.cache.absolute()), options.folder.absolute(), Settings(), options.port)
+        registry.start()
+    except (NotStarted, Unavailable) as error:
+        sys.stdout.write(json.dumps({"missing": str(error)}))
+        return
+    try:
+        sys.stdout.write(f"{json.dumps({'host': registry.host})}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+    finally:
+        registry.stop()
+
+
+if __name__ == "__main__":
+    main()
