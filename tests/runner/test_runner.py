@@ -21,6 +21,7 @@ import ansible_test
 import event_registries
 import pulp
 import pythons
+import release
 import run
 import worker
 from ansible_test import CORES, NEWEST, OLDEST, Share, Wanted
@@ -236,6 +237,17 @@ class Pulp(unittest.TestCase):
     def test_a_database_that_is_not_there_is_no_failure(self) -> None:
         words = self.leave_out(make_venv=mock.Mock(), run=mock.Mock(return_value="There is no apt-get here.\n"))
         assert words == "Pulp cannot be started. There is no apt-get here."
+
+
+class Releases(unittest.TestCase):
+    """What docs/RELEASING.md says of releases."""
+
+    def test_the_guide_names_every_section_that_decides_the_version(self) -> None:
+        text = " ".join((CHECKOUT / "docs" / "RELEASING.md").read_text(encoding="utf-8").split())
+        for sections, kind in zip(release._STEPS, ("major", "minor")):
+            told = re.search(rf"((?:`\w+`(?:, | and )?)+) (?:require )?a {kind} version", text)
+            assert told is not None
+            assert set(re.findall(r"`(\w+)`", told[1])) == set(sections.split())
 
 
 class Watched(unittest.TestCase):
