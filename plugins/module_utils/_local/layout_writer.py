@@ -16,7 +16,7 @@ from .._core.errors import RegistryError
 from .._oci.image_content import FULL_NAME, LAYOUT_VERSION, TAG_NAME, Gap, ImageContent, ImageName
 from .._oci.image_source import BlobStream, copy_stream
 from .._oci.manifest import Descriptor, Manifest
-from .._oci.reference import Digest
+from .._oci.reference import DIGEST_LENGTHS, Digest
 from .disk import Folder, NewFile, default_mode, is_temporary
 from .existing_content import ExistingContent
 from .files import Directory, FileState, MemoryFile
@@ -27,7 +27,6 @@ from .open_path import Found, Place, find, others_write
 _PATIENCE = 60  # seconds for other tasks to list their images
 _LABEL = "layout"
 _BLOBS = "blobs"
-_LENGTHS = {"sha256": 64, "sha512": 128}
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 
 
@@ -142,7 +141,7 @@ class LayoutWriter:
         if blobs is None:
             return
         with contextlib.closing(blobs):
-            for algorithm in _LENGTHS:
+            for algorithm in DIGEST_LENGTHS:
                 folder = blobs.child(algorithm)
                 if folder is not None:
                     with contextlib.closing(folder):
@@ -233,7 +232,7 @@ class LayoutWriter:
         if blobs is None:
             return
         with contextlib.closing(blobs):
-            for algorithm in _LENGTHS:
+            for algorithm in DIGEST_LENGTHS:
                 yield from find(blobs, algorithm)
         for folder, algorithm in self._blob_folders():
             yield from find(folder, *(name for name in folder.names() if algorithm and _is_blob(algorithm, name)))
@@ -253,7 +252,7 @@ def _state(found: os.stat_result) -> FileState:
 
 
 def _is_blob(algorithm: str, name: str) -> bool:
-    return len(name) == _LENGTHS[algorithm] and bool(_HEX.fullmatch(name))
+    return len(name) == DIGEST_LENGTHS[algorithm] and bool(_HEX.fullmatch(name))
 
 
 def _label(root: Descriptor) -> str:

@@ -30,8 +30,9 @@ _MAX_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
-_DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
-DIGEST_PREFIXES = tuple(f"{algorithm}:" for algorithm in _DIGEST_LENGTHS)
+DIGEST_LENGTHS = {"sha256": 64, "sha512": 128}
+"""The algorithms of digests, and how many hexadecimal digits each has."""
+DIGEST_PREFIXES = tuple(f"{algorithm}:" for algorithm in DIGEST_LENGTHS)
 """How a digest begins."""
 
 
@@ -46,7 +47,7 @@ class Digest:
     def parse(cls, text: str) -> Digest:
         """Return the digest in ``text`` (``sha256:...``, one leading ``@`` allowed)."""
         algorithm, colon, digits = text[text.startswith("@") :].partition(":")
-        length = _DIGEST_LENGTHS.get(algorithm)
+        length = DIGEST_LENGTHS.get(algorithm)
         if not colon or length is None:
             raise invalid(f"The digest {quoted(text, 120)} does not begin with sha256: or sha512:.")
         if len(digits) != length or not _HEX.fullmatch(digits):

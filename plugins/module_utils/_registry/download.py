@@ -135,6 +135,11 @@ class RegistryBlob:
             answer.close()
 
 
+def open_blob(api: RepositoryApi, descriptor: Descriptor, retries: int) -> BlobStream:
+    """Return the content of a config or layer of a repository, verified while it is read."""
+    return VerifiedBlob(RegistryBlob(api, descriptor, retries), descriptor, api.name, reference=api.name)
+
+
 class RegistryImage:
     """An image or index in a registry as an image source."""
 
@@ -173,7 +178,7 @@ class RegistryImage:
 
     def open_blob(self, descriptor: Descriptor) -> BlobStream:
         """Return the content of a config or layer, verified while it is read."""
-        return VerifiedBlob(RegistryBlob(self.api, descriptor, self._retries), descriptor, self.api.name, reference=self.api.name)
+        return open_blob(self.api, descriptor, self._retries)
 
     def close(self) -> None:
         """Nothing is held open."""

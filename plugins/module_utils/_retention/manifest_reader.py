@@ -9,11 +9,11 @@ import typing as t
 from datetime import datetime
 
 from .._core.errors import NotFound, RegistryError
-from .._oci.image_source import VerifiedBlob, read_config
+from .._oci.image_source import read_config
 from .._oci.manifest import CONFIG_TYPES, Descriptor
 from .._oci.reference import Digest
 from .._registry.client import RegistryClient
-from .._registry.download import RegistryBlob
+from .._registry.download import open_blob
 from .dependencies import NO_LINKS, ManifestLinks, Manifests
 from .policy import parse_created
 
@@ -107,5 +107,5 @@ class ManifestReader:
 
     def _read_created(self, config: Descriptor) -> t.Any:
         api = self._client.api
-        blob = VerifiedBlob(RegistryBlob(api, config, self._client.connection.options.retries), config, api.name, reference=api.name)
+        blob = open_blob(api, config, self._client.connection.options.retries)
         return read_config(blob, config, api.name, api.exchange.budget).get("created")

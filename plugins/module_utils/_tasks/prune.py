@@ -148,11 +148,11 @@ def run(task: Task) -> None:
         for warning in planned[-1].plan.warnings:
             task.warn(warning)
     try:
-        _tell(task, planned, is_list, task.check_mode)
+        _tell(task, planned, is_list)
         _check_limit(planned, limit)
         _carry_out(task, planned, is_list)
     finally:
-        _tell(task, planned, is_list, task.check_mode)
+        _tell(task, planned, is_list)
 
 
 def _carry_out(task: Task, planned: t.Sequence[_Planned], is_list: bool) -> None:
@@ -194,8 +194,9 @@ def _key(one: _Planned, tag: str, is_list: bool) -> str:
     return f"{one.name}:{tag}" if is_list else tag
 
 
-def _tell(task: Task, planned: t.Sequence[_Planned], is_list: bool, is_planned: bool) -> None:
-    """Fill the result with what was done, or what ``is_planned``."""
+def _tell(task: Task, planned: t.Sequence[_Planned], is_list: bool) -> None:
+    """Fill the result with what was done, or in check mode with what is planned."""
+    is_planned = task.check_mode
     if not is_list:
         task.result.update(planned[0].result(is_planned))
         return
