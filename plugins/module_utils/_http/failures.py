@@ -74,6 +74,9 @@ def describe_failure(error: BaseException, origin: Origin, proxy: str = "", plai
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return RegistryError(f"{where} refuses connections: check the port, and that the registry is running.", "network", passing=True)
+    why = next(filter(None, map(sockets.why_unreachable, causes)), "")
+    if why:
+        return RegistryError(f"{where} cannot be reached ({why}): check its address, the network and firewalls.", "network", passing=True)
     return RegistryError(f"The connection to {where}{by} broke before the response was complete.", "network", passing=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import http.client
+import os
 import socket
 import ssl
 import time
@@ -35,6 +36,7 @@ except ImportError:
 # Where the system can: it holds little that is not sent yet, or what a slow peer takes of it would not show for a long time.
 _UNSENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _LONGEST_SHARE = 10.0  # seconds for an address of several, before the next one is tried
 
 Certificates = dict[tuple[str, int], bytes]
@@ -91,7 +93,7 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
     One that does not answer leaves time for the others, and is asked after them from then on.
     """
     deadline = time.monotonic() + timeout
-    failure = OSError("the name has no address")
+    failures: list[OSError] = []
     addresses = sorted(route.addresses(host, port), key=route.silent.__contains__)
     for waiting, address in zip(range(len(addresses), 0, -1), addresses):
         share = (deadline - time.monotonic()) / waiting
@@ -99,7 +101,7 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
             sock = _open(address, port, max(share if waiting == 1 else min(share, _LONGEST_SHARE), 0.001), sockets)
         except OSError as error:
             route.silent.add(address)
-            failure = error
+            failures.append(error)
             continue
         route.silent.discard(address)
         try:
@@ -112,7 +114,8 @@ def _connect(route: Route, host: str, port: int, timeout: float, sockets: OpenSo
             sock.setsockopt(socket.IPPROTO_TCP, _UNSENT, 2 * BUFFER)
         sock.settimeout(timeout)
         return sock
-    raise failure
+    # That there is no way to one of them, such as one of IPv6, says less than what another one has answered.
+    raise min(reversed(failures), key=lambda error: bool(why_unreachable(error)), default=OSError("the name has no address"))
 
 
 def _connect_as_urllib3(route: Route, connection: t.Any, sockets: OpenSockets) -> socket.socket:
@@ -230,6 +233,12 @@ def send(
         if len(values) == 1:
             response.headers[name] = values.pop()
     return response
+
+
+def why_unreachable(error: BaseException) -> str:
+    """Return why there is no way to an address, as the system or a firewall says it in ``error``, "" where that is another one."""
+    code = error.errno if isinstance(error, OSError) else None
+    return os.strerror(code) if code is not None and code in _UNREACHABLE else ""
 
 
 def is_no_http(error: BaseException) -> bool:

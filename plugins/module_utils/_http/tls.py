@@ -16,6 +16,7 @@ from .._core.scrub import clean
 
 CERTIFICATE_FOLDERS = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+", re.ASCII)  # by which name OpenSSL looks for an authority
+_PARTIAL_CHAIN = 0x80000  # whoever is trusted needs nobody above him, as in programs written in Go; Python 3.9 has no name for this flag
 SYSTEM_STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -50,6 +51,7 @@ class TlsOptions(t.NamedTuple):
         self.check()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_flags |= ssl.VerifyFlags(_PARTIAL_CHAIN)
         folder = _host_folder(host) if host else None
         if not self.validate_certs:
             context.check_hostname = False

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from ansible_collections.ocitools.registry.plugins.module_utils._http import sockets
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import Result, RunModule
 from ansible_collections.ocitools.registry.tests.unit.plugins.listeners import listener, read_head
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
@@ -108,3 +110,20 @@ def test_the_length_of_what_comes_in_chunks_is_what_comes(registry: FakeRegistry
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\nTransfer-Encoding: chunked\r\n\r\n"
     registry.on("list_tags").raw(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content))
     assert run_module("registry_tag_info", registry.args(name="app", retries=0)).ok()["tags"] == ["1"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_address_to_which_there_is_no_way_is_told(
+    run_module: RunModule, names: dict[str, str], monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    names["reg.example"] = "127.0.0.2 127.0.0.3"
+
+    def open_one(address: str, *_args: t.Any) -> socket.socket:
+        if refused and address == "127.0.0.2":
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+    monkeypatch.setattr(sockets, "_open", open_one)
+    options = {"name": ["reg.example:5000/app:1"], "plain_http": True, "retries": 0}
+    told = "refuses connections" if refused else "cannot be reached (No route to host)"
+    assert f"reg.example:5000 {told}" in run_module("registry_image_info", options).failure("network").msg

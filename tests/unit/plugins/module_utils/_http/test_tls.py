@@ -94,6 +94,20 @@ def test_t10_the_authority_that_is_named_is_trusted_and_no_other(good: Authority
         shake(context(ca_path=good.path), evil.server())
 
 
+def test_an_authority_that_another_one_has_certified_is_trusted_without_that_one(tmp_path: Path, good: Authority, evil: Authority) -> None:
+    issuing = good.ca.create_child_ca()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuing.issue_cert(HOST).configure_cert(server)
+    path = str(tmp_path / "issuing.pem")
+    issuing.cert_pem.write_to_path(path)
+    shake(context(ca_path=path), server)
+    shake(context({"SSL_CERT_FILE": path}), server)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(context(ca_path=path), good.server())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake(context(ca_path=evil.path), server)
+
+
 def test_t10_the_name_must_be_that_of_the_host(good: Authority) -> None:
     trusting = context(ca_path=good.path)
     for names in (("other.example.com",), ("example.com",), ("10.0.0.1",), (f"{HOST}.evil.example",)):
