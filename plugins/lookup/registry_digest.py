@@ -13,8 +13,8 @@ description:
   - Returns the digest of each image, or the image with its digest. There is one result for each term, in order. Terms are resolved in parallel and share
     connections and tokens.
   - Runs on the controller, with the controller's auth files and environment. C(module_defaults) do not apply. To set
-    options for all lookups of a play, use variables with the name C(ocitools_registry_) and the option, such as C(ocitools_registry_username). Modules
-    do not read these variables.
+    O(verify), or options for connections, for all lookups of a play, use variables with the name C(ocitools_registry_) and the option, such as
+    C(ocitools_registry_username). Modules do not read these variables.
   - Files of keys and certificates in O(verify) are looked for in the folder C(files) of the role or playbook, beside the playbook, and in the current folder.
 extends_documentation_fragment:
   - ocitools.registry._verify
@@ -112,7 +112,9 @@ if t.TYPE_CHECKING:
 
 _CONNECTION = tuple(ConnectionOptions.__dataclass_fields__)
 _VARIABLES = "ocitools_registry_"
-_SPEC = {**connection_spec(), **VERIFY, "platform": {"type": "str"}}
+_BY_VARIABLE = {**connection_spec(), **VERIFY}
+_OWN = tuple(f"{_VARIABLES}{name}" for option, settings in _BY_VARIABLE.items() for name in (option, *settings.get("aliases", ())))
+_SPEC = {**_BY_VARIABLE, "platform": {"type": "str"}}
 _SECRETS = ("password", "identity_token", "registry_token")
 
 
@@ -176,12 +178,16 @@ class LookupModule(LookupBase):
             raise RegistryError(f"The lookup registry_digest has no option {unknown}: run {shown} for a list.", "invalid_option")
 
     def _own_variables(self, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Return the variables that stand for options, templated first: the text of a template would be read as a false flag."""
-        own = {name: value for name, value in variables.items() if name.startswith(_VARIABLES)}
+        """Return the variables that stand for options, templated first: the text of a template would be read as a false flag.
+
+        Others whose names begin so are the user's: they may not be needed here, or be what this lookup returns.
+        """
+        own = {name: variables[name] for name in _OWN if name in variables}
         return {name: self._templar.template(value) for name, value in own.items()} if self._templar is not None else own
 
     def _resolve(self, terms: t.Sequence[t.Any], variables: t.Any, listeners: Listeners) -> list[str]:
         options = {name: self.get_option(name) for name in _CONNECTION}
+        options.update({name: _checked(name, options[name]) for name in ("auth_hosts", "allowed_hosts") if options[name]})
         images = [_parse(term, options["registry"]) for term in terms]
         wanted = self.get_option("platform")
         platform = None if wanted is None else Platform.parse(wanted)
@@ -206,20 +212,14 @@ class LookupModule(LookupBase):
             connections.close()
 
     def _parse_verify(self, variables: t.Any) -> Verification | None:
-        """Return what the option verify asks for; ansible-core checks no suboptions of a lookup."""
+        """Return what the option verify asks for."""
         given = self.get_option("verify")
         if given is None:
             return None
-        from ..plugin_utils._arguments import fault  # which few lookups need
-
-        validation = ArgumentSpecValidator(VERIFY).validate({"verify": given})
-        wrong = fault(validation, "registry_digest", "lookup")
-        if wrong:
-            raise RegistryError(f"The option verify is wrong: {wrong}", "invalid_option")
-        params = validation.validated_parameters
+        verify = _checked("verify", given)
         for option in ("keys", "certificate_authorities"):
-            params["verify"][option] = [self._find_file(text, variables) for text in params["verify"][option]]
-        return parse_verify(params)
+            verify[option] = [self._find_file(text, variables) for text in verify[option]]
+        return parse_verify({"verify": verify})
 
     def _find_file(self, text: str, variables: t.Any) -> str:
         """Return where the file of this name is, as for every lookup; what is no such name is returned as it is."""
@@ -227,6 +227,17 @@ class LookupModule(LookupBase):
             return text
         found = self.find_file_in_search_path(variables, "files", os.path.expanduser(text), ignore_missing=True)
         return found or text
+
+
+def _checked(option: str, given: t.Any) -> t.Any:
+    """Return an option as a task would get it: ansible-core checks neither suboptions nor entries of lists of a lookup."""
+    from ..plugin_utils._arguments import fault  # which few lookups need
+
+    validation = ArgumentSpecValidator({option: _SPEC[option]}).validate({option: given})
+    wrong = fault(validation, "registry_digest", "lookup")
+    if wrong:
+        raise RegistryError(f"The option {option} is wrong: {wrong}", "invalid_option")
+    return validation.validated_parameters[option]
 
 
 def _refuse_wrong(given: t.Mapping[str, t.Any]) -> None:
@@ -261,10 +272,12 @@ def _texts(value: t.Any) -> t.Iterator[str]:
 
 def _parse(term: t.Any, registry: str | None) -> Reference:
     term = decrypted(term)
-    if isinstance(term, list):
+    if isinstance(term, (list, tuple)):
         raise RegistryError(
             "A term is a list, not the name of an image: put * before the list to make each item a term.", "invalid_reference"
         )
+    if isinstance(term, t.Mapping):  # it may have a password in it
+        raise RegistryError("A term is a dictionary, not the name of an image: give the name alone.", "invalid_reference")
     if not isinstance(term, str):
         raise RegistryError(f"The term {quoted(term, 100)} is not a string: a term is the name of an image.", "invalid_reference")
     return Reference.parse(term, registry)

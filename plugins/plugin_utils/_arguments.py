@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import typing as t
 
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS, AnsibleModule
@@ -25,7 +26,7 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, (int, float)):
         return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, t.Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
+        return {_name(plain(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     if isinstance(value, (datetime.date, datetime.datetime)):
@@ -33,6 +34,11 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return "".join(str(value))  # a text of its own, without what Ansible notes about it
+
+
+def _name(key: t.Any) -> str:
+    """Return the key of a dictionary as JSON has it, which a module gets: yes, which YAML takes for a boolean, as true."""
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 def whole_spec(options: ArgumentSpec, rules: Map) -> ArgumentSpec:

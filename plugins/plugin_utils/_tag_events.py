@@ -80,6 +80,7 @@ class _Source:
         self._params = _check_options(given)
         self._warnings = _Warnings()
         self._stop = threading.Event()
+        self._tasks: list[Task] = []  # that run
         self.interval: int = self._params["interval"]
         self._names: list[Reference] = []
         self.watches: list[TagWatch] = []
@@ -116,23 +117,35 @@ class _Source:
             for secret in find_secrets(self._params, OPTIONS):
                 scrubber.add(secret)
             front = Front(self._warnings.give, lambda text: _log.debug("%s", text), lambda secret: None, str, lambda path: file_options({}))
-            result = Task(self._params, front, scrubber).run(body)
+            result = self._carry_out(Task(self._params, front, scrubber), body)
             for check in found:
                 check.events[:] = [scrubber.result(event) for event in check.events]
             return t.cast("dict[str, t.Any]", scrubber.result(result))
         finally:
             scrubber.retire()
 
+    def _carry_out(self, task: Task, body: t.Callable[[Task], None]) -> dict[str, t.Any]:
+        self._tasks.append(task)
+        try:
+            if self._stop.is_set():
+                task.interruption.set()
+            return task.run(body)
+        finally:
+            self._tasks.remove(task)
+
     def stop(self) -> None:
-        """End the checks that run: they send no further request."""
+        """End the checks that run: they send no further request, and wait for no answer; Python itself waits for their threads."""
         self._stop.set()
+        for task in tuple(self._tasks):
+            task.interruption.set()
 
 
 def _check_options(given: t.Mapping[str, t.Any]) -> Params:
     options = {name: value for name, value in plain(given).items() if name != "eda_feedback_queue"}
-    validation = validate(options, OPTIONS, _RULES)
-    params: Params = validation.validated_parameters
-    wrong = wrong_shape(options, OPTIONS) or fault(validation, "registry_tags", "event source")
+    wrong = wrong_shape(options, OPTIONS)
+    validation = validate({} if wrong else options, OPTIONS, _RULES)
+    params: Params = options if wrong else validation.validated_parameters
+    wrong = wrong or fault(validation, "registry_tags", "event source")
     if wrong:
         scrubber = Scrubber()
         for secret in find_secrets(params, OPTIONS):

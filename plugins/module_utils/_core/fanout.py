@@ -9,7 +9,7 @@ import contextlib
 import threading
 import typing as t
 
-from .interruption import LOOK, Cancelled, current
+from .interruption import LOOK, Cancelled, current, work_for
 
 __all__ = ["Cancellation", "Cancelled", "fan_out"]
 
@@ -44,6 +44,7 @@ class _Group(t.Generic[Item, Result]):
         self._waiting = iter(enumerate(items))
         self._stop = stop
         self._lock = threading.Lock()
+        self._interruption = current()
         self._wanted = self._running = workers
         self.is_done = threading.Event()
         self.failures: list[BaseException] = []
@@ -69,6 +70,7 @@ class _Group(t.Generic[Item, Result]):
 
     def run(self) -> None:
         """Work until nothing is left, or the group was stopped."""
+        work_for(self._interruption)
         try:
             while True:
                 self._stop.check()

@@ -18,6 +18,7 @@ LOOK = 0.1  # seconds between looks whether to go on waiting
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 
 _running: list[Interruption] = []  # of the tasks of this process, the one within the other
+_thread = threading.local()  # has the interruption of the task that a thread works for
 
 
 class Cancelled(Exception):
@@ -101,19 +102,28 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruptible() -> t.Iterator[Interruption]:
-    """Run a task that can be ended from outside: any exception that is no ``Exception`` ends it."""
-    interruption = Interruption()
+def interruptible(interruption: Interruption | None = None) -> t.Iterator[Interruption]:
+    """Run a task that can be ended from outside: any exception that is no ``Exception`` ends it, and ``interruption`` where others know it."""
+    interruption = interruption or Interruption()
+    before = getattr(_thread, "works_for", None)
     _running.append(interruption)
+    _thread.works_for = interruption
     try:
         yield interruption
     finally:
+        _thread.works_for = before
         _running.remove(interruption)
 
 
+def work_for(interruption: Interruption) -> None:
+    """Let this thread end with a task that another thread runs."""
+    _thread.works_for = interruption
+
+
 def current() -> Interruption:
-    """Return the interruption of the task that this process runs."""
-    return _running[-1] if _running else Interruption()
+    """Return the interruption of the task that this thread works for; of a thread that nobody knows, that of the last task of this process."""
+    known: Interruption | None = getattr(_thread, "works_for", None)
+    return known or (_running[-1] if _running else Interruption())
 
 
 def pause(seconds: float) -> None:

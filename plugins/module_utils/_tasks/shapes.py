@@ -8,9 +8,11 @@ ansible-core makes text of some lists and dictionaries, and raises exceptions fo
 
 from __future__ import annotations
 
+import contextlib
+import math
 import typing as t
 
-from .._core.scrub import kind_of
+from .._core.scrub import kind_of, quoted
 from .options import PATHS, ArgumentSpec, Map, texts
 
 _TEXTS = ("str", "path")
@@ -69,12 +71,21 @@ def _wrong_value(value: t.Any, kind: str, settings: Map, what: str, of: str = ""
     if kind in _TEXTS and isinstance(value, (list, dict)):
         hint = ". To give JSON as text, add the filter string" if isinstance(value, dict) else ""
         return f"{what} is {found}: it must be a string{hint}."
+    if kind == "int" and _is_endless(value):
+        return f"{what} is {quoted(value, 60)}: it must be a whole number."
     suboptions = settings.get("options")
     if kind != "dict" or not suboptions:
         return ""
     if isinstance(value, dict):
         return wrong_shape(value, suboptions, of)
     return "" if _is_dictionary(value) else f"{what} is {found}: it must be a dictionary with {', '.join(suboptions)}."
+
+
+def _is_endless(value: t.Any) -> bool:
+    """Tell whether a number is infinite, or so large that it might as well be: ansible-core from 2.19 on makes an integer of all digits."""
+    with contextlib.suppress(ValueError):
+        return isinstance(value, (str, float)) and math.isinf(float(value))
+    return False
 
 
 def _is_dictionary(value: t.Any) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .._core.budget import Budget
 from .._core.errors import RegistryError, too_many_files
-from .._core.interruption import interruptible
+from .._core.interruption import Interruption, interruptible
 from .._core.progress import Progress
 from .._core.scrub import Scrubber, quoted
 from .._oci.reference import Digest, Reference
@@ -59,6 +59,7 @@ class Task:
         self.result: Result = {"changed": False}
         self.budget = Budget()
         self.progress = front.progress
+        self.interruption = Interruption()  # ends the task from another thread
         self.has_written = False  # whether a task that fails has changed something all the same
         self.done: t.Callable[[], t.Container[str]] | None = None  # for one that fails: what was done of the changes
         self._front = front
@@ -72,11 +73,11 @@ class Task:
     def run(self, body: t.Callable[[Task], None], on_failure: t.Callable[[Result], None] = lambda result: None) -> Result:
         """Run the body and return the result, which holds ``failed`` where it failed; ``on_failure`` gets it while the exception is there."""
         self._on_failure = on_failure
-        with self, interruptible() as interruption:
+        with self, interruptible(self.interruption):
             try:
                 body(self)
             except BaseException as error:
-                interruption.heed(error)
+                self.interruption.heed(error)
                 raise
         return self.result
 

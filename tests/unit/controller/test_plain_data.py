@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins.clients import MakeRegistry
-from ansible_collections.ocitools.registry.tests.unit.plugins.harness import run_ansible
+from ansible_collections.ocitools.registry.tests.unit.plugins.harness import plugin, run_ansible
 from ansible_collections.ocitools.registry.tests.unit.registry.auth import Basic
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -95,3 +95,8 @@ def test_t50_no_document_of_a_registry_becomes_a_template_warning_or_type(
     for shown in (first, again):
         assert "[DEPRECATION WARNING]: c4nary" not in shown
         assert "[WARNING]: c4nary" not in shown
+
+
+def test_keys_are_those_that_a_module_gets() -> None:
+    given = {True: "yes", None: "null", 2: "a number", 1.5: {False: "no"}, "text": "text"}
+    assert plugin("plugin_utils._arguments").plain(given) == json.loads(json.dumps(given))

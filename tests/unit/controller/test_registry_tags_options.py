@@ -38,6 +38,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
         ({"repository": "app", "include": ["("]}, "not a valid regular expression"),
         ({"images": ["app:1"], "interval": 0}, "from 1 to 86400"),
         ({"images": ["app:1"], "interval": "soon"}, "interval"),
+        ({"images": ["app:1"], "interval": "inf"}, "cannot start: The option interval is 'inf': it must be a whole number"),
         (
             {"images": ["app:1"], "passwd": "s3cret-value"},
             r"cannot start: Unsupported parameters for \(registry_tags\) event source: passwd\.",
@@ -97,6 +98,38 @@ def test_cancelling_the_source_ends_its_check(registry: FakeRegistry) -> None:
     assert len(registry.requests) == 2
 
 
+def test_cancelling_the_source_waits_for_no_answer(make_registry: MakeRegistry) -> None:
+    silent, other = make_registry(), make_registry()
+    gate = silent.on("head_manifest", times=None).hold()
+    for registry in (silent, other):
+        registry.add_image("app", "1")
+    options = {"images": [silent.name("app:1"), other.name("app:1")], "plain_http": True, "use_auth_file": False}
+    shared = plugin("plugin_utils._tag_events")
+
+    async def run() -> None:
+        checked = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            checked.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(shared.watch_tags(Queue(), options, shared.Pace(sleep)))
+        await asyncio.to_thread(gate.wait)
+        await asyncio.wait_for(checked.wait(), 20)  # the check of the other registry has come and gone
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    try:
+        asyncio.run(run())
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("registry_tags")]
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+    finally:
+        gate.release()
+
+
 def test_a_registry_that_does_not_answer_takes_no_thread_of_the_loop(make_registry: MakeRegistry) -> None:
     silent, other = make_registry(), make_registry()
     gate = silent.on("head_manifest").hold()
@@ -116,6 +149,7 @@ def test_a_registry_that_does_not_answer_takes_no_thread_of_the_loop(make_regist
         task = asyncio.ensure_future(shared.watch_tags(Queue(), options, shared.Pace(sleep)))
         try:
             await asyncio.wait_for(checked.wait(), 20)
+            gate.wait()
         finally:
             gate.release()
             task.cancel()

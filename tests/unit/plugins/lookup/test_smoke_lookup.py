@@ -57,6 +57,15 @@ def test_a_list_in_place_of_terms_is_refused_with_a_way_out(registry: FakeRegist
     assert registry.requests == []
 
 
+def test_t39_a_dictionary_in_place_of_a_term_is_refused_and_not_shown(
+    registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]
+) -> None:
+    with pytest.raises(AnsibleLookupError, match="A term is a dictionary, not the name of an image: give the name alone") as failed:
+        run_lookup([{"name": "app:1", "password": "c4nary-in-a-term"}], **registry.args())
+    assert "c4nary" not in str(failed.value)
+    assert registry.requests == []
+
+
 def test_an_index_that_lacks_a_child_is_not_absent(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
     index = registry.add_index("app", "1", platforms=["linux/amd64", "linux/arm64"])
     registry.remove_manifest("app", index.children["linux/amd64"].digest)
@@ -81,6 +90,9 @@ REFUSED: list[tuple[dict[str, t.Any], str]] = [
     ({"validate_certs": "ture"}, "validate_certs is 'ture': it must be true or false"),
     ({"verify": True}, "verify is a boolean: it must be a dictionary with keys"),
     ({"auth_config": [1]}, "auth_config is a list: give the content"),
+    ({"concurrency": "inf"}, "concurrency is 'inf': it must be a whole number"),
+    ({"allowed_hosts": [None]}, "allowed_hosts "),
+    ({"auth_hosts": [1.5, "a b"]}, "auth_hosts "),
 ]
 
 

@@ -73,6 +73,15 @@ SHAPES: list[tuple[str, dict[str, t.Any], str]] = [
     ),
     ("registry_copy", {"images": [None]}, "Entry 1 of the option images is null: it must be a dictionary with src, "),
     ("registry_copy", {"images": [{"src": ["app:1"], "dest": "b"}]}, "The option images.src is a list: it must be a string."),
+    ("registry_info", {"timeout": "inf"}, "The option timeout is 'inf': it must be a whole number."),
+    ("registry_info", {"retries": float("inf")}, "The option retries is inf: it must be a whole number."),
+    ("registry_info", {"jobs": "-Infinity"}, "The option jobs is '-Infinity': it must be a whole number."),
+    ("registry_info", {"timeout": "1e999999999"}, "The option timeout is '1e999999999': it must be a whole number."),
+    (
+        "registry_sync",
+        {"images": ["app:1"], "dest_registry": "b", "shard": {"index": 0, "count": "inf"}},
+        "The option shard.count is 'inf': it must be a whole number.",
+    ),
 ]
 
 
