@@ -102,7 +102,7 @@ options:
 notes:
   - Tags that belong to an image by their name, such as C(sha256-....sig), are not ranked. They are kept with their image, and deleted with it if O(include)
     and O(exclude) select them. If their image exists without any tag, they are kept. If it no longer exists, they are deleted, unless they list a manifest
-    that a kept tag points to.
+    that a kept tag points to. In a repository with nothing but such tags all are kept, since their images may be in another repository.
   - It sends one HEAD request for each tag, and reads manifest and config of each digest whose age matters, O(concurrency) at a time.
   - Digests are deleted one after another, since several registries cannot delete two at the same time. Reads and deletions by tag run in parallel.
     After the last deletion the tags are listed once more. A tag that should be gone and is listed is deleted again.
