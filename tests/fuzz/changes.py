@@ -23,7 +23,6 @@ ANSWER_KINDS = (
     *("flip", "cut", "truncate", "duplicate", "append", "drop header", "change header", "double header", "add header", "status"),
     *("value", "consistent value", "key", "gzip", "reset", "length", "empty"),
 )
-_PLANTED = ("link to a stranger", "link to itself", "link to a device", "folder", "pipe")
 FILE_KINDS = (
     "truncate",
     "flip",

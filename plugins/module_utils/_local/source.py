@@ -9,7 +9,7 @@ import typing as t
 
 from .._core.budget import Budget
 from .._core.cleanup import on_failure
-from .._core.errors import RegistryError
+from .._core.errors import NotFound, RegistryError
 from .._core.json import load_object
 from .._core.scrub import quoted
 from .._oci.manifest import MAX_CONFIG, Manifest
@@ -166,9 +166,10 @@ def _is_for(saved: DockerArchive, platforms: t.Sequence[Platform]) -> bool:
 def _has_platforms(layout: LayoutImage, platforms: t.Sequence[Platform]) -> bool:
     """Tell whether all of these platforms of an index are there."""
     try:
-        return layout.with_root(reduce_index(layout.root, platforms, layout.store.path)).is_complete
-    except RegistryError:
+        chosen = reduce_index(layout.root, platforms, layout.store.path)
+    except NotFound:
         return False
+    return layout.with_root(chosen).is_complete
 
 
 def _find_layout(store: Store, source_name: str | None) -> LayoutImage | None:

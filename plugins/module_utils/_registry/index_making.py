@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from .verification import Verification
 
 
+_NO_CONFIG = frozenset({"not_found", "invalid_response", "digest_mismatch", "limit"})
 _STATE = "set the platform of this entry, for example linux/arm64"
 
 
@@ -89,9 +90,9 @@ def _platform(client: RegistryClient, image: ImageSource, name: str, given: Plat
     if given is None or given.os == "windows":
         try:
             config = image_config(image, client.registry, client.connection.exchange.budget)
-        except RegistryError:
-            if given is None:
-                raise  # else it is there for the version alone
+        except RegistryError as error:
+            if given is None or error.kind not in _NO_CONFIG:
+                raise  # what is damaged or absent states no version; of what was not read nobody knows that
     platform = platform_of(config, given)
     if platform is None:
         raise RegistryError(

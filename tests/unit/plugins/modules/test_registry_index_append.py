@@ -60,6 +60,16 @@ def test_another_version_of_windows_takes_no_place(registry: FakeRegistry, run_m
     assert _digests(registry) == added
 
 
+def test_a_version_of_windows_that_cannot_be_read_is_not_left_out(registry: FakeRegistry, run_module: RunModule) -> None:
+    registry.add_image("app", "new", platform="windows/amd64", config={"os.version": "10.0.17763.1"})
+    options = registry.args(name="app:1", images=[{"name": "app:new", "platform": "windows/amd64"}], retries=0)
+    registry.on("get_blob").answer(500)
+    run_module("registry_index", options).failure("server")
+    assert "1" not in registry.tags("app")
+    run_module("registry_index", options).ok()
+    assert _entries(registry)[0]["platform"]["os.version"] == "10.0.17763.1"
+
+
 def test_an_absent_tag_and_a_single_image_can_be_added_to(registry: FakeRegistry, run_module: RunModule) -> None:
     arm = registry.add_image("app", "arm", platform="linux/arm64")
     run_module("registry_index", registry.args(name="app:1", images=["app:arm"], children="append")).ok()
