@@ -20,7 +20,7 @@ from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeR
 Task = dict[str, t.Any]
 Start = t.Callable[..., Process]
 # How many requests an undisturbed run makes; the first test holds them against what is counted.
-COPY, EXPORT, IMPORT, DELETION = 22, 12, 20, 11
+COPY, EXPORT, IMPORT, DELETION = 22, 12, 20, 12
 PLATFORMS = (("linux/amd64", "1"), ("linux/arm64", "2"))
 SIGNATURE = images.artifact(subject=images.image(layers=["shared"]))
 
