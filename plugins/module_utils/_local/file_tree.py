@@ -88,18 +88,23 @@ class FileTree:
     def open(self, parts: Parts) -> FileRange | None:
         """Open a regular file; None where there is none, or a link. A folder or device there is an error: nothing is put in its place."""
         with self.folder(parts[:-1]) as folder:
-            found = folder.stat(parts[-1]) if folder is not None else None
+            found = self._replaceable(folder, parts, "file")
             if folder is None or found is None or not stat.S_ISREG(found.st_mode):
-                if found is not None and stat.S_ISDIR(found.st_mode):
-                    raise RegistryError(f"{self.shown(parts)} is a folder, but has to be a file: remove it.", "local_io")
-                if found is not None and not stat.S_ISLNK(found.st_mode):
-                    raise special_file(self.shown(parts))
                 return None
             try:
                 file = LocalFile(folder.open_file(parts[-1]), self.shown(parts))
             except OSError as error:
                 raise unreadable(self.shown(parts), error) from None
         return FileRange(file, 0, file.size, owned=True)
+
+    def _replaceable(self, folder: Folder | None, parts: Parts, kind: str) -> os.stat_result | None:
+        """Return what is known of the file or link at ``parts``, which may be replaced by one of the ``kind``; None where there is none."""
+        found = folder.stat(parts[-1]) if folder is not None else None
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise RegistryError(f"{self.shown(parts)} is a folder, but has to be a {kind}: remove it.", "local_io")
+        if found is not None and not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+            raise special_file(self.shown(parts))
+        return found
 
     def digest(self, parts: Parts, wanted: Digest, check: Check) -> Digest | None:
         """Return the digest of a file by the algorithm of ``wanted``, None where there is none."""
@@ -118,9 +123,9 @@ class FileTree:
         return found is not None and bool(found.st_mode & stat.S_IXUSR)
 
     def link(self, parts: Parts) -> str | None:
-        """Return where a symbolic link points to, None where there is none."""
+        """Return where a symbolic link points to, None where there is none, or a file. A folder or device there is an error."""
         with self.folder(parts[:-1]) as folder:
-            found = folder.stat(parts[-1]) if folder is not None else None
+            found = self._replaceable(folder, parts, "symbolic link")
             if folder is None or found is None or not stat.S_ISLNK(found.st_mode):
                 return None
             with disk_errors(self.shown(parts)):

@@ -85,14 +85,24 @@ def test_t71_no_link_below_the_folder_is_followed(registry: FakeRegistry, pull: 
 
 
 def test_t71_no_pipe_or_device_of_the_host_is_replaced(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
-    tar = tars.tar_bytes([("d/a", b"1")])
+    tar = tars.tar_bytes([("d/a", b"1"), ("d/l", tars.Link("a"))])
     artifacts.artifact(registry, "1", artifacts.file(registry, "a"), artifacts.folder(registry, "d", tar))
     (dest / "d").mkdir()
-    for name in ("a", "d/a"):
+    for name in ("a", "d/a", "d/l"):
         os.mkfifo(dest / name)
         assert "a device, a pipe or a socket" in pull().failure("local_io").msg
         assert (dest / name).is_fifo()
         (dest / name).unlink()
+
+
+@pytest.mark.parametrize("name", ["a", "d/a", "d/l"])
+def test_a_folder_in_the_way_is_told_before_anything_is_written(registry: FakeRegistry, pull: Pull, dest: Path, name: str) -> None:
+    tar = tars.tar_bytes([("d/a", b"1"), ("d/l", tars.Link("a"))])
+    artifacts.artifact(registry, "1", artifacts.file(registry, "a"), artifacts.folder(registry, "d", tar))
+    (dest / name).mkdir(parents=True)
+    before = sorted(dest.rglob("*"))
+    assert f"{dest / name} is a folder, but has to be a " in pull().failure("local_io").msg
+    assert sorted(dest.rglob("*")) == before
 
 
 def test_t71_a_layer_that_is_longer_or_other_than_stated_is_never_put_there(registry: FakeRegistry, pull: Pull, dest: Path) -> None:
