@@ -166,8 +166,9 @@ class Header(t.NamedTuple):
 class HeaderReader:
     """Reads an archive header by header: at most ``most`` of them, with ``extensions`` bytes of long names and pax headers together."""
 
-    def __init__(self, forward: Forward, what: str, most: int, extensions: int, takes_sparse: bool = False) -> None:
+    def __init__(self, forward: Forward, what: str, most: int, extensions: int, takes_sparse: bool = False, needs_end: bool = True) -> None:
         self._takes_sparse = takes_sparse
+        self._needs_end = needs_end  # umoci insert leaves out all that follows the last content, and engines read that
         self._forward = forward
         self._what = what
         self._most = most
@@ -234,7 +235,7 @@ class HeaderReader:
 
     def finish(self, size: int) -> None:
         """Skip what fills up the last block of a content of ``size`` bytes."""
-        if len(self._forward.read(-size % RECORD)) < -size % RECORD:
+        if len(self._forward.read(-size % RECORD)) < -size % RECORD and self._needs_end:
             raise self.truncated()
 
     def _extend(self, kind: bytes, size: int) -> None:

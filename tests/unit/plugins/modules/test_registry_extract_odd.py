@@ -123,6 +123,14 @@ def test_t73_members_that_no_system_takes_write_nothing(extract: Extract, dest: 
     assert list(dest.iterdir()) == []
 
 
+@pytest.mark.parametrize("filling", [0, 1, 511])
+def test_a_layer_without_its_end_is_read_as_engines_do(extract: Extract, dest: Path, filling: int) -> None:
+    raw = member(b"a", b"1") + member(b"b", b"2")  # as umoci insert writes it
+    extract(raw[: len(raw) - 511 + filling]).ok()
+    assert tree(dest) == {"a": "0644 1", "b": "0644 2"}
+    assert "is truncated" in extract(raw[:-512]).failure("invalid_source").msg
+
+
 @pytest.mark.parametrize("uid", [b"99999999999999", b"4294967295"])
 def test_t73_owners_that_no_system_has_are_refused_where_they_are_wanted(extract: Extract, dest: Path, uid: bytes) -> None:
     raw = member(b"x", pax_record(b"uid", uid), b"x") + member(b"a", b"1") + bytes(1024)
