@@ -12,7 +12,8 @@ from .._core.errors import RegistryError
 from .compressed_file import CompressedFile
 from .compression import HEAVY, LIGHT, TooMuchMemory, detect
 from .files import FileRange, LocalFile, MissingFile, StoredFile
-from .tar import RECORD, Members, is_header, scan
+from .tar import RECORD, is_header
+from .tar_members import Members, scan
 
 
 class Archive:

@@ -5,27 +5,21 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 import typing as t
 
-from .._core.budget import Budget
 from .._core.errors import RegistryError
-from .._core.scrub import quoted
 
 RECORD = 512
 MAX_MEMBERS = 200_000
 MAX_EXTENSION = 1024 * 1024  # bytes of a long name or a pax header
 MAX_EXTENSIONS = 16 * 1024 * 1024  # of all of them together
-MAX_NAME = 256  # longer names are passed over: no layout has them, and all names are kept in memory
-_MEMBER_WEIGHT = 350  # bytes of memory, besides the names
 _ZEROS = bytes(RECORD)
 _REGULAR, _LINKS, _DIRECTORY, _CONTIGUOUS, _SPARSE = (b"0", b"\0"), (b"1", b"2"), b"5", b"7", b"S"
 _WITHOUT_CONTENT = (*_LINKS, b"3", b"4", _DIRECTORY, b"6")  # whatever size they state: links, devices, directories and pipes
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _OCTAL = re.compile(rb"[0-7]*")
 _LENGTH = re.compile(rb"([0-9]{1,7}) ")
-_ROOTED = re.compile(r"\A/+(?=oci-layout\Z|index\.json\Z|blobs/)")  # so layouts of the buildpacks are packed; no path in full is meant
 _SIZE = re.compile(rb"[0-9]{1,18}")
 
 
@@ -43,49 +37,6 @@ class Forward(t.Protocol):
         """Skip the ``size`` bytes of a member; False where there are fewer."""
 
 
-class Member(t.NamedTuple):
-    """Where the content of a member is; or, for a link, the name that it points to."""
-
-    offset: int
-    size: int
-    link: str = ""
-
-
-class Members(dict[str, Member]):
-    """The members of an archive by name, the last of each name; ``repeated`` are those that came more than once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.repeated: set[str] = set()
-
-    def add(self, name: str, member: Member) -> None:
-        """Enter a member under its plain name; one that no path inside the archive can name is left out."""
-        plain = normalize(_ROOTED.sub("", name))
-        if not plain or len(plain) > MAX_NAME or len(member.link) > MAX_NAME:
-            return
-        if plain in self:
-            self.repeated.add(plain)
-        self[plain] = member
-
-    def find(self, name: str) -> Member | None:
-        """Return the file ``name``, through links that stay inside the archive; None where there is none."""
-        seen: set[str] = set()
-        plain = normalize(name)
-        while plain not in seen:
-            seen.add(plain)
-            member = self.get(plain)
-            if member is None or not member.link:
-                return member
-            plain = member.link
-        return None
-
-
-def normalize(name: str) -> str:
-    """Return ``name`` in its shortest form, "" where it is absolute or leads out of the archive."""
-    plain = posixpath.normpath(name)
-    return "" if plain.startswith(("/", "../")) or plain in (".", "..") else plain
-
-
 def is_header(block: bytes) -> bool:
     """Tell whether ``block`` is the header of a tar member, by its checksum."""
     if len(block) != RECORD or block == _ZEROS:
@@ -96,23 +47,6 @@ def is_header(block: bytes) -> bool:
     return stated == total or stated == total - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
 
 
-def scan(forward: Forward, what: str, budget: Budget) -> Members:
-    """Return the members of an archive, charged to ``budget``; ``what`` names it in errors (``invalid_source``, ``limit``)."""
-    members, reader = Members(), HeaderReader(forward, what, MAX_MEMBERS, MAX_EXTENSIONS)
-    for header in reader:
-        name, link = header.name, header.link
-        budget.take(_MEMBER_WEIGHT + len(name) + len(link), f"The table of {what[:1].lower()}{what[1:]}")
-        if header.is_regular:
-            members.add(name, Member(forward.position, header.size))
-        elif header.is_link:
-            target = normalize(posixpath.join(posixpath.dirname(normalize(name)), link) if header.kind == b"2" else link)
-            members.add(name, Member(0, 0, target or ".."))
-        elif not header.is_directory:
-            raise reader.damaged(f"the member {quoted(name, 100)} is neither file, directory nor link (type {quoted(header.kind, 10)})")
-        reader.pass_over(header.size)
-    return members
-
-
 def _octal(field: bytes) -> int:
     text = field.split(b"\0")[0].strip(b" ")
     return int(text or b"0", 8) if _OCTAL.fullmatch(text) else -1
@@ -121,6 +55,12 @@ def _octal(field: bytes) -> int:
 def _size(field: bytes) -> int:
     """Return the size in a header, negative where it is none: octal, or GNU's binary form for large files."""
     return int.from_bytes(field[1:], "big") if field[0] == 0x80 else _octal(field)
+
+
+def _has_path_for_times(header: bytes, prefix: str) -> bool:
+    """Tell whether a path stands where GNU's headers have two times: Docker 1.13 and older wrote some of them so."""
+    times = [field for field in (header[345:357], header[357:369]) if field[0]]
+    return header[257:263] == b"ustar " and prefix.isascii() and any(_size(field) < 0 for field in times)
 
 
 def _text(raw: bytes) -> str:
@@ -198,7 +138,7 @@ class HeaderReader:
     def _stated(self, header: bytes, kind: bytes, size: int) -> Header:
         said, self._said = self._said, {}
         name, prefix = _text(header[:100]), _text(header[345:500])
-        if prefix and header[257:263] == b"ustar\0":
+        if prefix and (header[257:263] == b"ustar\0" or _has_path_for_times(header, prefix)):
             name = f"{prefix}/{name}"
         if "size" in said:
             size = int(said["size"])

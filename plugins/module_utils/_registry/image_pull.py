@@ -143,9 +143,10 @@ def _single(client: RegistryClient, image: Reference, platforms: t.Sequence[Plat
         raise RegistryError("The format docker-archive can contain only one image: list one platform, not several.", "invalid_option")
     manifest = client.get_manifest(image.identifier, platforms[0] if platforms else None)
     if manifest.is_index:
-        there = ", ".join(dict.fromkeys(str(child.platform) for child in manifest.platforms)) or "none"
+        there = ", ".join(dict.fromkeys(str(child.platform) for child in manifest.platforms))
+        advice = f"set platforms to one of {there}" if there else "it has none for a platform, so use one of the OCI formats"
         raise RegistryError(
-            f"{image} is an index and the format docker-archive can contain only one image: set platforms to one of {there}.",
+            f"{image} is an index and the format docker-archive can contain only one image: {advice}.",
             "invalid_option",
             reference=str(image),
         )

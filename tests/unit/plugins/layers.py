@@ -36,8 +36,8 @@ LAYERS = {
         "Images on this host: layouts and archives, read and written",
         ("_core", "_oci"),
         (
-            "layout_links files tar compression compressed_file archive saved_layers selection oci_layout flat_store docker_archive source inventory "
-            "layout_index existing_content locks disk open_path attributes file_tree image_paths layer_reader image_tree "
+            "layout_links files tar compression compressed_file tar_members archive saved_layers selection oci_layout flat_store docker_archive source "
+            "inventory layout_index existing_content locks disk open_path attributes file_tree image_paths layer_reader image_tree "
             "file_selection staging extraction_record target_folders extract_target "
             "layout_writer tar_writer folder_tar packed_folder artifact_files archive_writer docker_writer export_list"
         ),

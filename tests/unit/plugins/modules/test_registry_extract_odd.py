@@ -60,6 +60,8 @@ def extract(registry: FakeRegistry, run_module: RunModule, dest: Path) -> Extrac
         (header(b"h", 512, b"1", b"a") + member(b"a", b"1") + header(b"b", 9, b"1", b"a"), dict.fromkeys("abh", "0644 1"), []),
         (header(b"d/", 512, b"\0") + member(b"a", b"1"), {"a": "0644 1", "d": "0644 /"}, []),
         (member(b"d/", b"content") + member(b"a", b"1"), {"a": "0644 1", "d": "0644 /"}, []),
+        (header(b"a", magic=b"ustar  \0", prefix=b"d/sub"), {"d": "0755 /", "d/sub": "0755 /", "d/sub/a": "0644 "}, []),
+        (header(b"a", magic=b"ustar  \0", prefix=b"00000000000\0" * 2), {"a": "0644 "}, []),
     ],
 )
 def test_t73_odd_members_are_what_tar_takes_them_for(

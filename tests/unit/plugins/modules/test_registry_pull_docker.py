@@ -99,6 +99,11 @@ def test_a_docker_archive_takes_one_platform_of_an_index(registry: FakeRegistry,
     assert pull(platforms=["linux/amd64"]).ok().changed is True
 
 
+def test_an_index_without_platforms_is_not_one_to_choose_from(registry: FakeRegistry, pull: Pull) -> None:
+    put(registry, "app", "1.0", images.index(images.artifact()))
+    assert "none for a platform, so use one of the OCI formats" in pull().failure("invalid_option").msg
+
+
 def test_a_single_image_is_taken_for_its_own_platform_only(registry: FakeRegistry, pull: Pull) -> None:
     put(registry, "app", "1.0", images.image("linux/arm64"))
     assert "linux/arm64" in pull(platforms=["linux/amd64"]).failure("not_found").msg

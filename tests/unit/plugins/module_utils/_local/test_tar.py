@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.errors import RegistryError
-from ansible_collections.ocitools.registry.plugins.module_utils._local import tar
+from ansible_collections.ocitools.registry.plugins.module_utils._local import tar_members
 from ansible_collections.ocitools.registry.plugins.module_utils._local.archive import Archive
 from ansible_collections.ocitools.registry.plugins.module_utils._local.files import LocalFile, open_path
 from ansible_collections.ocitools.registry.tests.unit.plugins.sources import read_stream, refused
@@ -81,7 +81,7 @@ def test_a_header_from_before_ustar() -> None:
 
 
 def test_a_prefix_belongs_to_ustar_alone() -> None:
-    new, gnu = header(b"name", 0, prefix=b"folder"), header(b"name", 0, magic=b"ustar  \0", prefix=b"a time")
+    new, gnu = header(b"name", 0, prefix=b"folder"), header(b"name", 0, magic=b"ustar  \0", prefix=b"13377777777\0" * 2)
     assert contents(new + END) == {"folder/name": b""}
     assert contents(gnu + END) == {"name": b""}
 
@@ -191,7 +191,7 @@ def test_harmful_archives_are_refused(case: str, codec: str) -> None:
 
 
 def test_too_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tar, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(tar_members, "MAX_MEMBERS", 50)
     assert len(contents(tar_bytes((f"{number}", b"") for number in range(49)))) == 49
     with refused("limit", "more than the limit of 50 members"):
         archive(tar_bytes((f"{number}", b"") for number in range(51)))

@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 from ansible_collections.ocitools.registry.plugins.module_utils._core.budget import Budget
-from ansible_collections.ocitools.registry.plugins.module_utils._local.tar import scan
+from ansible_collections.ocitools.registry.plugins.module_utils._local.tar_members import scan
 from ansible_collections.ocitools.registry.plugins.module_utils._local.tar_writer import end_of, header
 
 SHA512 = "blobs/sha512/" + "0123456789abcdef" * 8
