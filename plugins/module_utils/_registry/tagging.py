@@ -94,6 +94,21 @@ def apply_policy(before: TagMap, digest: Digest, existing: str, name: str) -> Ta
     return {tag: before[tag] if existing == "keep" and tag in taken else digest for tag in before}
 
 
+def check_since(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], workers: int, existing: str) -> None:
+    """Look again at ``tags``, which were absent before a transfer: with another policy than overwrite, what somebody has set since must stay."""
+    if existing == "overwrite":
+        return
+    now = align(find_states(api, [tag for tag in tags if not is_digest(tag)], workers, existing), manifest)
+    for tag, digest in now.items():
+        if digest not in (None, manifest.digest):
+            raise RegistryError(
+                f"The tag {tag} of {api.name} was moved to {digest} by somebody else in the meantime: it was not changed, since "
+                f"existing: {existing} is set.",
+                "conflict",
+                reference=api.display(tag),
+            )
+
+
 def write_tags(api: RepositoryApi, manifest: Manifest, tags: t.Sequence[str], workers: int, written: set[str] | None = None) -> None:
     """Put ``manifest`` under each tag, the first alone, and hold what the registry confirms against its digest.
 

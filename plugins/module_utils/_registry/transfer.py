@@ -17,7 +17,7 @@ from .._oci.reference import Digest, is_digest
 from .api import RepositoryApi
 from .blob_upload import SMALL, BlobUpload
 from .capabilities import Capabilities
-from .tagging import TagMap, align, apply_policy, find_present, find_states, write_tags
+from .tagging import TagMap, align, apply_policy, check_since, find_present, find_states, write_tags
 from .transfer_options import TransferOptions
 from .upload_session import UploadSession
 
@@ -39,16 +39,12 @@ class PushPlan(t.NamedTuple):
     root_present: bool = True
     children: tuple[tuple[Descriptor, Manifest], ...] = ()
     present: frozenset[Digest] = frozenset()
+    existing: str = "overwrite"
 
     @property
     def writes(self) -> list[str]:
         """The tags (or the digest) to be written, in order."""
         return [tag for tag in self.after if self.before[tag] != self.after[tag]]
-
-    @property
-    def kept(self) -> list[str]:
-        """The tags that stay on another digest."""
-        return [tag for tag, digest in self.after.items() if digest is not None and digest != self.root.digest]
 
     @property
     def unchanged(self) -> list[str]:
@@ -128,7 +124,7 @@ def plan_push(
     before = align({name: seen[name] if name in seen else found[name] for name in identifiers}, root)
     after = apply_policy(before, root.digest, existing, api.name)
     if all(before[tag] == after[tag] for tag in before):
-        return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset())
+        return PushPlan(root, before, after, True, tuple(walk(source, root)), frozenset(), existing)
     known = any(digest == root.digest for digest in before.values())
     children = tuple(walk(source, root))
     doubtful = [] if known or is_digest(identifiers[0]) else [root.digest]
@@ -138,7 +134,7 @@ def plan_push(
     for child in unread:
         if child.digest not in present:
             raise unread_error(child, f" that {api.name} does not have")
-    return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest})
+    return PushPlan(root, before, after, known or root.digest in present, children, present - {root.digest}, existing)
 
 
 def predict(
@@ -197,7 +193,7 @@ class Execution:
             if error.status not in (400, 404) or not (skipped or (taken and error.code in _LACKS_BLOB)):
                 raise
             result = Transferred()
-            whole = PushPlan(plan.root, plan.before, plan.after, False, plan.children, frozenset())
+            whole = plan._replace(root_present=False, present=frozenset())
             self._write(whole, whole.blobs(), result, trust_mounts=False)
         done = {blob.digest for blob in result.uploaded + result.mounted + result.existing}
         for blob in plan.blobs(every=True):
@@ -271,6 +267,7 @@ class Execution:
     def _write_root(self, plan: PushPlan) -> None:
         self._options.before_root()
         tags = plan.writes
+        check_since(self._api, plan.root, tags, self._options.workers, plan.existing)
         if plan.root.subject is not None:
             # Also where it is there already: an earlier run may have been cut off before the list of referrers knew it.
             self._store(plan.root)

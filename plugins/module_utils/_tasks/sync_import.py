@@ -95,7 +95,7 @@ class Import:
         self._packed = PackedLayers()
         self._referrers = StoredReferrers()
         self._checked: set[tuple[str, Digest]] = set()  # the blobs that check mode has read, by folder
-        self._incomplete: set[str] = set()  # the repositories of which an image could not be exported
+        self._failed: dict[str, str] = {}  # the images that could not be exported, with their repositories
         raw = read_raw(self._path) if os.path.isdir(self._path) else None
         self._is_export = raw is not None
         with on_failure(self.close):
@@ -118,7 +118,7 @@ class Import:
                 f"{LIST} in {self._path} does not tell which images could not be exported, which extra: delete must know: export again."
             )
             raise RegistryError(message, "invalid_source")
-        self._incomplete = {Reference.parse(name).name for name in failed or ()}
+        self._failed = {name: Reference.parse(name).name for name in failed or ()}
         self._task.budget.take(2000 * len(images), f"The list in {self._path}")
         return [StoredImage(Reference.parse(image.name), (image.name,), image) for image in images]
 
@@ -151,6 +151,7 @@ class Import:
         params = self._task.params
         platforms = tuple(map(Platform.parse, params["platforms"]))
         listed = entries if params["images"] is not None else self._entries(platforms)
+        self._warn_of_failed(entries)
         jobs: list[Job] = []
         failed: list[tuple[Entry, Outcome]] = []
         for entry in listed:
@@ -159,6 +160,13 @@ class Import:
             except RegistryError as error:
                 failed.append((entry, Outcome.failed(str(entry.source or entry.given), None, error, {}, {})))
         return jobs, failed
+
+    def _warn_of_failed(self, entries: t.Sequence[Entry]) -> None:
+        """Warn of images that could not be exported, where all that an export or a repository has is wanted: nothing else would tell."""
+        chosen = {entry.source.name for entry in entries if entry.choice and entry.source}
+        lacking = [name for name, repository in self._failed.items() if self._task.params["images"] is None or repository in chosen]
+        if lacking:
+            self._task.warn(f"Not all images could be exported to {self._path}. These are not imported: {some(lacking)}.")
 
     def _entries(self, platforms: tuple[Platform, ...]) -> list[Entry]:
         """Return an entry for each image."""
@@ -215,7 +223,7 @@ class Import:
 
     def _is_complete(self, entry: Entry) -> bool:
         """Tell whether the export has all images of the repository that an entry chooses from."""
-        if entry.image.name not in self._incomplete:
+        if entry.image.name not in self._failed.values():
             return True
         self._task.warn(f"Nothing is deleted for {entry.image.name}, because not all of its images could be exported to {self._path}.")
         return False

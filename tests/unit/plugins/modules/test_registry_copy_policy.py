@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.ocitools.registry.tests.unit.plugins import images
 from ansible_collections.ocitools.registry.tests.unit.plugins.copying import MakeRegistry, between, digests, put, within
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
+from ansible_collections.ocitools.registry.tests.unit.registry.journal import Recorded
 
 
 @pytest.mark.parametrize("style", ["full", "distribution2"])
@@ -59,6 +61,41 @@ def test_a_tag_on_another_digest(make_registry: MakeRegistry, run_module: RunMod
     assert result.ok()["kept_images"] == ([f"{destination.host}/app:1.0"] if kept else [])
     assert result["tagged_images"] == [f"{destination.host}/app:{tag}" for tag in (["1"] if kept else ["1.0", "1"])]
     assert run_module("registry_copy", arguments).ok().changed is False
+
+
+@pytest.mark.parametrize("existing", ["overwrite", "keep", "fail"])
+@pytest.mark.parametrize("module", ["registry_copy", "registry_sync", "registry_push"])
+def test_a_tag_that_somebody_sets_during_the_transfer(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, module: str, existing: str
+) -> None:
+    source, destination = make_registry(), make_registry()
+    content = put(source, "app", images.image(), "1.0")
+    theirs = destination.add_image("app", seed="theirs").digest
+    destination.on("put_upload").call(lambda _request: destination.set_tag("app", "1.0", theirs))
+    arguments = {
+        "registry_copy": between(source, destination, src="app:1.0", dest="app:1.0", existing=existing),
+        "registry_sync": between(source, destination, images=["app:1.0"], existing=existing),
+        "registry_push": destination.args(path=images.write_layout(tmp_path / "app", content), name="app:1.0", existing=existing),
+    }[module]
+    result = run_module(module, arguments)
+    if existing == "overwrite":
+        assert destination.tags("app") == {"1.0": content.digest}
+        return
+    assert f"was moved to {theirs} by somebody else" in result.failure("conflict").msg
+    assert (result.changed, destination.tags("app")) == (False, {"1.0": theirs})
+    assert run_module(module, arguments).failed is (existing == "fail")
+
+
+def test_a_tag_that_somebody_sets_to_the_same_image_during_the_transfer(make_registry: MakeRegistry, run_module: RunModule) -> None:
+    source, destination = make_registry(), make_registry()
+    content = put(source, "app", images.image(), "1.0")
+
+    def push(_request: Recorded) -> None:
+        put(destination, "app", content, "1.0")
+
+    destination.on("put_upload").call(push)
+    run_module("registry_copy", between(source, destination, src="app:1.0", dest="app", existing="fail")).ok()
+    assert destination.tags("app") == {"1.0": content.digest}
 
 
 def test_the_same_digest_is_never_a_conflict(make_registry: MakeRegistry, run_module: RunModule) -> None:

@@ -198,3 +198,17 @@ def test_only_the_repository_that_lacks_an_image_keeps_its_tags(make_registry: M
     failed = run_module("registry_sync", import_from(tmp_path / "d", destination, images=listed, extra="delete")).failure("not_found")
     assert failed["deleted_tags"] == [destination.name("app:0.9")]
     assert "0.9" in destination.tags("other")
+
+
+@pytest.mark.parametrize("listed", [None, [{"src": "app", "include": ["."]}], ["app:1.0"]])
+def test_what_could_not_be_exported_is_told_by_the_import(
+    make_registry: MakeRegistry, run_module: RunModule, tmp_path: Path, listed: list[t.Any] | None
+) -> None:
+    source, destination = make_registry(), make_registry()
+    _fill(source, destination)
+    source.on("get_manifest", path="1.1").answer(403, code="DENIED")
+    run_module("registry_sync", _export(source, tmp_path / "d", images=["app:1.0", "app:1.1"]))
+    wanted = listed and [{**entry, "src": source.name("app")} if isinstance(entry, dict) else source.name(entry) for entry in listed]
+    result = run_module("registry_sync", import_from(tmp_path / "d", destination, **({"images": wanted} if wanted else {}))).ok()
+    told = f"Not all images could be exported to {tmp_path / 'd'}. These are not imported: {source.name('app:1.1')}."
+    assert result.warnings == ([] if listed == ["app:1.0"] else [told])
