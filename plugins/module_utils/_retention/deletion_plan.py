@@ -32,7 +32,7 @@ class DeletionPlan:
     """The digests of the tags to delete, the tags that are absent, and those that would go along.
 
     ``ghosts`` are tags to delete that are listed without a manifest. ``listed`` are all tags, where they were listed. ``read`` is the
-    manifest of the only tag; with several they are read again when their turn comes, since that may take a while.
+    manifest of the only tag; with several, or where a digest is expected, they are read again when their turn comes, since that may take a while.
     """
 
     method: str
@@ -96,7 +96,8 @@ def plan_deletion(
     ghosts = tuple(among_ghosts(client, absent, listed)) if listed else ()
     absent = tuple(tag for tag in absent if tag not in ghosts)
     if method != "digest":
-        return DeletionPlan(method, found, absent, read=read, ghosts=ghosts, listed=listed)
+        known = read if expected is None or method == "substitute" else None
+        return DeletionPlan(method, found, absent, read=known, ghosts=ghosts, listed=listed)
     if digest is not None and expected not in (None, digest):
         shown = f"{client.registry}@{digest}"
         raise RegistryError(f"{shown} is not the expected {expected}: nothing was deleted.", "precondition", reference=shown)
