@@ -13,6 +13,7 @@ from .._core.errors import RegistryError
 from .challenge import Challenge, lacks_scope, merge_scopes, parse_challenges, restrict_scopes, split_scopes
 from .credentials import Credentials
 from .origin import Origin
+from .proxies import environ_proxy, proxy_name
 from .token_server import Scopes, Token, TokenRefused, TokenServer, basic_header
 from .transport import Answer, Transport
 
@@ -48,6 +49,12 @@ class _Standing:
         if not self.accepted:
             self.over = self.over or final or self.refusal is not None
             self.refusal = self.refusal or refusal
+
+
+def _stays_here(origin: Origin) -> bool:
+    """Tell whether what is sent to ``origin`` does not leave this machine: a proxy on another one is asked for ``localhost`` as well."""
+    proxy = environ_proxy(origin) if origin.is_loopback else None
+    return origin.is_loopback and (proxy is None or Origin("http", proxy_name(proxy).rpartition(":")[0], 0).is_loopback)
 
 
 class Authenticator:
@@ -170,7 +177,7 @@ class Authenticator:
     def _check_wire(self, *receivers: Origin) -> None:
         """Warn, once, where credentials or the tokens that they are exchanged for go to another host over plain http."""
         registry = self._transport.trust.registry
-        open_to_all = any(origin.scheme == "http" and not origin.is_loopback for origin in (registry, *receivers))
+        open_to_all = any(origin.scheme == "http" and not _stays_here(origin) for origin in (registry, *receivers))
         if open_to_all and not self._warned:
             self._warned = True
             self._on_warning(

@@ -72,6 +72,19 @@ def test_t09_credentials_in_the_open_are_told_once(
     assert result.warnings == (expected if warned else [])
 
 
+@pytest.mark.parametrize("host", ["proxy.example", "localhost"])
+def test_t09_a_proxy_on_the_network_carries_them_in_the_open_also_for_this_machine(
+    make_registry: MakeRegistry, proxy: Proxy, names: Names, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    names["proxy.example"] = "127.0.0.1"
+    monkeypatch.setenv("http_proxy", f"http://{host}:{proxy.server.port}")
+    registry = make_registry(auth="basic")
+    registry.add_image("app", "1")
+    result = run_module("registry_image_info", registry.args(name=["app:1"])).ok()
+    assert proxy.log()
+    assert ["over plain HTTP" in text for text in result.warnings] == ([] if host == "localhost" else [True])
+
+
 # T10: TLS
 
 
