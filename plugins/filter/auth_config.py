@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._core.scrub import quoted
+from ..plugin_utils._template_values import is_undefined
 
 _KEYS = {"username", "password"}
 _UNNAMED = "The input"
@@ -23,6 +24,8 @@ def _text(value: t.Any) -> str:
 
 def auth_config(credentials: t.Any, option: str = _UNNAMED) -> dict[str, t.Any]:
     """Return what the option ``auth_config`` takes, of user names and passwords by registry host; ``option`` is named in errors."""
+    if is_undefined(credentials):
+        str(credentials)  # which says what is undefined
     if not isinstance(credentials, t.Mapping):
         raise AnsibleFilterError(f"{option} must be a dictionary with username and password for each registry host.")
     logins = {

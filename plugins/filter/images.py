@@ -14,7 +14,7 @@ from ..module_utils._core.errors import RegistryError
 from ..module_utils._core.scrub import quoted
 from ..module_utils._oci.reference import Digest, Reference, check_repository, check_tag, split_base
 from ..module_utils._oci.versions import sort_by_version
-from ..plugin_utils._template_values import decrypted, is_undefined
+from ..plugin_utils._template_values import decrypted, is_omitted, is_undefined
 
 Group = tuple[str, ...]  # the registry and repository of an image, nothing for tags alone
 
@@ -31,6 +31,8 @@ def _plain(value: t.Any) -> t.Any:
 
 def _text(value: t.Any, what: str, filter_name: str) -> str:
     text = _plain(value)
+    if is_omitted(text):
+        raise AnsibleFilterError(f"{filter_name}: {what} is omit, which works only in options of tasks: use none instead.")
     if not isinstance(text, str):
         raise AnsibleFilterError(
             f"{filter_name}: {what} must be a string, not {_type_of(value)}. Put it in quotes if YAML reads it as something else."

@@ -90,7 +90,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ..plugin_utils._compiled import compiled_imports
-from ..plugin_utils._template_values import decrypted, is_undefined
+from ..plugin_utils._template_values import decrypted, is_omitted, is_undefined
 
 with compiled_imports():
     from ..module_utils._core.errors import OTHER_PYTHON, NotFound, RegistryError
@@ -163,6 +163,11 @@ class LookupModule(LookupBase):
                 for secret in auth_config_secrets(value):
                     add_secret(secret)
             self._refuse_unknown(kwargs)
+            omitted = next((name for name, value in kwargs.items() if is_omitted(value)), None)
+            if omitted:
+                raise RegistryError(
+                    f"The option {omitted} is omit, which works only in options of tasks: use none instead.", "invalid_option"
+                )
             for given in (kwargs, {name[len(_VARIABLES) :]: value for name, value in own.items()}):
                 _refuse_wrong({name: value for name, value in given.items() if not is_undefined(value)})  # ansible-core names those
             self.set_options(var_options=own, direct=kwargs)
@@ -231,9 +236,10 @@ class LookupModule(LookupBase):
 
 def _checked(option: str, given: t.Any) -> t.Any:
     """Return an option as a task would get it: ansible-core checks neither suboptions nor entries of lists of a lookup."""
-    from ..plugin_utils._arguments import fault  # which few lookups need
+    from ..plugin_utils._arguments import fault, plain  # which few lookups need
 
-    validation = ArgumentSpecValidator({option: _SPEC[option]}).validate({option: given})
+    # Plain, since it is copied: what ansible-core 2.19 and newer hand to plugins has the templar and all variables in it.
+    validation = ArgumentSpecValidator({option: _SPEC[option]}).validate({option: plain(given)})
     wrong = fault(validation, "registry_digest", "lookup")
     if wrong:
         raise RegistryError(f"The option {option} is wrong: {wrong}", "invalid_option")
@@ -276,6 +282,8 @@ def _parse(term: t.Any, registry: str | None) -> Reference:
         raise RegistryError(
             "A term is a list, not the name of an image: put * before the list to make each item a term.", "invalid_reference"
         )
+    if is_omitted(term):
+        raise RegistryError("A term is omit, which works only in options of tasks: use a filter instead.", "invalid_reference")
     if isinstance(term, t.Mapping):  # it may have a password in it
         raise RegistryError("A term is a dictionary, not the name of an image: give the name alone.", "invalid_reference")
     if not isinstance(term, str):

@@ -29,3 +29,17 @@ def test_a_variable_of_the_user_is_no_option_of_the_lookup(registry: FakeRegistr
     done = run_ansible("playbook", ["-i", "localhost,", "-e", f"the_host={registry.host}", "play.yml"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert registry.log() == ["HEAD /v2/app/manifests/1"]
+
+
+def test_lists_and_dictionaries_of_a_play_are_taken_without_warnings(registry: FakeRegistry, tmp_path: Path, home: Path) -> None:
+    registry.add_image("app", "1")
+    key = Path(__file__).resolve().parents[1] / "nowhere.pub"
+    look = f"lookup('ocitools.registry.registry_digest', '{registry.name('app:1')}', plain_http=true, allowed_hosts=['a.example']"
+    tasks: list[dict[str, t.Any]] = [
+        {"ansible.builtin.assert": {"that": [f"{look}) is match('sha256:')"], "quiet": True}},
+        {"ansible.builtin.debug": {"msg": f"{{{{ {look}, verify={{'keys': ['{key}']}}, errors='ignore') }}}}"}},
+    ]
+    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]))
+    done = run_ansible("playbook", ["-i", "localhost,", "play.yml"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DEPRECATION" not in done.stdout + done.stderr

@@ -10,6 +10,8 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ocitools.registry.plugins.filter.auth_config import auth_config
+from jinja2 import StrictUndefined
+from jinja2.exceptions import UndefinedError
 
 GOOD = {"username": "me", "password": "c4nary-untold"}
 
@@ -47,6 +49,11 @@ def test_any_other_login_is_refused_by_its_host_alone(login: t.Any) -> None:
     assert str(caught.value).startswith("my_credentials must have username and password for each registry host")
     assert str(caught.value).endswith("'bad.example.com'.")
     assert "c4nary" not in str(caught.value)
+
+
+def test_what_is_undefined_says_so_itself() -> None:
+    with pytest.raises(UndefinedError, match="'logins' is undefined"):
+        auth_config(StrictUndefined(name="logins"))
 
 
 @pytest.mark.parametrize("given", [None, "reg.example.com", [GOOD], 5])

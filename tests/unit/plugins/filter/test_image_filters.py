@@ -27,6 +27,10 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 OTHER = "sha512:" + "fedcba9876543210" * 8
 
 
+class _OmitType:
+    """Stands for the type of ``omit`` in ansible-core 2.19 and newer."""
+
+
 def template(text: str, **variables: t.Any) -> t.Any:
     """Return what a template becomes."""
     return Templar(loader=DataLoader(), variables=_trusted(variables)).template(_trusted(text))
@@ -117,6 +121,18 @@ def test_vaulted_values_of_old_ansible_core_are_decrypted() -> None:
     assert image_name(name, registry=host) == "quay.io/org/app:2"
     assert image_parse(name, host)["name"] == "quay.io/org/app"
     assert image_sort([name, "org/app:10", "org/app:1"]) == ["org/app:1", "org/app:2", "org/app:10"]
+
+
+@pytest.mark.parametrize("omit", [f"__omit_place_holder__{'0' * 40}", _OmitType()])
+def test_omit_is_no_part_of_a_name(omit: t.Any) -> None:
+    calls: list[t.Callable[[], t.Any]] = [
+        lambda: image_parse("app:1", omit),
+        lambda: image_name("app:1", tag=omit),
+        lambda: image_sort(["app:1", omit]),
+    ]
+    for call in calls:
+        with pytest.raises(AnsibleFilterError, match="is omit, which works only in options of tasks: use none instead"):
+            call()
 
 
 def test_what_is_undefined_says_so_itself() -> None:

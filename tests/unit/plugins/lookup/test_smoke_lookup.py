@@ -66,6 +66,15 @@ def test_t39_a_dictionary_in_place_of_a_term_is_refused_and_not_shown(
     assert registry.requests == []
 
 
+def test_omit_leaves_out_nothing_of_a_lookup(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
+    omit = f"__omit_place_holder__{'0' * 40}"  # as ansible-core before 2.19 has it
+    with pytest.raises(AnsibleLookupError, match="The option missing is omit, which works only in options of tasks: use none instead"):
+        run_lookup(["app:1"], **registry.args(missing=omit))
+    with pytest.raises(AnsibleLookupError, match="A term is omit"):
+        run_lookup(["app:1", omit], **registry.args())
+    assert registry.requests == []
+
+
 def test_an_index_that_lacks_a_child_is_not_absent(registry: FakeRegistry, run_lookup: t.Callable[..., list[t.Any]]) -> None:
     index = registry.add_index("app", "1", platforms=["linux/amd64", "linux/arm64"])
     registry.remove_manifest("app", index.children["linux/amd64"].digest)
