@@ -131,10 +131,13 @@ def _places(root: Descriptor) -> list[tuple[str, str]]:
 def _saved_by_cosign(roots: t.Sequence[Descriptor]) -> t.Iterator[tuple[Digest, Descriptor, str]]:
     """Yield what ``cosign save`` has put beside its image: the digest of that, the entry, and how its tag ends."""
     images = {root.digest for root in roots if root.annotations.get(_KIND) in _SAVED_IMAGES}
-    for root in roots if len(images) == 1 else ():
+    if len(images) != 1:
+        return
+    (image,) = images
+    for root in roots:
         ending = _SAVED_WITH_THEM.get(root.annotations.get(_KIND, ""))
         if ending is not None and not entry_names(root):
-            yield next(iter(images)), root, ending
+            yield image, root, ending
 
 
 def _growing(digests: dict[Digest, None]) -> t.Iterator[Digest]:
