@@ -78,7 +78,7 @@ class PackedFolder:
     def _pass(self, enter: t.Callable[[Header, int, HeaderReader], None], check: Check) -> HeaderReader:
         """Read the archive once, handing each header and where its content begins to ``enter``; what it takes to read members is kept."""
         forward = self._content.forward()
-        reader = HeaderReader(forward, self._what, MAX_MEMBERS, MAX_EXTENSIONS, needs_end=False)
+        reader = HeaderReader(forward, self._what, MAX_MEMBERS, MAX_EXTENSIONS)
         for header in reader:
             check()
             enter(header, forward.position, reader)

@@ -121,12 +121,12 @@ def test_a_copy_of_which_a_signature_is_denied(registry: FakeRegistry, run_modul
     assert result["diff"]["after"] == {f"{registry.host}/copy:2": image.digest}
 
 
-@pytest.mark.parametrize("method", ["tag", "substitute", "digest"])
-def test_a_deletion_that_cannot_be_looked_at_afterwards(registry: FakeRegistry, run_module: RunModule, method: str) -> None:
+@pytest.mark.parametrize(("method", "look"), [("tag", "head_manifest"), ("substitute", "head_manifest"), ("digest", "get_manifest")])
+def test_a_deletion_that_cannot_be_looked_at_afterwards(registry: FakeRegistry, run_module: RunModule, method: str, look: str) -> None:
     digest = registry.add_image("app", "1").digest
 
     def break_down(_request: Recorded) -> None:
-        registry.on("head_manifest", times=None).answer(500)
+        registry.on(look, times=None).answer(500)
 
     registry.on("delete_manifest", nth=2 if method == "substitute" else 1).then(break_down)
     result = _fail(run_module, "registry_tag_delete", registry.args(name="app:1", method=method), "server")

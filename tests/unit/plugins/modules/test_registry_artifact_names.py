@@ -10,7 +10,6 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.ocitools.registry.tests.unit.plugins import artifacts, tars
 from ansible_collections.ocitools.registry.tests.unit.plugins.harness import RunModule
 from ansible_collections.ocitools.registry.tests.unit.registry.fake import FakeRegistry
 
@@ -83,12 +82,3 @@ def test_a_file_that_states_no_size_is_not_taken_for_an_empty_one(registry: Fake
     result = run_module("registry_artifact", registry.args(name="app:1", **options)).failure("invalid_source")
     assert "states a size of 0" in result.msg
     assert registry.log() == []
-
-
-def test_a_folder_may_end_with_the_content_of_its_last_file(registry: FakeRegistry, run_module: RunModule, tmp_path: Path) -> None:
-    tar = tars.tar_bytes([("d/a", b"1"), ("d/b", b"2")]).rstrip(b"\0")
-    artifacts.artifact(registry, "1", artifacts.folder(registry, "d", tar))
-    options = registry.args(name="app:1", dest=str(tmp_path))
-    run_module("registry_artifact_pull", options).ok()
-    assert [(tmp_path / "d" / name).read_bytes() for name in "ab"] == [b"1", b"2"]
-    assert not run_module("registry_artifact_pull", options).ok().changed
