@@ -28,6 +28,7 @@ SELDOM = {
     "saved_layers",
     "shared_tag",
     "tar",
+    "tar_members",
 }
 
 PROGRAM = """
