@@ -125,7 +125,7 @@ def read_layer(
 
 def _read(forward: _Forward, what: str, needed: NeededPaths, wants: Wants, keep: Keep, budget: Budget) -> LayerContent:
     content = LayerContent()
-    reader = HeaderReader(forward, what, sys.maxsize, sys.maxsize, takes_sparse=True, needs_end=False)
+    reader = HeaderReader(forward, what, sys.maxsize, sys.maxsize, of_layer=True)
     for number, header in enumerate(reader):
         parts = _parts(header, what)
         weight = content.note(parts, header.is_directory)

@@ -106,9 +106,8 @@ class Header(t.NamedTuple):
 class HeaderReader:
     """Reads an archive header by header: at most ``most`` of them, with ``extensions`` bytes of long names and pax headers together."""
 
-    def __init__(self, forward: Forward, what: str, most: int, extensions: int, takes_sparse: bool = False, needs_end: bool = True) -> None:
-        self._takes_sparse = takes_sparse
-        self._needs_end = needs_end  # umoci insert leaves out all that follows the last content, and engines read that
+    def __init__(self, forward: Forward, what: str, most: int, extensions: int, of_layer: bool = False) -> None:
+        self._of_layer = of_layer  # it may have sparse files, and umoci insert leaves out all that follows the last content
         self._forward = forward
         self._what = what
         self._most = most
@@ -175,7 +174,7 @@ class HeaderReader:
 
     def finish(self, size: int) -> None:
         """Skip what fills up the last block of a content of ``size`` bytes."""
-        if len(self._forward.read(-size % RECORD)) < -size % RECORD and self._needs_end:
+        if len(self._forward.read(-size % RECORD)) < -size % RECORD and not self._of_layer:
             raise self.truncated()
 
     def _extend(self, kind: bytes, size: int) -> None:
@@ -210,7 +209,7 @@ class HeaderReader:
             if not equals or start > len(raw) or not value.endswith(b"\n"):
                 raise self.damaged("a pax header cannot be read")
             if key.startswith(b"GNU.sparse"):
-                if not self._takes_sparse:
+                if not self._of_layer:
                     raise self.damaged("it holds a sparse file")
                 name = _text(value[:-1]) if key == b"GNU.sparse.name" else ""
                 said["sparse"] = name or said.get("sparse", "")

@@ -101,11 +101,12 @@ def own_changes(outcomes: t.Sequence[HasStates]) -> list[list[str]]:
 def _note_changes(task: Task, outcomes: t.Sequence[Outcome], own: t.Sequence[t.Sequence[str]]) -> None:
     before: TagMap = {}
     after: TagMap = {}
-    for known, states in ((before, [outcome.before for outcome in outcomes]), (after, [outcome.after for outcome in outcomes])):
-        for state in states:
-            known.update(state)
-        for state, names in zip(states, own):
-            known.update({name: state[name] for name in names})
+    for outcome in outcomes:
+        before.update(outcome.before)
+        after.update(outcome.after)
+    for outcome, names in zip(outcomes, own):
+        for name in names:
+            before[name], after[name] = outcome.before[name], outcome.after[name]
     task.changes(before, after)
 
 
